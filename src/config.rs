@@ -1,0 +1,283 @@
+//! The table: which slots each class has, and who may have them. A `const` builder, checked when the allocator is built.
+//!
+//! Nothing here runs after start-up. A table that makes no sense stops the build with a text that says what to change
+//! (P10); [`Config::check`] is the list of what makes sense, and [`Plan`](crate::plan::Plan) is what follows from it.
+
+use crate::text::Text;
+
+/// One of the four size classes, smallest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Slots of 1 KiB by default: audio packets.
+    Small,
+    /// Slots of 64 KiB by default: small frames.
+    Medium,
+    /// Slots of 256 KiB by default: larger frames.
+    Large,
+    /// Slots of 2 MiB by default: HD frames.
+    XLarge,
+}
+
+/// How many classes there are.
+pub(crate) const CLASSES: usize = Class::ALL.len();
+
+impl Class {
+    /// The four classes, smallest first.
+    pub const ALL: [Class; 4] = [Class::Small, Class::Medium, Class::Large, Class::XLarge];
+
+    /// The class's name as the statistics and the abort texts print it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Class::Small => "Small",
+            Class::Medium => "Medium",
+            Class::Large => "Large",
+            Class::XLarge => "XLarge",
+        }
+    }
+}
+
+impl core::fmt::Display for Class {
+    /// Pads as a string does: `{:<6}` lines the four names up.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What a user said about one class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ClassConfig {
+    pub(crate) slot_bytes: usize,
+    pub(crate) slots: usize,
+    pub(crate) floor: usize,
+    pub(crate) hold_back: HoldBack,
+}
+
+/// How a class keeps its last slots for layouts of some size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HoldBack {
+    /// Half of the slots for layouts of at least a quarter of a slot: the default of Small and Medium.
+    Half,
+    Slots {
+        slots: usize,
+        min_bytes: usize,
+    },
+}
+
+impl ClassConfig {
+    const fn new(slot_bytes: usize, slots: usize, hold_back: HoldBack) -> Self {
+        Self { slot_bytes, slots, floor: 0, hold_back }
+    }
+
+    /// Slots held back, and the smallest size in bytes that may have them.
+    pub(crate) const fn held_back(&self) -> (usize, usize) {
+        match self.hold_back {
+            HoldBack::Half => (self.slots / 2, self.slot_bytes / 4),
+            HoldBack::Slots { slots, min_bytes } => (slots, min_bytes),
+        }
+    }
+}
+
+/// The table of the four classes and the allocator's switches, built in a `const`.
+///
+/// ```
+/// use framepool::{Class, Config, PoolAlloc};
+///
+/// const CONFIG: Config = Config::new()
+///     .class(Class::XLarge, 3_110_400, 48) // 1080p NV12 frames, 48 of them
+///     .floor(Class::Small, 257); // smaller layouts go to the fallback
+///
+/// static ALLOC: PoolAlloc = PoolAlloc::with_config(CONFIG);
+/// # assert_eq!(CONFIG.slot_bytes(Class::XLarge), 3_110_400);
+/// ```
+///
+/// # Errors
+///
+/// Nonsense is a compile error where the allocator is a `static`, and a panic with the same text where it is built at
+/// run time: no slots at all, slot sizes that are not multiples of 64 or do not ascend, more slots than
+/// [`MAX_SLOTS`](Config::MAX_SLOTS) in a class, a hold-back that exceeds its class or that nobody could have, a table
+/// whose slot map (a byte for each [granule](Config#the-slot-map)) would exceed 1/32 of the slots, or one that exceeds
+/// the address space.
+///
+/// ```compile_fail
+/// use framepool::{Class, Config, PoolAlloc};
+/// // framepool: Medium slots of 65537 bytes: a slot size is a multiple of 64 bytes; the next one is 65600
+/// static ALLOC: PoolAlloc = PoolAlloc::with_config(Config::new().class(Class::Medium, 65_537, 64));
+/// ```
+///
+/// # The slot map
+///
+/// One byte of metadata for each granule of the reservation, where the granule is the largest power of two that divides
+/// every slot size: 1 KiB in the default table, so 0.1 % of it. Slot sizes that share few factors of two cost more:
+/// 1.6 % at worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    pub(crate) classes: [ClassConfig; CLASSES],
+    pub(crate) hardened: bool,
+    pub(crate) zero_on_free: bool,
+}
+
+impl Default for Config {
+    /// The same as [`Config::new`].
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Config {
+    /// The most slots that one class may have: 131,072.
+    pub const MAX_SLOTS: usize = crate::slot_set::MAX_SLOTS;
+
+    /// The default table: Small 1 KiB x 1024, Medium 64 KiB x 64, Large 256 KiB x 32, XLarge 2 MiB x 64.
+    ///
+    /// Small and Medium [hold back](Config::hold_back) half of their slots for layouts of at least a quarter of a slot:
+    /// 512 slots for 256 bytes and more, 32 slots for 16 KiB and more. No class has a [floor](Config::floor).
+    pub const fn new() -> Self {
+        const PLAIN: HoldBack = HoldBack::Slots { slots: 0, min_bytes: 0 };
+        Self {
+            classes: [
+                ClassConfig::new(1 << 10, 1024, HoldBack::Half),
+                ClassConfig::new(64 << 10, 64, HoldBack::Half),
+                ClassConfig::new(256 << 10, 32, PLAIN),
+                ClassConfig::new(2 << 20, 64, PLAIN),
+            ],
+            hardened: false,
+            zero_on_free: false,
+        }
+    }
+
+    /// Gives `class` `slots` slots of `slot_bytes` bytes each.
+    ///
+    /// `slot_bytes` is a multiple of 64 and need not be a power of two; sizes must ascend from class to class. Every slot
+    /// is aligned to the largest power of two that divides `slot_bytes`, and serves layouts up to that alignment.
+    /// `slots` is 1 to [`MAX_SLOTS`](Config::MAX_SLOTS). An untouched slot costs address space only.
+    pub const fn class(mut self, class: Class, slot_bytes: usize, slots: usize) -> Self {
+        self.classes[class as usize].slot_bytes = slot_bytes;
+        self.classes[class as usize].slots = slots;
+        self
+    }
+
+    /// Sends the layouts of `class` that are smaller than `bytes` to the fallback (bypass: below floor). Default: 0.
+    ///
+    /// A floor above the slot size switches the class off.
+    pub const fn floor(mut self, class: Class, bytes: usize) -> Self {
+        self.classes[class as usize].floor = bytes;
+        self
+    }
+
+    /// Keeps the last `slots` slots of `class` for layouts of at least `min_bytes` bytes.
+    ///
+    /// Smaller layouts have the other slots only; when those are taken, they go to the fallback (bypass: held back). Layouts
+    /// of `min_bytes` and more try the held-back slots first, then the others. `hold_back(class, 0, 0)` lets every layout
+    /// have every slot.
+    ///
+    /// Default: Small and Medium hold back half of their slots for layouts of at least a quarter of a slot, Large and
+    /// XLarge none.
+    pub const fn hold_back(mut self, class: Class, slots: usize, min_bytes: usize) -> Self {
+        self.classes[class as usize].hold_back = HoldBack::Slots { slots, min_bytes };
+        self
+    }
+
+    /// Detects a double free even when two threads free the same block at the same moment. Default: `false`.
+    ///
+    /// Costs each `dealloc` of a slot one atomic exchange, about 5 ns.
+    pub const fn hardened(mut self, yes: bool) -> Self {
+        self.hardened = yes;
+        self
+    }
+
+    /// Clears the whole slot whenever one is freed, so that nothing of it stays readable. Default: `false`.
+    ///
+    /// Costs each `dealloc` a memset of the slot, not of the layout, and saves `alloc_zeroed` its own.
+    pub const fn zero_on_free(mut self, yes: bool) -> Self {
+        self.zero_on_free = yes;
+        self
+    }
+
+    /// Bytes of one slot of `class`.
+    pub const fn slot_bytes(&self, class: Class) -> usize {
+        self.classes[class as usize].slot_bytes
+    }
+
+    /// How many slots `class` has.
+    pub const fn slots(&self, class: Class) -> usize {
+        self.classes[class as usize].slots
+    }
+
+    /// Bytes of all slots together: 147,849,216 in the default table. Guard pages and metadata come on top, about 2 %.
+    ///
+    /// Saturates at `usize::MAX` for a table that no address space can hold.
+    pub const fn reserved_bytes(&self) -> usize {
+        let mut sum: usize = 0;
+        let mut i = 0;
+        while i < CLASSES {
+            sum = sum.saturating_add(self.classes[i].slot_bytes.saturating_mul(self.classes[i].slots));
+            i += 1;
+        }
+        sum
+    }
+
+    /// Panics, at compile time where it can, unless each class makes sense by itself and beside its neighbours.
+    pub(crate) const fn check(&self) {
+        let mut i = 0;
+        while i < CLASSES {
+            self.check_class(Class::ALL[i]);
+            i += 1;
+        }
+    }
+
+    const fn check_class(&self, class: Class) {
+        let ClassConfig { slot_bytes, slots, .. } = self.classes[class as usize];
+        let (held, min_bytes) = self.classes[class as usize].held_back();
+        let of_size = Text::new().str(class.name()).str(" slots of ").decimal(slot_bytes).str(" bytes: ");
+        if slot_bytes == 0 || !slot_bytes.is_multiple_of(SLOT_STEP) {
+            let text = of_size.str("a slot size is a multiple of 64 bytes; the next one is ");
+            let next = slot_bytes / SLOT_STEP * SLOT_STEP;
+            refuse(text.decimal(next.saturating_add(SLOT_STEP)));
+        }
+        if class as usize > 0 && slot_bytes <= self.classes[class as usize - 1].slot_bytes {
+            let below = Class::ALL[class as usize - 1];
+            let text = of_size.str("slot sizes ascend from class to class; make them larger than ");
+            refuse(text.str(below.name()).str("'s ").decimal(self.slot_bytes(below)));
+        }
+        if slots == 0 {
+            refuse(Text::new().str(class.name()).str(" has no slots: give it at least 1"));
+        }
+        if slots > Self::MAX_SLOTS {
+            let text =
+                Text::new().str(class.name()).str(" has ").decimal(slots).str(" slots: give it at most ");
+            refuse(text.decimal(Self::MAX_SLOTS));
+        }
+        if held > slots {
+            let text = Text::new().str(class.name()).str(" holds back ").decimal(held);
+            refuse(text.str(" slots: it has ").decimal(slots).str("; hold back at most that"));
+        }
+        if held > 0 && min_bytes > slot_bytes {
+            let text = Text::new().str(class.name()).str(" holds slots back for ").decimal(min_bytes);
+            refuse(
+                text.str(" bytes and more, which no layout of it has: make that at most ")
+                    .decimal(slot_bytes),
+            );
+        }
+    }
+}
+
+/// Slot sizes are multiples of this: a cache line on most machines, and the alignment that every slot has at least.
+pub(crate) const SLOT_STEP: usize = 64;
+
+/// Stops the build (or the run-time construction) with a ready text.
+pub(crate) const fn refuse(text: Text) -> ! {
+    panic!("{}", text.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const _: () = assert!(Config::new().reserved_bytes() == 147_849_216);
+
+    #[test]
+    fn the_default_hold_backs_are_those_of_the_design() {
+        let held = Config::new().classes.map(|class| class.held_back());
+        assert_eq!(held, [(512, 256), (32, 16 << 10), (0, 0), (0, 0)]);
+    }
+}

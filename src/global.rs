@@ -1,0 +1,332 @@
+//! The face for whole programs: `GlobalAlloc`, and where each call goes.
+//!
+//! In by layout, out by address (P1): a block goes back to whoever served it, whatever its layout. The one room beside
+//! `buffer_pool` that knows the fallback. Nothing here blocks, panics, or holds anything across a call into the fallback.
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::fmt;
+use std::alloc::System;
+
+use crate::config::Config;
+use crate::pools::{Found, Pools};
+use crate::stats::Stats;
+use crate::thread_record::Tally;
+
+/// A global allocator that serves every layout which fits a size class from a pool reserved up front, and passes all others
+/// to `A`.
+///
+/// ```
+/// use framepool::{Class, PoolAlloc};
+///
+/// #[global_allocator]
+/// static ALLOC: PoolAlloc = PoolAlloc::new();
+///
+/// let frame = vec![0_u8; 1280 * 720 * 3 / 2];
+/// assert!(ALLOC.owns(frame.as_ptr()));
+/// assert!(ALLOC.stats().class(Class::XLarge).hits >= 1);
+/// ```
+///
+/// The pools are reserved on the first allocation, once: address space, no memory yet. They are never given back, not when the value is
+/// dropped either, so a `PoolAlloc` belongs into a `static`.
+///
+/// # Complexity
+///
+/// A hit is one atomic operation on the set of free slots (two in a class of more than 64 slots) and a few plain loads and
+/// stores, whatever the size; so is a free. What the pools do not serve costs the fallback's time and some loads and stores.
+///
+/// # Aborts
+///
+/// Freeing or reallocating a block of the pools wrongly ends the process with a text on standard error and SIGABRT, in release
+/// builds too: freed twice, not the start of a slot, never handed out, or with a layout larger or more aligned than its
+/// slot. A double free is not seen once the slot was handed out again.
+pub struct PoolAlloc<A = System> {
+    fallback: A,
+    pools: Pools,
+}
+
+impl PoolAlloc {
+    /// The default table, and [`System`] as the fallback.
+    pub const fn new() -> Self {
+        Self::with_config(Config::new())
+    }
+
+    /// A table of one's own, and [`System`] as the fallback.
+    ///
+    /// # Panics
+    ///
+    /// If the table makes no sense (see [`Config`]): at compile time where the value is a `static` or a `const`.
+    pub const fn with_config(config: Config) -> Self {
+        Self::with_fallback(System, config)
+    }
+}
+
+impl Default for PoolAlloc {
+    /// The same as [`PoolAlloc::new`].
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<A> PoolAlloc<A> {
+    /// A table of one's own, and any allocator as the fallback.
+    ///
+    /// # Panics
+    ///
+    /// As [`with_config`](PoolAlloc::with_config).
+    pub const fn with_fallback(fallback: A, config: Config) -> Self {
+        Self { fallback, pools: Pools::new(&config) }
+    }
+
+    /// A snapshot of the statistics.
+    ///
+    /// Takes no lock and allocates nothing; reads the counters of every thread that ever had its own, some 30 loads each.
+    /// Exact once no thread is inside the allocator.
+    pub fn stats(&self) -> Stats {
+        self.pools.stats()
+    }
+
+    /// Whether `ptr` points into a slot of this allocator, live or not, at its start or not.
+    pub fn owns(&self, ptr: *const u8) -> bool {
+        self.pools.owns(ptr)
+    }
+
+    /// Bytes that a live block of the pools may grow to without moving: those of its slot.
+    ///
+    /// `None` if `ptr` is not the start of a live slot, for blocks of the fallback above all.
+    pub fn usable_size(&self, ptr: *const u8) -> Option<usize> {
+        self.pools.usable_size(ptr)
+    }
+
+    /// Switches the pools off for new allocations (`false`), or on again (`true`, as they start).
+    ///
+    /// While they are off, every new block comes from the fallback (bypass: disabled). Blocks that live in the pools stay,
+    /// grow in place, and go back there when they are freed. May be called at any time, by any thread; a call that another
+    /// thread has begun may still be served as before.
+    pub fn set_enabled(&self, yes: bool) {
+        self.pools.set_enabled(yes);
+    }
+}
+
+impl<A> fmt::Debug for PoolAlloc<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolAlloc").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+// SAFETY:
+// - No unwinding: nothing below panics, and misuse aborts.
+// - A block is a slot or one of the fallback's. A slot is aligned and large enough for its layout by the choice of its class, and
+//   this caller's alone from the moment that the set let go of it until `give`. The fallback keeps the contract for
+//   its own blocks, and gets back exactly those, because the address tells: it is inside the reservation or it is not.
+// - What `stats` and the like read is never relied upon for any of this.
+unsafe impl<A: GlobalAlloc> GlobalAlloc for PoolAlloc<A> {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let Some(own) = self.pools.own() else {
+            // SAFETY: the caller's contract.
+            return unsafe { self.alloc_slowly(layout) };
+        };
+        let Some(class) = self.pools.usual_class(layout) else {
+            // SAFETY: the caller's contract.
+            return unsafe { self.alloc_with(own, layout) };
+        };
+        if self.pools.refuses(own, class, layout.size()) {
+            // SAFETY: the caller's contract.
+            return unsafe { self.fall_back(layout) };
+        }
+        // SAFETY: the caller's contract.
+        unsafe { self.alloc_from(own, class, layout) }
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        if self.pools.is_ours(ptr) {
+            // SAFETY: the caller's contract.
+            return unsafe { self.dealloc_slot(ptr, layout) };
+        }
+        // SAFETY: not of the pools, so of the fallback, with the layout that it was allocated with.
+        unsafe { self.fallback.dealloc(ptr, layout) }
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        match self.pools.own() {
+            // SAFETY: the caller's contract.
+            Some(own) => unsafe { self.alloc_zeroed_with(own, layout) },
+            None => {
+                self.pools.prepare(&self.fallback);
+                // SAFETY: the caller's contract.
+                unsafe { self.alloc_zeroed_with(self.pools.shared(), layout) }
+            }
+        }
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: the caller's contract: `new_size`, rounded up to the alignment, does not overflow.
+        let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
+        match self.pools.own() {
+            // SAFETY: the caller's contract.
+            Some(own) => unsafe { self.realloc_with(own, ptr, layout, new_layout) },
+            None => {
+                self.pools.prepare(&self.fallback);
+                // SAFETY: the caller's contract.
+                unsafe { self.realloc_with(self.pools.shared(), ptr, layout, new_layout) }
+            }
+        }
+    }
+}
+
+/// What is too long or too rare for the above. Safety is `GlobalAlloc`'s everywhere.
+impl<A: GlobalAlloc> PoolAlloc<A> {
+    /// The first allocation of all or of a thread, and all those of a thread without a place.
+    #[cold]
+    #[inline(never)]
+    unsafe fn alloc_slowly(&self, layout: Layout) -> *mut u8 {
+        self.pools.prepare(&self.fallback);
+        // SAFETY: the caller's contract.
+        unsafe { self.alloc_with(self.pools.shared(), layout) }
+    }
+
+    #[inline(never)]
+    unsafe fn alloc_with(&self, tally: impl Tally, layout: Layout) -> *mut u8 {
+        match self.pools.take(tally, layout) {
+            Some(block) => block.start.as_ptr(),
+            // SAFETY: the caller's contract.
+            None => unsafe { self.fall_back(layout) },
+        }
+    }
+
+    #[inline(never)]
+    unsafe fn alloc_from(&self, tally: impl Tally, class: usize, layout: Layout) -> *mut u8 {
+        match self.pools.take_from(tally, class, layout.size()) {
+            Some(block) => block.start.as_ptr(),
+            // SAFETY: the caller's contract.
+            None => unsafe { self.fall_back(layout) },
+        }
+    }
+
+    /// Out of line, so that what the fallback's code needs is not set up by hits.
+    #[inline(never)]
+    unsafe fn fall_back(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's contract.
+        unsafe { self.fallback.alloc(layout) }
+    }
+
+    #[inline(never)]
+    unsafe fn dealloc_slot(&self, ptr: *mut u8, layout: Layout) {
+        let Some(found) = self.pools.find(ptr, layout) else { return };
+        match self.pools.own() {
+            // SAFETY: just found, and the caller gives it up.
+            Some(own) => unsafe { self.pools.give(own, found) },
+            // SAFETY: as above.
+            None => unsafe { self.give_slowly(found) },
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    unsafe fn give_slowly(&self, found: Found) {
+        self.pools.prepare(&self.fallback);
+        // SAFETY: the caller's contract.
+        unsafe { self.pools.give(self.pools.shared(), found) }
+    }
+
+    unsafe fn alloc_zeroed_with(&self, tally: impl Tally, layout: Layout) -> *mut u8 {
+        let Some(block) = self.pools.take(tally, layout) else {
+            // SAFETY: the caller's contract.
+            return unsafe { self.fallback.alloc_zeroed(layout) };
+        };
+        if block.is_clean {
+            tally.count(|counters, add| add(&counters.memsets_skipped, 1));
+        } else {
+            // SAFETY: the block has at least `size` bytes and is ours alone.
+            unsafe { block.start.write_bytes(0, layout.size()) };
+            tally.count(|counters, add| add(&counters.memsets_done, 1));
+        }
+        block.start.as_ptr()
+    }
+
+    unsafe fn realloc_with(
+        &self,
+        tally: impl Tally,
+        ptr: *mut u8,
+        layout: Layout,
+        new_layout: Layout,
+    ) -> *mut u8 {
+        match self.pools.find(ptr, layout) {
+            // SAFETY: just found; the rest is the caller's contract.
+            Some(found) => unsafe { self.realloc_slot(tally, found, ptr, layout, new_layout) },
+            // SAFETY: not of the pools, so of the fallback; the rest is the caller's contract.
+            None => unsafe { self.realloc_fallback(tally, ptr, layout, new_layout) },
+        }
+    }
+
+    /// A slot keeps its block as long as it is large enough; a block that shrinks to a quarter of it moves to a smaller class
+    /// that has a slot now. Fails only if the block outgrows its slot and neither pools nor fallback have memory; then it
+    /// stays as it was.
+    unsafe fn realloc_slot(
+        &self,
+        tally: impl Tally,
+        found: Found,
+        ptr: *mut u8,
+        layout: Layout,
+        new_layout: Layout,
+    ) -> *mut u8 {
+        let (size, new_size) = (layout.size(), new_layout.size());
+        let (class, slot_bytes) = (self.pools.class(found), self.pools.slot_bytes(found));
+        let new = if new_size > slot_bytes {
+            // SAFETY: a valid layout, by the caller's contract.
+            unsafe { self.alloc(new_layout) }
+        } else {
+            let shrinks_enough = new_size < size && new_size <= slot_bytes / 4;
+            let smaller =
+                if shrinks_enough { self.pools.take_smaller(tally, new_layout, class) } else { None };
+            let Some(block) = smaller else {
+                tally.count(|counters, add| {
+                    let class = &counters.classes[class as usize];
+                    add(&class.reallocs_in_place, 1);
+                    add(&class.requested_bytes, new_size as u64);
+                });
+                return ptr;
+            };
+            block.start.as_ptr()
+        };
+        if !new.is_null() {
+            // SAFETY: two different blocks, each of at least the smaller size; the old one is given up.
+            unsafe {
+                new.copy_from_nonoverlapping(ptr, size.min(new_size));
+                self.pools.give(tally, found);
+            }
+            tally.count(|counters, add| add(&counters.reallocs_moved, 1));
+        }
+        new
+    }
+
+    /// A block of the fallback moves into a pool if it grows and there is a slot for it; else the fallback's own `realloc` does
+    /// the work.
+    unsafe fn realloc_fallback(
+        &self,
+        tally: impl Tally,
+        ptr: *mut u8,
+        layout: Layout,
+        new_layout: Layout,
+    ) -> *mut u8 {
+        if new_layout.size() <= layout.size() {
+            tally.count(|counters, add| {
+                add(&counters.shrunk_in_fallback, 1);
+                add(&counters.fallback_bytes, new_layout.size() as u64);
+            });
+        } else if let Some(block) = self.pools.take(tally, new_layout) {
+            // SAFETY: two different blocks, both of at least the old size; the old one goes back where it came from.
+            unsafe {
+                block.start.as_ptr().copy_from_nonoverlapping(ptr, layout.size());
+                self.fallback.dealloc(ptr, layout);
+            }
+            tally.count(|counters, add| add(&counters.reallocs_moved, 1));
+            return block.start.as_ptr();
+        }
+        // SAFETY: the caller's contract, passed on.
+        unsafe { self.fallback.realloc(ptr, layout, new_layout.size()) }
+    }
+}

@@ -1,0 +1,26 @@
+//! The operating system, as little of it as is needed: memory, standard error, the exit of a thread.
+//!
+//! | system | memory | exit of a thread |
+//! |---|---|---|
+//! | Linux and other Unix (`unix.rs`) | `mmap`, `mprotect`, `munmap` | a pthread key |
+//! | anything else (`none.rs`) | from the fallback, no guard pages | unknown |
+//!
+//! `--cfg framepool_os="none"` builds the second on any system.
+
+#[cfg(all(unix, not(framepool_os = "none")))]
+mod unix;
+#[cfg(all(unix, not(framepool_os = "none")))]
+pub(crate) use unix::{ExitHook, make_usable, map_zeroed, release, reserve, write_to_stderr};
+
+#[cfg(not(all(unix, not(framepool_os = "none"))))]
+mod none;
+#[cfg(not(all(unix, not(framepool_os = "none"))))]
+pub(crate) use none::{ExitHook, make_usable, map_zeroed, release, reserve, write_to_stderr};
+
+use core::alloc::GlobalAlloc;
+
+/// Where memory comes from on systems that have no `mmap`: the fallback.
+pub(crate) type Source<'a> = &'a dyn GlobalAlloc;
+
+/// What runs when a watched thread exits, with what was given to watch it.
+pub(crate) type OnThreadExit = unsafe extern "C" fn(*mut core::ffi::c_void);

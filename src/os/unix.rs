@@ -1,0 +1,96 @@
+//! Unix: `mmap`, `mprotect`, `munmap`, `write`, and pthread keys, all through libc.
+//!
+//! Called by start-up, by a thread's first and last use, and by abort texts; never on a hit. All but `write_to_stderr`
+//! are async-signal-safe on Linux, where they are plain system calls.
+
+use core::ffi::c_void;
+use core::ptr::{self, NonNull};
+
+use super::{OnThreadExit, Source};
+
+/// Linux counts a private mapping against the commit limit unless it is told not to; most slots are never touched.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const NO_RESERVE: libc::c_int = libc::MAP_NORESERVE;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const NO_RESERVE: libc::c_int = 0;
+
+fn map(bytes: usize, protection: libc::c_int, flags: libc::c_int) -> Option<NonNull<u8>> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANON | flags;
+    // SAFETY: a new anonymous mapping where the kernel likes replaces nothing.
+    let base = unsafe { libc::mmap(ptr::null_mut(), bytes, protection, flags, -1, 0) };
+    if base == libc::MAP_FAILED { None } else { NonNull::new(base.cast()) }
+}
+
+/// `bytes` of inaccessible address space at a multiple of `align`, a power of two; `bytes + align` does not overflow.
+pub(crate) fn reserve(bytes: usize, align: usize, _: Source<'_>) -> Option<NonNull<u8>> {
+    let base = map(bytes + align, libc::PROT_NONE, NO_RESERVE)?;
+    let before = base.as_ptr().align_offset(align);
+    // SAFETY: the aligned part and what is cut off are three pieces of the mapping, page-aligned as its base is: `align`
+    // and `bytes` are multiples of the guard size, which no page exceeds. A piece that cannot be cut off stays, unused.
+    unsafe {
+        let aligned = base.byte_add(before);
+        unmap(base, before);
+        unmap(aligned.byte_add(bytes), align - before);
+        Some(aligned)
+    }
+}
+
+/// # Safety
+///
+/// A piece of a mapping of ours that nobody uses, page-aligned; may be empty.
+unsafe fn unmap(base: NonNull<u8>, bytes: usize) {
+    if bytes > 0 {
+        // SAFETY: the caller's contract. A failure leaves address space reserved and nothing worse.
+        unsafe { libc::munmap(base.as_ptr().cast(), bytes) };
+    }
+}
+
+/// Makes the pages that `bytes` from `base` on lie in readable and writable; they start zeroed.
+///
+/// # Safety
+///
+/// They are part of a reservation, and `base` is page-aligned.
+pub(crate) unsafe fn make_usable(base: NonNull<u8>, bytes: usize) -> bool {
+    // SAFETY: the caller's contract; nobody can rely on the old protection, none.
+    unsafe { libc::mprotect(base.as_ptr().cast(), bytes, libc::PROT_READ | libc::PROT_WRITE) == 0 }
+}
+
+/// Gives a whole reservation back.
+///
+/// # Safety
+///
+/// It is exactly one that `reserve` made with these figures, and nobody uses it.
+pub(crate) unsafe fn release(base: NonNull<u8>, bytes: usize, _align: usize, _: Source<'_>) {
+    // SAFETY: the caller's contract.
+    unsafe { unmap(base, bytes) };
+}
+
+/// `bytes` of zeroed memory for ever, page-aligned.
+pub(crate) fn map_zeroed(bytes: usize, _: Source<'_>) -> Option<NonNull<u8>> {
+    map(bytes, libc::PROT_READ | libc::PROT_WRITE, NO_RESERVE)
+}
+
+pub(crate) fn write_to_stderr(text: &[u8]) {
+    // SAFETY: a valid buffer of that length. A failed or partial write is not worth a second try: the process is about to end.
+    unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
+}
+
+/// A pthread key, whose destructor runs at a thread's exit if the thread has a value for it.
+#[derive(Clone, Copy)]
+pub(crate) struct ExitHook(libc::pthread_key_t);
+
+impl ExitHook {
+    /// `None` when the process has no key left.
+    pub(crate) fn new(on_exit: OnThreadExit) -> Option<Self> {
+        let mut key = 0;
+        // SAFETY: a valid place for the key, and a destructor of the right type.
+        let refused = unsafe { libc::pthread_key_create(&mut key, Some(on_exit)) };
+        (refused == 0).then_some(Self(key))
+    }
+
+    /// Has the destructor called with `value` when this thread exits; `false` if that cannot be had.
+    pub(crate) fn watch_this_thread(self, value: NonNull<c_void>) -> bool {
+        // SAFETY: the key was created and is never deleted.
+        unsafe { libc::pthread_setspecific(self.0, value.as_ptr()) == 0 }
+    }
+}

@@ -1,0 +1,155 @@
+//! What follows from a [`Config`]: where each slab lies in the reservation, and how coarse the slot map may be.
+//!
+//! Computed once, at compile time for a `static`. The reservation is `guard, Small, guard, Medium, guard, Large, guard,
+//! XLarge, guard`; each slab starts at a multiple of its slot alignment and of the guard size, so that slots are
+//! aligned and guards are whole pages on every machine.
+
+use core::alloc::Layout;
+
+use crate::config::{CLASSES, Class, Config, refuse};
+use crate::slab::Slab;
+use crate::text::Text;
+use crate::tunables::{GUARD_BYTES, SLOT_BYTES_PER_MAP_BYTE};
+
+/// One class: its slab, and who may have a slot of it. One cache line, all that routing reads of a class.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(crate) struct ClassPlan {
+    pub(crate) slab: Slab,
+    /// Layouts below this many bytes bypass the class.
+    pub(crate) floor: usize,
+    /// Layouts from this many bytes on may have the held-back slots; `usize::MAX` where there are none.
+    pub(crate) entitled_from: usize,
+    /// The last this many slots are held back.
+    pub(crate) held: usize,
+}
+
+const _: () = assert!(size_of::<ClassPlan>() <= 64, "keep ClassPlan within one cache line");
+
+impl ClassPlan {
+    /// Whether every slot is large enough for `layout` and aligned enough.
+    pub(crate) const fn fits(&self, layout: Layout) -> bool {
+        layout.size() <= self.slab.slot_bytes && layout.align() <= self.slab.align
+    }
+}
+
+/// The layout of one allocator's reservation.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan {
+    pub(crate) classes: [ClassPlan; CLASSES],
+    /// Bytes from the first guard to the end of the last.
+    pub(crate) span: usize,
+    /// What the reservation's base must be aligned to.
+    pub(crate) align: usize,
+    /// A byte of the slot map stands for `1 << granule_shift` bytes of the reservation.
+    pub(crate) granule_shift: u32,
+}
+
+impl Plan {
+    /// # Panics
+    ///
+    /// Where the table makes no sense: see [`Config`]'s errors.
+    pub(crate) const fn new(config: &Config) -> Self {
+        config.check();
+        let mut plan = Self {
+            classes: [ClassPlan { slab: Slab::new(0, 64, 0), floor: 0, entitled_from: 0, held: 0 }; CLASSES],
+            span: GUARD_BYTES,
+            align: GUARD_BYTES,
+            granule_shift: usize::BITS,
+        };
+        let mut i = 0;
+        while i < CLASSES {
+            let class = config.classes[i];
+            let slab = Slab::new(0, class.slot_bytes, class.slots);
+            let align = if slab.align > GUARD_BYTES { slab.align } else { GUARD_BYTES };
+            let offset = round_up(plan.span, align);
+            let end = add(offset, multiply(class.slot_bytes, class.slots));
+            plan.span = add(round_up(end, GUARD_BYTES), GUARD_BYTES);
+            plan.align = if align > plan.align { align } else { plan.align };
+            let shift = slab.align.trailing_zeros();
+            plan.granule_shift = if shift < plan.granule_shift { shift } else { plan.granule_shift };
+
+            let (held, min_bytes) = class.held_back();
+            let entitled_from = if held == 0 { usize::MAX } else { min_bytes };
+            let slab = Slab::new(offset, class.slot_bytes, class.slots);
+            plan.classes[i] = ClassPlan { slab, floor: class.floor, entitled_from, held };
+            i += 1;
+        }
+        if plan.span > isize::MAX as usize || add(plan.span, plan.align) > isize::MAX as usize {
+            refuse_overflow();
+        }
+        if plan.map_bytes() > config.reserved_bytes() / SLOT_BYTES_PER_MAP_BYTE {
+            let text = Text::new().str("the slot map of this table takes ").decimal(plan.map_bytes());
+            let text = text.str(
+                " bytes, more than 1/32 of its slots: give the larger classes more slots, or all classes",
+            );
+            refuse(text.str(" slot sizes that are multiples of more than ").decimal(1 << plan.granule_shift));
+        }
+        plan
+    }
+
+    pub(crate) const fn map_bytes(&self) -> usize {
+        (self.span >> self.granule_shift) + 1
+    }
+
+    /// The slot that an offset of the reservation lies in, and how many bytes in; `None` for guards and padding.
+    pub(crate) fn locate(&self, offset: usize) -> Option<(Class, usize, usize)> {
+        Class::ALL.into_iter().find_map(|class| {
+            let (index, bytes_in) = self.classes[class as usize].slab.locate(offset)?;
+            Some((class, index, bytes_in))
+        })
+    }
+}
+
+const fn refuse_overflow() -> ! {
+    refuse(Text::new().str("this table exceeds the address space: give its classes fewer or smaller slots"))
+}
+
+const fn add(a: usize, b: usize) -> usize {
+    match a.checked_add(b) {
+        Some(sum) => sum,
+        None => refuse_overflow(),
+    }
+}
+
+const fn multiply(a: usize, b: usize) -> usize {
+    match a.checked_mul(b) {
+        Some(product) => product,
+        None => refuse_overflow(),
+    }
+}
+
+/// `to` is a power of two.
+const fn round_up(n: usize, to: usize) -> usize {
+    add(n, to - 1) & !(to - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slabs_are_aligned_and_a_whole_guard_apart() {
+        let odd = Config::new().class(Class::Small, 320, 77).class(Class::XLarge, 3_110_400, 5);
+        for config in [Config::new(), odd] {
+            let plan = Plan::new(&config);
+            let mut end = 0;
+            for ClassPlan { slab, .. } in plan.classes {
+                assert!(slab.offset.is_multiple_of(slab.align) && slab.offset.is_multiple_of(GUARD_BYTES));
+                assert!(slab.offset - round_up(end, GUARD_BYTES) >= GUARD_BYTES);
+                assert!(slab.align.trailing_zeros() >= plan.granule_shift);
+                end = slab.offset + slab.bytes();
+            }
+            assert!(plan.span - round_up(end, GUARD_BYTES) >= GUARD_BYTES);
+            assert_eq!(plan.locate(0), None);
+            assert_eq!(plan.locate(plan.span - 1), None);
+        }
+    }
+
+    #[test]
+    fn the_default_map_has_a_byte_for_each_kib() {
+        let plan = Plan::new(&Config::new());
+        assert_eq!(plan.granule_shift, 10);
+        assert!(plan.map_bytes() < 150 << 10, "{}", plan.map_bytes());
+    }
+}

@@ -1,0 +1,376 @@
+//! The four pools as one: layout -> slot, address -> slot, start-up, statistics.
+//!
+//! Knows no fallback: it says "not from here" and the caller goes there, so no state of ours is ever held across a call into
+//! it. The pools are reserved on the first allocation and never torn down. Whoever finds another thread (or the code
+//! that a signal interrupted) at that goes to the fallback for this once; nobody waits.
+//!
+//! | field | who writes | what its order publishes |
+//! |---|---|---|
+//! | `state` | start-up: one CAS to `STARTING` (Acquire), then `READY` or `FAILED` (SeqCst) | nothing: it orders start-ups and switches |
+//! | `served_below` | start-up, `set_enabled` (SeqCst), read Acquire by takes | `base`, `map`, `metadata` |
+//! | `span` | start-up, once (Release), read Acquire by finds | `base`, `map` |
+//! | `metadata` | start-up, once (Release), read Acquire | the metadata's constants |
+//! | `enabled` | `set_enabled` (SeqCst) | nothing |
+
+use core::alloc::Layout;
+use core::ptr::{self, NonNull};
+
+use crate::config::{CLASSES, Class, Config, SLOT_STEP};
+use crate::counters::{Counters, Refusal};
+use crate::fatal::{self, Misuse};
+use crate::metadata::Metadata;
+use crate::os;
+use crate::plan::Plan;
+use crate::pool::Pool;
+use crate::reservation;
+use crate::slab::Slab;
+use crate::slot_map::{Slot, SlotMap};
+use crate::stats::{ClassStats, Reservation, Stats};
+use crate::sync::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release, SeqCst},
+};
+use crate::thread_record::{self, Own, Shared, Tally};
+
+const UNTOUCHED: u8 = 0;
+const STARTING: u8 = 1;
+const READY: u8 = 2;
+const FAILED: u8 = 3;
+
+/// One allocator's pools. What every call reads comes first; what threads without a place write, last and apart.
+#[repr(C, align(128))]
+pub(crate) struct Pools {
+    /// Sizes below this may be served: one more than an XLarge slot, or 0 before start-up and while switched off, so that
+    /// one comparison sends both out of the way.
+    served_below: AtomicUsize,
+    /// Bytes of the reservation from `base` on; 0 before start-up, so that nothing looks owned.
+    span: AtomicUsize,
+    base: AtomicPtr<u8>,
+    map: AtomicPtr<AtomicU8>,
+    metadata: AtomicPtr<Metadata>,
+    hardened: bool,
+    zero_on_free: bool,
+    enabled: AtomicBool,
+    state: AtomicU8,
+    plan: Plan,
+    shared: Counters,
+}
+
+/// Memory that was taken from a pool just now.
+pub(crate) struct Block {
+    pub(crate) start: NonNull<u8>,
+    pub(crate) is_clean: bool,
+}
+
+/// A live slot of ours.
+#[derive(Clone, Copy)]
+pub(crate) struct Found {
+    offset: usize,
+    slot: Slot,
+}
+
+impl Pools {
+    pub(crate) const fn new(config: &Config) -> Self {
+        Self {
+            served_below: AtomicUsize::new(0),
+            span: AtomicUsize::new(0),
+            base: AtomicPtr::new(ptr::null_mut()),
+            map: AtomicPtr::new(ptr::null_mut()),
+            metadata: AtomicPtr::new(ptr::null_mut()),
+            hardened: config.hardened,
+            zero_on_free: config.zero_on_free,
+            enabled: AtomicBool::new(true),
+            state: AtomicU8::new(UNTOUCHED),
+            plan: Plan::new(config),
+            shared: Counters::new(),
+        }
+    }
+
+    /// This thread's own counters, or `None` if it has to go the slow way: [`prepare`](Self::prepare) and
+    /// [`shared`](Self::shared).
+    #[inline(always)]
+    pub(crate) fn own(&self) -> Option<Own<'_>> {
+        Own::at(self.metadata.load(Acquire))
+    }
+
+    /// The counters for everybody.
+    pub(crate) fn shared(&self) -> Shared<'_> {
+        Shared(&self.shared)
+    }
+
+    /// Reserves the pools if nobody has yet, and gives this thread a place if it may have one.
+    pub(crate) fn prepare(&self, source: os::Source<'_>) {
+        if self.state.load(Relaxed) == UNTOUCHED {
+            self.start(source);
+        }
+        // SAFETY: null, or published by start-up for ever.
+        if let Some(metadata) = unsafe { self.metadata.load(Acquire).as_ref() } {
+            thread_record::bind(metadata);
+        }
+    }
+
+    /// A slot for `layout`, or `None` if the fallback has to serve it; counted either way.
+    pub(crate) fn take(&self, tally: impl Tally, layout: Layout) -> Option<Block> {
+        let served_below = self.served_below.load(Acquire);
+        let size = layout.size();
+        if served_below == 0 {
+            return match self.state.load(Relaxed) {
+                UNTOUCHED | STARTING => refuse(tally, size, |counters| &counters.starting),
+                _ => refuse(tally, size, |counters| &counters.disabled),
+            };
+        }
+        if size >= served_below {
+            return refuse(tally, size, |counters| &counters.too_large);
+        }
+        match self.plan.classes.iter().position(|class| class.fits(layout)) {
+            Some(class) => self.take_from(tally, class, size),
+            None => refuse(tally, size, |counters| &counters.over_aligned),
+        }
+    }
+
+    /// The class of a layout that [`take_from`](Self::take_from) may be asked for directly: of a size that is served at present and
+    /// an alignment that every slot has. `None` leaves it to [`take`](Self::take).
+    #[inline(always)]
+    pub(crate) fn usual_class(&self, layout: Layout) -> Option<usize> {
+        let size = layout.size();
+        if size >= self.served_below.load(Acquire) || layout.align() > SLOT_STEP {
+            return None;
+        }
+        let exceeds = |class: Class| (size > self.plan.classes[class as usize].slab.slot_bytes) as usize;
+        Some(exceeds(Class::Small) + exceeds(Class::Medium) + exceeds(Class::Large))
+    }
+
+    /// Whether `class` has nothing for a layout of `size` bytes, found with one load and counted.
+    #[inline(always)]
+    pub(crate) fn refuses(&self, tally: impl Tally, class: usize, size: usize) -> bool {
+        let plan = &self.plan.classes[class];
+        let entitled = size >= plan.entitled_from;
+        let reason = if size < plan.floor {
+            Refusal::BelowFloor
+        } else if !self.pool(class).set.is_exhausted(entitled) {
+            return false;
+        } else if entitled || plan.held == 0 {
+            Refusal::Miss
+        } else {
+            Refusal::HeldBack
+        };
+        refuse(tally, size, |counters| &counters.classes[class].refused[reason as usize]);
+        true
+    }
+
+    /// A slot of `class` for `size` bytes; counted either way.
+    #[inline(always)]
+    pub(crate) fn take_from(&self, tally: impl Tally, class: usize, size: usize) -> Option<Block> {
+        // Each pass after the first means that other threads took a slot between the two steps, and gave one after them.
+        while !self.refuses(tally, class, size) {
+            if let Some(block) = self.take_slot(tally, class, size) {
+                return Some(block);
+            }
+        }
+        None
+    }
+
+    /// A slot of a smaller class than `class` for a block that shrinks, if there is one now. Only a hit is counted.
+    pub(crate) fn take_smaller(&self, tally: impl Tally, layout: Layout, class: Class) -> Option<Block> {
+        if layout.size() >= self.served_below.load(Acquire) {
+            return None;
+        }
+        let smaller = self.plan.classes.iter().position(|class| class.fits(layout))?;
+        let plan = &self.plan.classes[smaller];
+        if smaller >= class as usize || layout.size() < plan.floor {
+            return None;
+        }
+        self.take_slot(tally, smaller, layout.size())
+    }
+
+    #[inline(always)]
+    fn take_slot(&self, tally: impl Tally, class: usize, size: usize) -> Option<Block> {
+        let taken = self.pool(class).take(size >= self.plan.classes[class].entitled_from)?;
+        tally.count(|counters, add| {
+            add(&counters.classes[class].hits, 1);
+            add(&counters.classes[class].requested_bytes, size as u64);
+        });
+        // SAFETY: the offset of a slot in the reservation at `base`, and no reservation lies at address 0.
+        let start = unsafe { NonNull::new_unchecked(Slab::pointer(self.base.load(Relaxed), taken.offset)) };
+        Some(Block { start, is_clean: taken.is_clean })
+    }
+
+    /// Whether `ptr` lies in the reservation, guards included: all that decides where a block goes back to.
+    #[inline(always)]
+    pub(crate) fn is_ours(&self, ptr: *const u8) -> bool {
+        self.offset_of(ptr).is_some()
+    }
+
+    /// The live slot that `ptr` names, or `None` if the address is not one of ours.
+    ///
+    /// Aborts if it is ours and no live slot's start, or if `layout` cannot have come from that slot (P7).
+    #[inline(always)]
+    pub(crate) fn find(&self, ptr: *mut u8, layout: Layout) -> Option<Found> {
+        let offset = self.offset_of(ptr)?;
+        // SAFETY: the offset was just found to lie in the reservation.
+        let slot = unsafe { self.slot_map().at(offset) };
+        if !slot.is_live() || !self.plan.classes[slot.class()].fits(layout) {
+            self.misuse(ptr, offset, slot, layout);
+        }
+        Some(Found { offset, slot })
+    }
+
+    /// Frees a slot.
+    ///
+    /// # Safety
+    ///
+    /// It was just found, and nobody uses its memory any more.
+    #[inline(always)]
+    pub(crate) unsafe fn give(&self, tally: impl Tally, found: Found) {
+        let class = found.slot.class();
+        let base = self.base.load(Relaxed);
+        if self.zero_on_free {
+            // SAFETY: a whole slot, which is the caller's to give away.
+            unsafe { Slab::pointer(base, found.offset).write_bytes(0, self.slot_bytes(found)) };
+        }
+        let address = base.addr() + found.offset;
+        // SAFETY: just found, so live.
+        unsafe { self.pool(class).give(found.offset, found.slot, self.zero_on_free, self.hardened, address) };
+        tally.count(|counters, add| add(&counters.classes[class].returns, 1));
+    }
+
+    #[inline]
+    pub(crate) fn class(&self, found: Found) -> Class {
+        Class::ALL[found.slot.class()]
+    }
+
+    #[inline]
+    pub(crate) fn slot_bytes(&self, found: Found) -> usize {
+        self.plan.classes[found.slot.class()].slab.slot_bytes
+    }
+
+    /// Whether `ptr` lies in a slot, live or not.
+    pub(crate) fn owns(&self, ptr: *const u8) -> bool {
+        self.offset_of(ptr).and_then(|offset| self.plan.locate(offset)).is_some()
+    }
+
+    /// Bytes of the live slot that starts at `ptr`.
+    pub(crate) fn usable_size(&self, ptr: *const u8) -> Option<usize> {
+        let offset = self.offset_of(ptr)?;
+        // SAFETY: the offset was just found to lie in the reservation.
+        let slot = unsafe { self.slot_map().at(offset) };
+        slot.is_live().then(|| self.slot_bytes(Found { offset, slot }))
+    }
+
+    /// Lets the pools serve, or not; blocks that live in them stay there.
+    pub(crate) fn set_enabled(&self, yes: bool) {
+        self.enabled.store(yes, SeqCst);
+        self.refresh_served_below();
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let reservation = match self.state.load(Acquire) {
+            READY => Reservation::Ready,
+            FAILED => Reservation::Failed,
+            _ => Reservation::Pending,
+        };
+        let mut stats = Stats { reservation, ..Stats::default() };
+        self.shared.add_to(&mut stats);
+        // SAFETY: null, or published by start-up for ever.
+        let metadata = unsafe { self.metadata.load(Acquire).as_ref() };
+        for place in 0..metadata.map_or(0, |metadata| metadata.places.used()) {
+            metadata.inspect(|metadata| metadata.record(place).counters.add_to(&mut stats));
+        }
+        for class in Class::ALL {
+            let slab = &self.plan.classes[class as usize].slab;
+            let set = metadata.map(|metadata| &metadata.sets[class as usize]);
+            let sums = stats.classes[class as usize];
+            stats.classes[class as usize] = ClassStats {
+                slot_bytes: slab.slot_bytes as u64,
+                slots: slab.slots as u64,
+                in_use: set.map_or(0, |set| set.in_use() as u64),
+                peak: set.map_or(0, |set| set.peak() as u64),
+                ..sums
+            };
+        }
+        stats
+    }
+
+    /// The pools are ready.
+    #[inline(always)]
+    fn pool(&self, class: usize) -> Pool<'_> {
+        // SAFETY: published before any slot could be taken or found, and never unmapped.
+        let metadata = unsafe { &*self.metadata.load(Relaxed) };
+        Pool { class, slab: &self.plan.classes[class].slab, set: &metadata.sets[class], map: self.slot_map() }
+    }
+
+    #[inline(always)]
+    fn slot_map(&self) -> SlotMap {
+        SlotMap { bytes: self.map.load(Relaxed), granule_shift: self.plan.granule_shift }
+    }
+
+    #[inline(always)]
+    fn offset_of(&self, ptr: *const u8) -> Option<usize> {
+        let span = self.span.load(Acquire);
+        let offset = ptr.addr().wrapping_sub(self.base.load(Relaxed).addr());
+        (offset < span).then_some(offset)
+    }
+
+    /// Reserves everything, unless somebody else is at it.
+    #[cold]
+    #[inline(never)]
+    fn start(&self, source: os::Source<'_>) {
+        if self.state.compare_exchange(UNTOUCHED, STARTING, Acquire, Relaxed).is_err() {
+            return;
+        }
+        let metadata = Metadata::new(&self.plan, source);
+        if let Some(metadata) = metadata {
+            // SAFETY: just made.
+            self.map.store(unsafe { metadata.as_ref() }.slot_map().bytes.cast_mut(), Relaxed);
+            // Kept without slots too: threads still count their bypasses there.
+            self.metadata.store(metadata.as_ptr(), Release);
+        }
+        let base = metadata.and_then(|_| reservation::reserve(&self.plan, source));
+        if let Some(base) = base {
+            self.base.store(base.as_ptr(), Relaxed);
+            self.span.store(self.plan.span, Release);
+        }
+        self.state.store(if base.is_some() { READY } else { FAILED }, SeqCst);
+        self.refresh_served_below();
+    }
+
+    /// Start-up and any number of switches may be here at once. Whoever stores last has looked last or looks again, so the
+    /// outcome follows `state` and `enabled`. Ends once nobody changes those any more.
+    fn refresh_served_below(&self) {
+        let wanted = || {
+            let serving = self.state.load(SeqCst) == READY && self.enabled.load(SeqCst);
+            if serving { self.plan.classes[CLASSES - 1].slab.slot_bytes + 1 } else { 0 }
+        };
+        loop {
+            let now = wanted();
+            self.served_below.store(now, SeqCst);
+            if wanted() == now {
+                return;
+            }
+        }
+    }
+
+    /// Finds out what is wrong with a pointer or its layout, says so, and ends the process.
+    #[cold]
+    #[inline(never)]
+    fn misuse(&self, ptr: *mut u8, offset: usize, slot: Slot, layout: Layout) -> ! {
+        let Some((class, index, bytes_in)) = self.plan.locate(offset) else { fatal::not_a_slot(ptr.addr()) };
+        let what = match (bytes_in, slot) {
+            (1.., _) => Misuse::Interior(bytes_in),
+            (_, slot) if slot.is_unknown() => Misuse::NeverHandedOut,
+            (_, slot) if !slot.is_live() => Misuse::DoubleFree,
+            _ => Misuse::WrongLayout(layout.size(), layout.align()),
+        };
+        fatal::misuse(what, class, index, ptr.addr())
+    }
+}
+
+/// Counts a request that the fallback has to serve.
+#[inline(always)]
+fn refuse(tally: impl Tally, size: usize, reason: impl Fn(&Counters) -> &AtomicU64) -> Option<Block> {
+    tally.count(|counters, add| {
+        add(reason(counters), 1);
+        add(&counters.fallback_bytes, size as u64);
+    });
+    None
+}

@@ -1,0 +1,23 @@
+//! The address space of all slots: one mapping, inaccessible but for the four slabs in it.
+//!
+//! What is not a slab stays `PROT_NONE`: a guard before, between and after the slabs, so that whoever runs off the end of one
+//! faults there (P8). Nothing is touched: an untouched slot costs no memory. Four or five system calls in all.
+
+use core::ptr::NonNull;
+
+use crate::os;
+use crate::plan::{ClassPlan, Plan};
+
+/// Reserves the slots of `plan` for ever; `None`, and nothing kept, if the system refuses any part of it.
+pub(crate) fn reserve(plan: &Plan, source: os::Source<'_>) -> Option<NonNull<u8>> {
+    let base = os::reserve(plan.span, plan.align, source)?;
+    for ClassPlan { slab, .. } in &plan.classes {
+        // SAFETY: the slab lies inside the reservation, its start and the reservation's on page boundaries.
+        if !unsafe { os::make_usable(base.byte_add(slab.offset), slab.bytes()) } {
+            // SAFETY: exactly what was reserved, and nobody has a pointer into it.
+            unsafe { os::release(base, plan.span, plan.align, source) };
+            return None;
+        }
+    }
+    Some(base)
+}

@@ -1,0 +1,405 @@
+//! What the pools did, as plain numbers: a `Copy` snapshot, its sums and rates, and its table.
+//!
+//! A snapshot adds up counters that each thread keeps for itself, without a lock or an allocation. It is exact once no
+//! thread is inside the allocator; while threads are busy, each figure is one that was true a moment ago.
+//!
+//! Each request ends in exactly one of these (all exact once quiet):
+//!
+//! | request | served by a slot | served by the fallback |
+//! |---|---|---|
+//! | `alloc`, `alloc_zeroed` | hit | miss or bypass |
+//! | `realloc` of a slot | in place, or hit (moved) | miss or bypass (moved) |
+//! | `realloc` of a fallback block that grows | hit (moved) | miss or bypass |
+//! | `realloc` of a fallback block that does not grow | | shrunk in the fallback |
+//!
+//! So `total_allocs = hits + misses + bypasses` counts each search for a place, `fallbacks = misses + bypasses +
+//! shrunk in the fallback` each call that the fallback sees, and `in_use = hits - returns` in each class.
+
+use core::fmt;
+
+use crate::config::{CLASSES, Class};
+
+/// Why a request went past the pools although no class that fits was exhausted for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Bypass {
+    /// Larger than a slot of XLarge.
+    TooLarge,
+    /// Aligned more strictly than any slot that is large enough.
+    OverAligned,
+    /// Below the [floor](crate::Config::floor) of its class.
+    BelowFloor,
+    /// Only slots that are [held back](crate::Config::hold_back) for larger layouts could have been left.
+    HeldBack,
+    /// The pools are [switched off](crate::PoolAlloc::set_enabled), or could not be reserved.
+    Disabled,
+    /// Another thread, or the code that a signal interrupted, was reserving the pools.
+    Starting,
+}
+
+impl Bypass {
+    /// Every reason.
+    pub const ALL: [Bypass; 6] = [
+        Bypass::TooLarge,
+        Bypass::OverAligned,
+        Bypass::BelowFloor,
+        Bypass::HeldBack,
+        Bypass::Disabled,
+        Bypass::Starting,
+    ];
+
+    /// The reason in words, lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Bypass::TooLarge => "too large",
+            Bypass::OverAligned => "over-aligned",
+            Bypass::BelowFloor => "below floor",
+            Bypass::HeldBack => "held back",
+            Bypass::Disabled => "disabled",
+            Bypass::Starting => "starting",
+        }
+    }
+}
+
+impl fmt::Display for Bypass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Whether the pools have their memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reservation {
+    /// Nothing was allocated yet, or the first allocation is still at it.
+    #[default]
+    Pending,
+    /// The pools are in place.
+    Ready,
+    /// The operating system refused; everything goes to the fallback from now on.
+    Failed,
+}
+
+/// What one class did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClassStats {
+    /// Bytes of one slot.
+    pub slot_bytes: u64,
+    /// Slots of the class.
+    pub slots: u64,
+    /// Slots that are live now, 0 to `slots`.
+    pub in_use: u64,
+    /// The most slots that were ever seen live at once, 0 to `slots`.
+    pub peak: u64,
+    /// Requests that got a slot: allocations, and reallocations that moved into one.
+    pub hits: u64,
+    /// Requests that fit and were entitled to every slot, but found none free.
+    pub misses: u64,
+    /// Slots given back: frees, and reallocations that moved out of one.
+    pub returns: u64,
+    /// Bytes asked for by all hits and reallocations in place together.
+    pub requested_bytes: u64,
+    /// Reallocations that stayed in their slot.
+    pub reallocs_in_place: u64,
+    /// Requests that bypassed the class because all it had left was held back for larger layouts.
+    pub held_back: u64,
+    /// Requests that bypassed the class because they were below its floor.
+    pub below_floor: u64,
+}
+
+impl ClassStats {
+    /// `hits / (hits + misses)`, 0.0 to 1.0; 1.0 where nothing was asked for yet.
+    pub fn hit_rate(&self) -> f64 {
+        1.0 - self.miss_rate()
+    }
+
+    /// `misses / (hits + misses)`, 0.0 to 1.0; 0.0 where nothing was asked for yet.
+    pub fn miss_rate(&self) -> f64 {
+        miss_rate(self.hits, self.misses)
+    }
+
+    fn since(&self, earlier: &Self) -> Self {
+        Self {
+            hits: self.hits.saturating_sub(earlier.hits),
+            misses: self.misses.saturating_sub(earlier.misses),
+            returns: self.returns.saturating_sub(earlier.returns),
+            requested_bytes: self.requested_bytes.saturating_sub(earlier.requested_bytes),
+            reallocs_in_place: self.reallocs_in_place.saturating_sub(earlier.reallocs_in_place),
+            held_back: self.held_back.saturating_sub(earlier.held_back),
+            below_floor: self.below_floor.saturating_sub(earlier.below_floor),
+            ..*self
+        }
+    }
+}
+
+fn miss_rate(hits: u64, misses: u64) -> f64 {
+    if misses == 0 { 0.0 } else { misses as f64 / (hits + misses) as f64 }
+}
+
+/// A snapshot of an allocator's statistics: see [`PoolAlloc::stats`](crate::PoolAlloc::stats).
+///
+/// Its `Display` is a line for each class, the bypasses by reason where there are any, and the overall hit rate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    pub(crate) classes: [ClassStats; CLASSES],
+    pub(crate) reservation: Reservation,
+    pub(crate) too_large: u64,
+    pub(crate) over_aligned: u64,
+    pub(crate) disabled: u64,
+    pub(crate) starting: u64,
+    pub(crate) fallback_bytes: u64,
+    pub(crate) shrunk_in_fallback: u64,
+    pub(crate) reallocs_moved: u64,
+    pub(crate) memsets_skipped: u64,
+    pub(crate) memsets_done: u64,
+}
+
+impl Stats {
+    /// What one class did.
+    pub fn class(&self, class: Class) -> ClassStats {
+        self.classes[class as usize]
+    }
+
+    /// Whether the pools have their memory.
+    pub fn reservation(&self) -> Reservation {
+        self.reservation
+    }
+
+    /// Requests that got a slot.
+    pub fn hits(&self) -> u64 {
+        self.sum(|class| class.hits)
+    }
+
+    /// Requests that fit a class of which no slot was free.
+    pub fn misses(&self) -> u64 {
+        self.sum(|class| class.misses)
+    }
+
+    /// Requests that the pools do not serve, for all reasons together.
+    pub fn bypasses(&self) -> u64 {
+        Bypass::ALL.into_iter().map(|reason| self.bypassed(reason)).sum()
+    }
+
+    /// Requests that the pools do not serve, for one reason.
+    pub fn bypassed(&self, reason: Bypass) -> u64 {
+        match reason {
+            Bypass::TooLarge => self.too_large,
+            Bypass::OverAligned => self.over_aligned,
+            Bypass::BelowFloor => self.sum(|class| class.below_floor),
+            Bypass::HeldBack => self.sum(|class| class.held_back),
+            Bypass::Disabled => self.disabled,
+            Bypass::Starting => self.starting,
+        }
+    }
+
+    /// Requests that looked for a place: hits, misses and bypasses.
+    pub fn total_allocs(&self) -> u64 {
+        self.hits() + self.misses() + self.bypasses()
+    }
+
+    /// Bytes of every request, whoever served it.
+    pub fn total_bytes(&self) -> u64 {
+        self.answered().1 + self.fallback_bytes
+    }
+
+    /// Requests passed to the fallback: misses, bypasses, and reallocations that shrink a block of the fallback.
+    pub fn fallbacks(&self) -> u64 {
+        self.misses() + self.bypasses() + self.shrunk_in_fallback
+    }
+
+    /// Bytes of the requests passed to the fallback, whether it could serve them or not.
+    pub fn fallback_bytes(&self) -> u64 {
+        self.fallback_bytes
+    }
+
+    /// Requests, and their bytes, that a slot served: hits and reallocations in place.
+    pub fn answered(&self) -> (u64, u64) {
+        (self.hits() + self.reallocs_in_place(), self.sum(|class| class.requested_bytes))
+    }
+
+    /// Slots given back.
+    pub fn returns(&self) -> u64 {
+        self.sum(|class| class.returns)
+    }
+
+    /// Reallocations that stayed in their slot.
+    pub fn reallocs_in_place(&self) -> u64 {
+        self.sum(|class| class.reallocs_in_place)
+    }
+
+    /// Reallocations that moved a block into, out of, or between the pools.
+    pub fn reallocs_moved(&self) -> u64 {
+        self.reallocs_moved
+    }
+
+    /// Calls of `alloc_zeroed` that found their slot clean.
+    pub fn memsets_skipped(&self) -> u64 {
+        self.memsets_skipped
+    }
+
+    /// Calls of `alloc_zeroed` that had to clear their slot.
+    pub fn memsets_done(&self) -> u64 {
+        self.memsets_done
+    }
+
+    /// `hits / (hits + misses)`, 0.0 to 1.0; 1.0 where nothing was asked for yet. Bypasses do not count.
+    pub fn hit_rate(&self) -> f64 {
+        1.0 - self.miss_rate()
+    }
+
+    /// `misses / (hits + misses)`, 0.0 to 1.0; 0.0 where nothing was asked for yet.
+    pub fn miss_rate(&self) -> f64 {
+        miss_rate(self.hits(), self.misses())
+    }
+
+    /// What happened since an earlier snapshot of the same allocator.
+    ///
+    /// Counts are differences, 0 at least; `in_use`, `peak` and the reservation stay as they are now.
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut classes = self.classes;
+        for (class, earlier) in classes.iter_mut().zip(&earlier.classes) {
+            *class = class.since(earlier);
+        }
+        Self {
+            classes,
+            reservation: self.reservation,
+            too_large: self.too_large.saturating_sub(earlier.too_large),
+            over_aligned: self.over_aligned.saturating_sub(earlier.over_aligned),
+            disabled: self.disabled.saturating_sub(earlier.disabled),
+            starting: self.starting.saturating_sub(earlier.starting),
+            fallback_bytes: self.fallback_bytes.saturating_sub(earlier.fallback_bytes),
+            shrunk_in_fallback: self.shrunk_in_fallback.saturating_sub(earlier.shrunk_in_fallback),
+            reallocs_moved: self.reallocs_moved.saturating_sub(earlier.reallocs_moved),
+            memsets_skipped: self.memsets_skipped.saturating_sub(earlier.memsets_skipped),
+            memsets_done: self.memsets_done.saturating_sub(earlier.memsets_done),
+        }
+    }
+
+    /// The same table under a heading: `[buffer_pool] Video encoder pool statistics:` for `named("Video encoder pool")`,
+    /// and `[buffer_pool] Global pool statistics:` for `named(None)`.
+    pub fn named<'a>(&self, name: impl Into<Option<&'a str>>) -> Named<'a> {
+        Named { stats: *self, name: name.into().unwrap_or("Global pool") }
+    }
+
+    fn sum(&self, count: impl Fn(&ClassStats) -> u64) -> u64 {
+        self.classes.iter().map(count).sum()
+    }
+}
+
+/// A [`Stats`] table with a heading: see [`Stats::named`].
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'a> {
+    stats: Stats,
+    name: &'a str,
+}
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[buffer_pool] {} statistics:\n{}", self.name, self.stats)
+    }
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for class in Class::ALL {
+            let ClassStats { slot_bytes, slots, hits, misses, peak, .. } = self.class(class);
+            let percent = 100.0 * peak as f64 / slots.max(1) as f64;
+            write!(f, "{class:<6} ({}): ", Bytes(slot_bytes))?;
+            writeln!(f, "hits={hits} misses={misses} peak={peak}/{slots} ({percent:.1}%)")?;
+        }
+        if self.bypasses() > 0 {
+            write!(f, "Bypasses:")?;
+            for reason in Bypass::ALL.into_iter().filter(|&reason| self.bypassed(reason) > 0) {
+                write!(f, " {reason}={}", self.bypassed(reason))?;
+            }
+            writeln!(f)?;
+        }
+        if self.reservation == Reservation::Failed {
+            writeln!(f, "Reservation refused: everything goes to the fallback")?;
+        }
+        write!(f, "Overall hit rate: {:.1}%", 100.0 * self.hit_rate())
+    }
+}
+
+/// A size in the largest unit that divides it.
+struct Bytes(u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            bytes if bytes >= 1 << 20 && bytes.is_multiple_of(1 << 20) => write!(f, "{} MiB", bytes >> 20),
+            bytes if bytes >= 1 << 10 && bytes.is_multiple_of(1 << 10) => write!(f, "{} KiB", bytes >> 10),
+            bytes => write!(f, "{bytes} B"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Stats {
+        let class = |slot_bytes, slots, hits, misses, peak| ClassStats {
+            slot_bytes,
+            slots,
+            hits,
+            misses,
+            peak,
+            ..ClassStats::default()
+        };
+        Stats {
+            classes: [
+                class(1 << 10, 1024, 45_231, 12, 890),
+                class(64 << 10, 64, 8_921, 3, 58),
+                class(256 << 10, 32, 2_156, 89, 32),
+                class(3_110_400, 64, 100, 0, 1),
+            ],
+            ..Stats::default()
+        }
+    }
+
+    #[test]
+    fn the_table_prints_as_the_design_shows_it() {
+        let table = "Small  (1 KiB): hits=45231 misses=12 peak=890/1024 (86.9%)\n\
+                     Medium (64 KiB): hits=8921 misses=3 peak=58/64 (90.6%)\n\
+                     Large  (256 KiB): hits=2156 misses=89 peak=32/32 (100.0%)\n\
+                     XLarge (3110400 B): hits=100 misses=0 peak=1/64 (1.6%)\n\
+                     Overall hit rate: 99.8%";
+        assert_eq!(sample().to_string(), table);
+        let named = sample().named("Video encoder pool").to_string();
+        assert_eq!(named, format!("[buffer_pool] Video encoder pool statistics:\n{table}"));
+        let unnamed = sample().named(None).to_string();
+        assert_eq!(unnamed, format!("[buffer_pool] Global pool statistics:\n{table}"));
+    }
+
+    #[test]
+    fn bypasses_and_a_refused_reservation_have_a_line_each() {
+        let mut stats = Stats { too_large: 2, reservation: Reservation::Failed, ..sample() };
+        stats.classes[0].held_back = 3;
+        let text = stats.to_string();
+        assert!(text.contains("\nBypasses: too large=2 held back=3\n"), "{text}");
+        assert!(text.contains("\nReservation refused: everything goes to the fallback\n"), "{text}");
+    }
+
+    #[test]
+    fn rates_count_hits_and_misses_only_and_start_at_all_hits() {
+        let stats = Stats { too_large: 1_000, ..Stats::default() };
+        assert_eq!((stats.hit_rate(), stats.miss_rate()), (1.0, 0.0));
+        let large = sample().class(Class::Large);
+        assert_eq!(large.miss_rate(), 89.0 / 2_245.0);
+        assert_eq!(large.hit_rate(), 1.0 - 89.0 / 2_245.0);
+    }
+
+    #[test]
+    fn since_subtracts_counts_and_keeps_gauges() {
+        let mut later = Stats { too_large: 7, memsets_done: 4, ..sample() };
+        later.classes[1].hits += 5;
+        later.classes[1].in_use = 9;
+        let since = later.since(&sample());
+        assert_eq!((since.hits(), since.misses(), since.bypassed(Bypass::TooLarge)), (5, 0, 7));
+        assert_eq!((since.class(Class::Medium).in_use, since.class(Class::Medium).peak), (9, 58));
+        assert_eq!(sample().since(&later).hits(), 0);
+    }
+}

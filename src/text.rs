@@ -1,0 +1,88 @@
+//! A message put together in a fixed buffer, without `core::fmt`, an allocation or a panic.
+//!
+//! Two places need one where nothing else will do: the compile-time errors of [`Config`](crate::Config), because a
+//! `const` panic takes a ready `&str` and no arguments, and the abort texts of [`fatal`](crate::fatal), because those
+//! are written inside the allocator. What does not fit is cut off; every step costs the bytes that it writes.
+
+/// Bytes that a message may have. The longest one in use has about 200.
+const CAPACITY: usize = 320;
+
+/// A message under construction. Only whole strings and numbers are ever pushed, so that it stays ASCII.
+pub(crate) struct Text {
+    bytes: [u8; CAPACITY],
+    len: usize,
+}
+
+impl Text {
+    /// Every message of this crate opens with its name.
+    pub(crate) const fn new() -> Self {
+        Self { bytes: [0; CAPACITY], len: 0 }.str("framepool: ")
+    }
+
+    pub(crate) const fn str(mut self, text: &str) -> Self {
+        let bytes = text.as_bytes();
+        let mut i = 0;
+        while i < bytes.len() && self.len < CAPACITY {
+            // A message is ASCII by construction; anything else would break `as_str` if it were cut.
+            self.bytes[self.len] = if bytes[i].is_ascii() { bytes[i] } else { b'?' };
+            self.len += 1;
+            i += 1;
+        }
+        self
+    }
+
+    pub(crate) const fn decimal(self, number: usize) -> Self {
+        self.digits(number, 10)
+    }
+
+    /// With `0x` in front.
+    pub(crate) const fn hex(self, number: usize) -> Self {
+        self.str("0x").digits(number, 16)
+    }
+
+    const fn digits(mut self, number: usize, base: usize) -> Self {
+        // At most 20 digits: a 64-bit number in base 10.
+        let mut divisor = 1;
+        while number / divisor >= base {
+            divisor *= base;
+        }
+        while divisor > 0 && self.len < CAPACITY {
+            let digit = (number / divisor % base) as u8;
+            self.bytes[self.len] = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
+            self.len += 1;
+            divisor /= base;
+        }
+        self
+    }
+
+    pub(crate) const fn as_bytes(&self) -> &[u8] {
+        self.bytes.split_at(self.len).0
+    }
+
+    pub(crate) const fn as_str(&self) -> &str {
+        match core::str::from_utf8(self.as_bytes()) {
+            Ok(text) => text,
+            Err(_) => "framepool: unprintable message",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_every_length_print_as_core_would_print_them() {
+        for number in [0, 9, 10, 99, 100, 65_535, 65_536, usize::MAX / 10, usize::MAX - 1, usize::MAX] {
+            let text = Text::new().decimal(number).str(" ").hex(number);
+            assert_eq!(text.as_str(), format!("framepool: {number} {number:#x}"));
+        }
+    }
+
+    #[test]
+    fn a_message_too_long_is_cut_and_stays_printable() {
+        let text = Text::new().str(&"é".repeat(CAPACITY)).decimal(17);
+        assert_eq!(text.as_bytes().len(), CAPACITY);
+        assert!(text.as_str().ends_with('?'));
+    }
+}
