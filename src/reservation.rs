@@ -6,18 +6,10 @@
 use core::ptr::NonNull;
 
 use crate::os;
-use crate::plan::{ClassPlan, Plan};
+use crate::plan::Plan;
 
 /// Reserves the slots of `plan` for ever; `None`, and nothing kept, if the system refuses any part of it.
 pub(crate) fn reserve(plan: &Plan, source: os::Source<'_>) -> Option<NonNull<u8>> {
-    let base = os::reserve(plan.span, plan.align, source)?;
-    for ClassPlan { slab, .. } in &plan.classes {
-        // SAFETY: the slab lies inside the reservation, its start and the reservation's on page boundaries.
-        if !unsafe { os::make_usable(base.byte_add(slab.offset), slab.bytes()) } {
-            // SAFETY: exactly what was reserved, and nobody has a pointer into it.
-            unsafe { os::release(base, plan.span, plan.align, source) };
-            return None;
-        }
-    }
-    Some(base)
+    let slabs = plan.classes.iter().map(|class| class.slab.offset..class.slab.offset + class.slab.bytes());
+    os::reserve(plan.span, plan.align, slabs, source)
 }

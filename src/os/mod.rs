@@ -10,12 +10,12 @@
 #[cfg(all(unix, not(framepool_os = "none")))]
 mod unix;
 #[cfg(all(unix, not(framepool_os = "none")))]
-pub(crate) use unix::{ExitHook, make_usable, map_zeroed, release, reserve, write_to_stderr};
+pub(crate) use unix::{ExitHook, map_zeroed, reserve, write_to_stderr};
 
 #[cfg(not(all(unix, not(framepool_os = "none"))))]
 mod none;
 #[cfg(not(all(unix, not(framepool_os = "none"))))]
-pub(crate) use none::{ExitHook, make_usable, map_zeroed, release, reserve, write_to_stderr};
+pub(crate) use none::{ExitHook, map_zeroed, reserve, write_to_stderr};
 
 use core::alloc::GlobalAlloc;
 

@@ -5,6 +5,7 @@
 use core::alloc::Layout;
 use core::convert::Infallible;
 use core::ffi::c_void;
+use core::ops::Range;
 use core::ptr::NonNull;
 use std::io::Write;
 
@@ -13,36 +14,26 @@ use super::{OnThreadExit, Source};
 /// More than any type in the metadata needs.
 const METADATA_ALIGN: usize = 4096;
 
-fn zeroed(bytes: usize, align: usize, source: Source<'_>) -> Option<NonNull<u8>> {
-    let layout = Layout::from_size_align(bytes, align).ok()?;
-    // SAFETY: neither a reservation nor the metadata is empty.
-    NonNull::new(unsafe { source.alloc_zeroed(layout) })
-}
-
-/// Zeroed memory, all of it usable: slots start clean because the fallback cleared them, or had them clean.
-pub(crate) fn reserve(bytes: usize, align: usize, source: Source<'_>) -> Option<NonNull<u8>> {
-    zeroed(bytes, align, source)
-}
-
-/// # Safety
+/// `bytes` of zeroed memory, all of it usable, at a multiple of `align`, a power of two, for ever.
 ///
-/// None is needed here: what was reserved is usable.
-pub(crate) unsafe fn make_usable(_: NonNull<u8>, _: usize) -> bool {
-    true
+/// Cut out of a block of little alignment: fallbacks tend to have large ones zeroed by the system, untouched, but to
+/// clear over-aligned ones themselves.
+pub(crate) fn reserve(
+    bytes: usize,
+    align: usize,
+    _usable: impl Iterator<Item = Range<usize>>,
+    source: Source<'_>,
+) -> Option<NonNull<u8>> {
+    let layout = Layout::from_size_align(bytes.checked_add(align)?, 1).ok()?;
+    // SAFETY: not empty.
+    let base = NonNull::new(unsafe { source.alloc_zeroed(layout) })?;
+    // SAFETY: less than `align` bytes in, so that `bytes` are left.
+    Some(unsafe { base.byte_add(base.as_ptr().align_offset(align)) })
 }
 
-/// # Safety
-///
-/// It is exactly what `reserve` gave for these figures, and nobody uses it.
-pub(crate) unsafe fn release(base: NonNull<u8>, bytes: usize, align: usize, source: Source<'_>) {
-    if let Ok(layout) = Layout::from_size_align(bytes, align) {
-        // SAFETY: the caller's contract: the same source, the same layout.
-        unsafe { source.dealloc(base.as_ptr(), layout) };
-    }
-}
-
+/// `bytes` of zeroed memory for ever.
 pub(crate) fn map_zeroed(bytes: usize, source: Source<'_>) -> Option<NonNull<u8>> {
-    zeroed(bytes, METADATA_ALIGN, source)
+    reserve(bytes, METADATA_ALIGN, core::iter::empty(), source)
 }
 
 pub(crate) fn write_to_stderr(text: &[u8]) {

@@ -4,6 +4,7 @@
 //! are async-signal-safe on Linux, where they are plain system calls.
 
 use core::ffi::c_void;
+use core::ops::Range;
 use core::ptr::{self, NonNull};
 
 use super::{OnThreadExit, Source};
@@ -21,18 +22,33 @@ fn map(bytes: usize, protection: libc::c_int, flags: libc::c_int) -> Option<NonN
     if base == libc::MAP_FAILED { None } else { NonNull::new(base.cast()) }
 }
 
-/// `bytes` of inaccessible address space at a multiple of `align`, a power of two; `bytes + align` does not overflow.
-pub(crate) fn reserve(bytes: usize, align: usize, _: Source<'_>) -> Option<NonNull<u8>> {
+/// `bytes` of address space at a multiple of `align`, a power of two, for ever: inaccessible but for the pages that the `usable`
+/// ranges lie in, which start zeroed. `None`, and nothing kept, if any part of it is refused.
+///
+/// `bytes + align` does not overflow; `bytes`, `align` and the ranges' starts are multiples of the page size.
+pub(crate) fn reserve(
+    bytes: usize,
+    align: usize,
+    mut usable: impl Iterator<Item = Range<usize>>,
+    _: Source<'_>,
+) -> Option<NonNull<u8>> {
     let base = map(bytes + align, libc::PROT_NONE, NO_RESERVE)?;
     let before = base.as_ptr().align_offset(align);
-    // SAFETY: the aligned part and what is cut off are three pieces of the mapping, page-aligned as its base is: `align`
-    // and `bytes` are multiples of the guard size, which no page exceeds. A piece that cannot be cut off stays, unused.
+    // SAFETY: the aligned part and what is cut off are three pieces of the mapping just made, which nobody else knows. The ranges lie
+    // in the aligned part. A piece that cannot be cut off stays, unused.
     unsafe {
         let aligned = base.byte_add(before);
         unmap(base, before);
         unmap(aligned.byte_add(bytes), align - before);
-        Some(aligned)
+        let open = libc::PROT_READ | libc::PROT_WRITE;
+        if usable.all(|range| {
+            libc::mprotect(aligned.as_ptr().byte_add(range.start).cast(), range.len(), open) == 0
+        }) {
+            return Some(aligned);
+        }
+        unmap(aligned, bytes);
     }
+    None
 }
 
 /// # Safety
@@ -43,26 +59,6 @@ unsafe fn unmap(base: NonNull<u8>, bytes: usize) {
         // SAFETY: the caller's contract. A failure leaves address space reserved and nothing worse.
         unsafe { libc::munmap(base.as_ptr().cast(), bytes) };
     }
-}
-
-/// Makes the pages that `bytes` from `base` on lie in readable and writable; they start zeroed.
-///
-/// # Safety
-///
-/// They are part of a reservation, and `base` is page-aligned.
-pub(crate) unsafe fn make_usable(base: NonNull<u8>, bytes: usize) -> bool {
-    // SAFETY: the caller's contract; nobody can rely on the old protection, none.
-    unsafe { libc::mprotect(base.as_ptr().cast(), bytes, libc::PROT_READ | libc::PROT_WRITE) == 0 }
-}
-
-/// Gives a whole reservation back.
-///
-/// # Safety
-///
-/// It is exactly one that `reserve` made with these figures, and nobody uses it.
-pub(crate) unsafe fn release(base: NonNull<u8>, bytes: usize, _align: usize, _: Source<'_>) {
-    // SAFETY: the caller's contract.
-    unsafe { unmap(base, bytes) };
 }
 
 /// `bytes` of zeroed memory for ever, page-aligned.
