@@ -134,8 +134,11 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for PoolAlloc<A> {
             // SAFETY: the caller's contract.
             return unsafe { self.fall_back(layout) };
         }
-        // SAFETY: the caller's contract.
-        unsafe { self.alloc_from(own, class, layout) }
+        match self.pools.take_quickly(own, class, layout.size()) {
+            Some(block) => block.start.as_ptr(),
+            // SAFETY: the caller's contract.
+            None => unsafe { self.alloc_from(own, class, layout) },
+        }
     }
 
     #[inline]
@@ -218,18 +221,23 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
         let Some(found) = self.pools.find(ptr, layout) else { return };
         match self.pools.own() {
             // SAFETY: just found, and the caller gives it up.
-            Some(own) => unsafe { self.pools.give(own, found) },
-            // SAFETY: as above.
-            None => unsafe { self.give_slowly(found) },
+            Some(own) if unsafe { self.pools.give_quickly(own, found) } => {}
+            // SAFETY: as above; nothing was done yet.
+            _ => unsafe { self.give_slowly(found) },
         }
     }
 
-    #[cold]
     #[inline(never)]
     unsafe fn give_slowly(&self, found: Found) {
-        self.pools.prepare(&self.fallback);
-        // SAFETY: the caller's contract.
-        unsafe { self.pools.give(self.pools.shared(), found) }
+        match self.pools.own() {
+            // SAFETY: the caller's contract.
+            Some(own) => unsafe { self.pools.give(own, found) },
+            None => {
+                self.pools.prepare(&self.fallback);
+                // SAFETY: the caller's contract.
+                unsafe { self.pools.give(self.pools.shared(), found) }
+            }
+        }
     }
 
     unsafe fn alloc_zeroed_with(&self, tally: impl Tally, layout: Layout) -> *mut u8 {

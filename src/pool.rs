@@ -27,14 +27,24 @@ pub(crate) struct Taken {
 
 impl Pool<'_> {
     /// A live slot, from the held-back ones first if `entitled`.
-    #[inline(always)]
     pub(crate) fn take(&self, entitled: bool) -> Option<Taken> {
-        let offset = self.slab.offset_of(self.set.take(entitled)?);
+        self.set.take(entitled).map(|index| self.hand_out(index))
+    }
+
+    /// The same where it takes one atomic operation and no call; `None` says nothing.
+    #[inline(always)]
+    pub(crate) fn take_quickly(&self, entitled: bool) -> Option<Taken> {
+        self.set.take_quickly(entitled).map(|index| self.hand_out(index))
+    }
+
+    #[inline(always)]
+    fn hand_out(&self, index: usize) -> Taken {
+        let offset = self.slab.offset_of(index);
         // SAFETY: the start of a slot of this class, which is this thread's alone since the set let go of it.
         unsafe {
             let is_clean = self.map.is_clean(offset);
             self.map.hand_out(offset, self.class);
-            Some(Taken { offset, is_clean })
+            Taken { offset, is_clean }
         }
     }
 
@@ -46,7 +56,6 @@ impl Pool<'_> {
     /// # Safety
     ///
     /// `slot` was just read at `offset`, a slot of this class, and is live.
-    #[inline(always)]
     pub(crate) unsafe fn give(&self, offset: usize, slot: Slot, clean: bool, hardened: bool, address: usize) {
         let index = self.slab.index_of(offset);
         // SAFETY: the caller's contract.
@@ -54,5 +63,25 @@ impl Pool<'_> {
         if !was_live || self.set.give(index).is_err() {
             fatal::misuse(Misuse::DoubleFree, Class::ALL[self.class], index, address);
         }
+    }
+
+    /// The same, neither cleared nor hardened, where it takes one atomic operation and no call; otherwise `false`, and nothing
+    /// was done.
+    ///
+    /// # Safety
+    ///
+    /// As [`give`](Self::give).
+    #[inline(always)]
+    pub(crate) unsafe fn give_quickly(&self, offset: usize, slot: Slot, address: usize) -> bool {
+        if !self.set.is_one_word() {
+            return false;
+        }
+        let index = self.slab.index_of(offset);
+        // SAFETY: the caller's contract.
+        unsafe { self.map.retire(offset, slot, false, false) };
+        if self.set.give_bit(index).is_err() {
+            fatal::misuse(Misuse::DoubleFree, Class::ALL[self.class], index, address);
+        }
+        true
     }
 }

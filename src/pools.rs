@@ -21,7 +21,7 @@ use crate::fatal::{self, Misuse};
 use crate::metadata::Metadata;
 use crate::os;
 use crate::plan::Plan;
-use crate::pool::Pool;
+use crate::pool::{Pool, Taken};
 use crate::reservation;
 use crate::slab::Slab;
 use crate::slot_map::{Slot, SlotMap};
@@ -50,6 +50,8 @@ pub(crate) struct Pools {
     metadata: AtomicPtr<Metadata>,
     hardened: bool,
     zero_on_free: bool,
+    /// One of the two.
+    careful: bool,
     enabled: AtomicBool,
     state: AtomicU8,
     plan: Plan,
@@ -79,6 +81,7 @@ impl Pools {
             metadata: AtomicPtr::new(ptr::null_mut()),
             hardened: config.hardened,
             zero_on_free: config.zero_on_free,
+            careful: config.hardened || config.zero_on_free,
             enabled: AtomicBool::new(true),
             state: AtomicU8::new(UNTOUCHED),
             plan: Plan::new(config),
@@ -123,13 +126,14 @@ impl Pools {
             return refuse(tally, size, |counters| &counters.too_large);
         }
         match self.plan.classes.iter().position(|class| class.fits(layout)) {
+            Some(class) if self.refuses(tally, class, size) => None,
             Some(class) => self.take_from(tally, class, size),
             None => refuse(tally, size, |counters| &counters.over_aligned),
         }
     }
 
-    /// The class of a layout that [`take_from`](Self::take_from) may be asked for directly: of a size that is served at present and
-    /// an alignment that every slot has. `None` leaves it to [`take`](Self::take).
+    /// The class of a layout whose size is served at present and whose alignment every slot has. `None` leaves it to
+    /// [`take`](Self::take).
     #[inline(always)]
     pub(crate) fn usual_class(&self, layout: Layout) -> Option<usize> {
         let size = layout.size();
@@ -158,16 +162,17 @@ impl Pools {
         true
     }
 
-    /// A slot of `class` for `size` bytes; counted either way.
-    #[inline(always)]
+    /// A slot of `class` for `size` bytes, which it did not refuse just now; counted either way.
     pub(crate) fn take_from(&self, tally: impl Tally, class: usize, size: usize) -> Option<Block> {
-        // Each pass after the first means that other threads took a slot between the two steps, and gave one after them.
-        while !self.refuses(tally, class, size) {
+        // Each pass after the first means that other threads emptied the class and gave a slot back since.
+        loop {
             if let Some(block) = self.take_slot(tally, class, size) {
                 return Some(block);
             }
+            if self.refuses(tally, class, size) {
+                return None;
+            }
         }
-        None
     }
 
     /// A slot of a smaller class than `class` for a block that shrinks, if there is one now. Only a hit is counted.
@@ -183,16 +188,27 @@ impl Pools {
         self.take_slot(tally, smaller, layout.size())
     }
 
+    /// [`take_from`](Self::take_from) where that is one atomic operation; `None` says nothing.
     #[inline(always)]
+    pub(crate) fn take_quickly(&self, own: Own<'_>, class: usize, size: usize) -> Option<Block> {
+        let taken = self.pool(class).take_quickly(size >= self.plan.classes[class].entitled_from)?;
+        Some(self.count_hit(own, class, size, taken))
+    }
+
     fn take_slot(&self, tally: impl Tally, class: usize, size: usize) -> Option<Block> {
         let taken = self.pool(class).take(size >= self.plan.classes[class].entitled_from)?;
+        Some(self.count_hit(tally, class, size, taken))
+    }
+
+    #[inline(always)]
+    fn count_hit(&self, tally: impl Tally, class: usize, size: usize, taken: Taken) -> Block {
         tally.count(|counters, add| {
             add(&counters.classes[class].hits, 1);
             add(&counters.classes[class].requested_bytes, size as u64);
         });
         // SAFETY: the offset of a slot in the reservation at `base`, and no reservation lies at address 0.
         let start = unsafe { NonNull::new_unchecked(Slab::pointer(self.base.load(Relaxed), taken.offset)) };
-        Some(Block { start, is_clean: taken.is_clean })
+        Block { start, is_clean: taken.is_clean }
     }
 
     /// Whether `ptr` lies in the reservation, guards included: all that decides where a block goes back to.
@@ -220,7 +236,6 @@ impl Pools {
     /// # Safety
     ///
     /// It was just found, and nobody uses its memory any more.
-    #[inline(always)]
     pub(crate) unsafe fn give(&self, tally: impl Tally, found: Found) {
         let class = found.slot.class();
         let base = self.base.load(Relaxed);
@@ -232,6 +247,24 @@ impl Pools {
         // SAFETY: just found, so live.
         unsafe { self.pool(class).give(found.offset, found.slot, self.zero_on_free, self.hardened, address) };
         tally.count(|counters, add| add(&counters.classes[class].returns, 1));
+    }
+
+    /// [`give`](Self::give) where that is one atomic operation; otherwise `false`, and nothing was done.
+    ///
+    /// # Safety
+    ///
+    /// As [`give`](Self::give).
+    #[inline(always)]
+    pub(crate) unsafe fn give_quickly(&self, own: Own<'_>, found: Found) -> bool {
+        let class = found.slot.class();
+        let address = self.base.load(Relaxed).addr() + found.offset;
+        // SAFETY: just found, so live.
+        let done =
+            !self.careful && unsafe { self.pool(class).give_quickly(found.offset, found.slot, address) };
+        if done {
+            own.count(|counters, add| add(&counters.classes[class].returns, 1));
+        }
+        done
     }
 
     #[inline]

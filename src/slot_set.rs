@@ -1,7 +1,7 @@
 //! The free slots of one class: a bitmap in atomic words, one bit a slot, shared by all threads and lock-free.
 //!
-//! Takes the lowest free slot, so that the touched part of a slab stays small; gives with one `fetch_or`, whose old value
-//! betrays a second give of the same slot. There are no links: no ABA, nothing that a stray write could redirect, nothing
+//! Takes the lowest free slot, so that the touched part of a slab stays small; gives with one atomic operation, whose old
+//! value betrays a second give of the same slot. There are no links: no ABA, nothing that a stray write could redirect, nothing
 //! to repair after `fork`. A refusal costs one load. A set has two lanes: the open slots, and the last ones, held back for
 //! those who are entitled to them.
 //!
@@ -49,12 +49,10 @@ enum Lane {
     Held,
 }
 
-/// Lives in the metadata, on cache lines of its own; everything but the atomics is constant after [`new`](Self::new).
-#[repr(C, align(128))]
+/// Lives in the metadata. What never changes after [`new`](Self::new) is kept off the lines that threads write, so that a give
+/// to a contended set fetches its line once, and for writing.
+#[repr(C)]
 pub(crate) struct SlotSet {
-    level: AtomicU64,
-    summaries: [AtomicU64; 2],
-    peak: AtomicU64,
     slots: usize,
     /// Slots from this index on are held back.
     held_from: usize,
@@ -64,9 +62,17 @@ pub(crate) struct SlotSet {
     words: *const AtomicU64,
     /// Words of a group: `1 << group_shift`.
     group_shift: u32,
+    shared: SharedPart,
 }
 
-const _: () = assert!(align_of::<SlotSet>() == LINE_PAIR, "give SlotSet the alignment of LINE_PAIR");
+#[repr(C, align(128))]
+struct SharedPart {
+    level: AtomicU64,
+    summaries: [AtomicU64; 2],
+    peak: AtomicU64,
+}
+
+const _: () = assert!(align_of::<SharedPart>() == LINE_PAIR, "give SharedPart the alignment of LINE_PAIR");
 
 /// A set was given a slot that it has: the slot was freed twice.
 #[derive(Debug, PartialEq, Eq)]
@@ -88,19 +94,18 @@ impl SlotSet {
         let open_words = held_from.div_ceil(WORD_SLOTS);
         let one_word = Self::words_needed(slots, held) == 0;
         let longest = open_words.max(held.div_ceil(WORD_SLOTS));
+        let level = if one_word { ones(slots) } else { held_from as u64 | (held as u64) << 32 };
         let set = Self {
-            level: AtomicU64::new(if one_word {
-                ones(slots)
-            } else {
-                held_from as u64 | (held as u64) << 32
-            }),
-            summaries: [AtomicU64::new(0), AtomicU64::new(0)],
-            peak: AtomicU64::new(0),
             slots,
             held_from,
             open: if one_word { ones(held_from) } else { u64::from(u32::MAX) },
             words: if one_word { core::ptr::null() } else { words.as_ptr() },
             group_shift: longest.div_ceil(64).next_power_of_two().trailing_zeros(),
+            shared: SharedPart {
+                level: AtomicU64::new(level),
+                summaries: [AtomicU64::new(0), AtomicU64::new(0)],
+                peak: AtomicU64::new(0),
+            },
         };
         if !one_word {
             set.fill(Lane::Open, held_from);
@@ -112,47 +117,65 @@ impl SlotSet {
     fn fill(&self, lane: Lane, slots: usize) {
         for word in 0..slots.div_ceil(WORD_SLOTS) {
             self.word(lane, word).store(ones((slots - word * WORD_SLOTS).min(WORD_SLOTS)), Relaxed);
-            self.summaries[lane as usize].fetch_or(1 << (word >> self.group_shift), Relaxed);
+            self.shared.summaries[lane as usize].fetch_or(1 << (word >> self.group_shift), Relaxed);
         }
     }
 
     /// Whether nothing is left for those who are `entitled`, or for those who are not. One load.
     #[inline(always)]
     pub(crate) fn is_exhausted(&self, entitled: bool) -> bool {
-        self.level.load(Relaxed) & if entitled { u64::MAX } else { self.open } == 0
+        self.shared.level.load(Relaxed) & if entitled { u64::MAX } else { self.open } == 0
     }
 
     /// Takes the lowest free slot: a held-back one first if `entitled`, an open one otherwise.
     ///
     /// `None` only if no slot was free at some moment of the call. Lock-free.
-    #[inline]
     pub(crate) fn take(&self, entitled: bool) -> Option<usize> {
-        if self.words.is_null() { self.take_bit(entitled) } else { self.take_permit(entitled) }
+        if self.is_one_word() { self.take_bit(entitled) } else { self.take_permit(entitled) }
     }
 
-    /// Gives slot `index` back. Lock-free. An error leaves the set as it was.
+    /// [`take`](Self::take) where that is one atomic operation and nothing else: in a set of one word, at the first try, without
+    /// a new peak. Short enough to be inlined, and calls nothing.
+    #[inline(always)]
+    pub(crate) fn take_quickly(&self, entitled: bool) -> Option<usize> {
+        let level = self.shared.level.load(Relaxed);
+        let choice = self.choice(level, entitled);
+        let left = level & !(choice & choice.wrapping_neg());
+        let in_use = self.slots as u64 - u64::from(left.count_ones());
+        if !self.is_one_word() || choice == 0 || in_use > self.shared.peak.load(Relaxed) {
+            return None;
+        }
+        self.shared.level.compare_exchange(level, left, Acquire, Relaxed).ok()?;
+        Some(choice.trailing_zeros() as usize)
+    }
+
+    /// Gives slot `index` back. Lock-free.
+    ///
+    /// After an error the set is worthless: whoever gets one ends the process.
     #[inline]
     pub(crate) fn give(&self, index: usize) -> Result<(), AlreadyFree> {
-        if !self.words.is_null() {
-            return self.give_permit(index);
-        }
-        let bit = 1 << index;
-        if self.level.fetch_or(bit, Release) & bit == 0 { Ok(()) } else { Err(AlreadyFree) }
+        if self.is_one_word() { self.give_bit(index) } else { self.give_permit(index) }
+    }
+
+    /// Whether the set is one word, so that [`give_bit`](Self::give_bit) may be called.
+    #[inline(always)]
+    pub(crate) fn is_one_word(&self) -> bool {
+        self.words.is_null()
     }
 
     /// Slots that are not in the set: exact at some moment of the call.
     pub(crate) fn in_use(&self) -> usize {
-        self.slots - self.free_of(self.level.load(Relaxed))
+        self.slots - self.free_of(self.shared.level.load(Relaxed))
     }
 
     /// The highest `in_use` that any take or this call saw.
     pub(crate) fn peak(&self) -> usize {
-        self.note_peak(self.level.load(Relaxed));
-        self.peak.load(Relaxed) as usize
+        self.note_peak(self.shared.level.load(Relaxed));
+        self.shared.peak.load(Relaxed) as usize
     }
 
     fn free_of(&self, level: u64) -> usize {
-        if self.words.is_null() {
+        if self.is_one_word() {
             level.count_ones() as usize
         } else {
             permits(level, Lane::Open) + permits(level, Lane::Held)
@@ -162,23 +185,38 @@ impl SlotSet {
     #[inline]
     fn note_peak(&self, level: u64) {
         let in_use = (self.slots - self.free_of(level)) as u64;
-        if in_use > self.peak.load(Relaxed) {
-            self.peak.fetch_max(in_use, Relaxed);
+        if in_use > self.shared.peak.load(Relaxed) {
+            self.shared.peak.fetch_max(in_use, Relaxed);
         }
     }
 
-    #[inline]
+    /// The slots of a one-word set from which to take the lowest.
+    #[inline(always)]
+    fn choice(&self, level: u64, entitled: bool) -> u64 {
+        let held = if entitled { level & !self.open } else { 0 };
+        if held != 0 { held } else { level & self.open }
+    }
+
+    /// [`give`](Self::give) in a set of one word.
+    ///
+    /// Adds the bit: the same as to set it, unless it is set, and then nothing matters any more. The processor can do this in one
+    /// step and still tell the old value, which it cannot for `fetch_or`.
+    #[inline(always)]
+    pub(crate) fn give_bit(&self, index: usize) -> Result<(), AlreadyFree> {
+        let bit = 1 << index;
+        if self.shared.level.fetch_add(bit, Release) & bit == 0 { Ok(()) } else { Err(AlreadyFree) }
+    }
+
     fn take_bit(&self, entitled: bool) -> Option<usize> {
-        let mut level = self.level.load(Relaxed);
+        let mut level = self.shared.level.load(Relaxed);
         // Each failure means that another thread took or gave a slot.
         loop {
-            let held = if entitled { level & !self.open } else { 0 };
-            let choice = if held != 0 { held } else { level & self.open };
+            let choice = self.choice(level, entitled);
             if choice == 0 {
                 return None;
             }
             let left = level & !(choice & choice.wrapping_neg());
-            match self.level.compare_exchange_weak(level, left, Acquire, Relaxed) {
+            match self.shared.level.compare_exchange_weak(level, left, Acquire, Relaxed) {
                 Ok(_) => {
                     self.note_peak(left);
                     return Some(choice.trailing_zeros() as usize);
@@ -190,7 +228,7 @@ impl SlotSet {
 
     #[inline(never)]
     fn take_permit(&self, entitled: bool) -> Option<usize> {
-        let mut level = self.level.load(Relaxed);
+        let mut level = self.shared.level.load(Relaxed);
         // Each failure means that another thread took or gave a slot.
         loop {
             let lane = if entitled && permits(level, Lane::Held) > 0 { Lane::Held } else { Lane::Open };
@@ -198,7 +236,7 @@ impl SlotSet {
                 return None;
             }
             let left = level - permit(lane);
-            match self.level.compare_exchange_weak(level, left, Acquire, Relaxed) {
+            match self.shared.level.compare_exchange_weak(level, left, Acquire, Relaxed) {
                 Ok(_) => {
                     self.note_peak(left);
                     return Some(self.find(lane));
@@ -213,15 +251,15 @@ impl SlotSet {
         let (lane, position) =
             if index < self.held_from { (Lane::Open, index) } else { (Lane::Held, index - self.held_from) };
         let (word, bit) = (position / WORD_SLOTS, 1 << (position % WORD_SLOTS));
-        if self.word(lane, word).fetch_or(bit, SeqCst) & bit != 0 {
+        if self.word(lane, word).fetch_add(bit, SeqCst) & bit != 0 {
             return Err(AlreadyFree);
         }
-        let summary = &self.summaries[lane as usize];
+        let summary = &self.shared.summaries[lane as usize];
         let hint = 1 << (word >> self.group_shift);
         if summary.load(SeqCst) & hint == 0 {
             summary.fetch_or(hint, SeqCst);
         }
-        self.level.fetch_add(permit(lane), Release);
+        self.shared.level.fetch_add(permit(lane), Release);
         Ok(())
     }
 
@@ -229,7 +267,7 @@ impl SlotSet {
     /// thread, which found one.
     fn find(&self, lane: Lane) -> usize {
         loop {
-            let mut hints = self.summaries[lane as usize].load(Acquire);
+            let mut hints = self.shared.summaries[lane as usize].load(Acquire);
             while hints != 0 {
                 if let Some(index) = self.take_in_group(lane, hints.trailing_zeros() as usize) {
                     return index;
@@ -265,7 +303,7 @@ impl SlotSet {
     #[cold]
     fn clear_hint_if_empty(&self, lane: Lane, group: usize) {
         let is_empty = || self.group(lane, group).all(|word| self.word(lane, word).load(SeqCst) == 0);
-        let (summary, hint) = (&self.summaries[lane as usize], 1 << group);
+        let (summary, hint) = (&self.shared.summaries[lane as usize], 1 << group);
         if is_empty() && summary.load(Relaxed) & hint != 0 {
             summary.fetch_and(!hint, SeqCst);
             if !is_empty() {
