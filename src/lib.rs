@@ -1,4 +1,4 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
 
 mod config;
 mod counters;
