@@ -1,0 +1,47 @@
+//! The criterion suite: every workload, size and contestant, in a process whose `System` is in one given state.
+//!
+//! An id reads `pinned/burst16/untouched/pair/framepool/64 KiB`, and its time is that of one block. Runs are short: some
+//! 350 ids in two processes within about five minutes. For a finer look, name what you want and give it time:
+//! `cargo bench --bench pinned -- 'two_threads/pair/.*/64 KiB' --measurement-time 5 --sample-size 100`.
+
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, SamplingMode};
+
+use crate::common::at_once;
+use crate::common::contestants::{self, CONTESTANTS, layout};
+use crate::common::system::SystemState;
+use crate::common::workloads::WORKLOADS;
+
+/// The sizes, in bytes: one slot of each class.
+const SIZES: [usize; 4] = [1 << 10, 64 << 10, 256 << 10, 2 << 20];
+
+/// Runs what the command line asks for.
+pub(crate) fn run(state: &str) {
+    let state = SystemState::named(state).expect("the targets are named after the states");
+    state.prepare();
+    let mut criterion = Criterion::default()
+        .sample_size(20)
+        .nresamples(2_000)
+        .warm_up_time(Duration::from_millis(100))
+        .measurement_time(Duration::from_millis(400))
+        .configure_from_args();
+    for (name, workload) in WORKLOADS {
+        let mut group = criterion.benchmark_group(format!("{}/{name}", state.name()));
+        // Samples of equal length: the short ones of the other modes are too short for two threads to meet.
+        group.sampling_mode(SamplingMode::Flat);
+        for bytes in SIZES {
+            // One after the other, so that what is compared is a second apart, not a minute.
+            for (contestant, allocator) in CONTESTANTS {
+                let id = BenchmarkId::new(contestant, format_args!("{} KiB", bytes >> 10));
+                group.bench_function(id, |bencher| {
+                    bencher.iter_custom(|rounds| workload(allocator, layout(bytes), rounds));
+                });
+            }
+        }
+        group.finish();
+    }
+    contestants::assert_that_every_request_was_a_hit();
+    at_once::tell_disturbed();
+    criterion.final_summary();
+}

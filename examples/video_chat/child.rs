@@ -1,0 +1,123 @@
+//! One run: the server with one kind of memory below it, measured from outside, told to the parent in one line of JSON.
+
+use std::io::{self, Write};
+use std::thread;
+use std::time::Duration;
+
+use framepool::{Bypass, Class, PoolAlloc, Reservation};
+
+use crate::cli::{Cli, Mode};
+use crate::failure::Failure;
+use crate::figures::{ClassFigures, Figures, PoolFigures};
+use crate::meter::{self, Reading};
+use crate::screen::Screen;
+use crate::server::{self, Clip, Outcome, Settings};
+use crate::source;
+use crate::usage::{self, Usage};
+
+/// After this the pools' slots have been touched and the heap has found its size.
+const WARM_UP: Duration = Duration::from_secs(1);
+
+/// Runs what the parent asked for.
+///
+/// # Errors
+///
+/// The clip cannot be read, or the system refuses a thread.
+pub(crate) fn run(cli: &Cli, mode: Mode) -> Result<(), Failure> {
+    die_with_parent();
+    let pool = cli.table.pick();
+    pool.set_enabled(matches!(mode, Mode::On | Mode::Show));
+    let clip = match &cli.clip {
+        Some(_) => source::read(&source::inherited()?, &cli.source())?,
+        None => Clip::generated(cli.size.0, cli.size.1),
+    };
+    let settings = cli.settings();
+    if mode == Mode::Show {
+        let screen = Screen::open()?;
+        let settings = Settings { ansi: cli.ansi, canvas: screen.canvas(), ..settings };
+        return serve(&settings, &clip, &|grid| screen.draw(grid)).map(|_| ());
+    }
+    let figures = measure(cli, &settings, &clip, pool)?;
+    let line = serde_json::to_string(&figures).map_err(|error| Failure::broken(error.to_string()))?;
+    io::stdout().write_all(line.as_bytes()).map_err(|error| Failure::broken(error.to_string()))
+}
+
+/// Asks for a signal when the parent ends, so that nothing runs on that nobody waits for.
+fn die_with_parent() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the call takes two integers; it changes nothing but what this process is sent.
+    unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM as libc::c_ulong);
+    }
+}
+
+fn serve(settings: &Settings, clip: &Clip, view: &(dyn Fn(&[u8]) + Sync)) -> Result<Outcome, Failure> {
+    server::run(settings, clip, view).map_err(no_thread)
+}
+
+fn no_thread(error: io::Error) -> Failure {
+    Failure::broken(format!("cannot start a thread: {error}"))
+}
+
+/// Runs the server between two readings of every counter, and a third after the first second.
+fn measure(
+    cli: &Cli,
+    settings: &Settings,
+    clip: &Clip,
+    pool: &'static PoolAlloc,
+) -> Result<Figures, Failure> {
+    let empty_ns = meter::empty_request_ns();
+    let sample = || {
+        thread::sleep(WARM_UP);
+        Usage::now()
+    };
+    let warm = thread::Builder::new().name("sample".to_owned()).spawn(sample).map_err(no_thread)?;
+    let (stats, requests, cold) = (pool.stats(), Reading::now(), Usage::now());
+    let outcome = serve(settings, clip, &|_| {})?;
+    let (end, requests, stats) = (Usage::now(), Reading::now().since(&requests), pool.stats().since(&stats));
+    let warm = warm.join().unwrap_or(end);
+
+    let seconds = outcome.elapsed.as_secs_f64();
+    let steady_seconds = seconds - WARM_UP.as_secs_f64();
+    let ready_us = |quantile| outcome.ready_ns.value_at_quantile(quantile) as f64 / 1e3;
+    let class = |class: Class| {
+        let now = stats.class(class);
+        ClassFigures {
+            name: class.name().to_owned(),
+            slot_bytes: now.slot_bytes,
+            hits: now.hits,
+            misses: now.misses,
+        }
+    };
+    let reserved = cli.table.config().reserved_bytes() as u64;
+    Ok(Figures {
+        captured: outcome.captured,
+        delivered: outcome.delivered,
+        dropped: outcome.dropped,
+        damaged: outcome.damaged,
+        grids: outcome.mixed.0,
+        audio_mixes: outcome.mixed.1,
+        seconds,
+        ready_us: [ready_us(0.5), ready_us(0.99), ready_us(0.999), ready_us(1.0)],
+        requests: requests.calls,
+        request_seconds: (requests.nanos as f64 - empty_ns * requests.calls as f64).max(0.0) / 1e9,
+        empty_request_ns: empty_ns,
+        faults_first_second: warm.page_faults.saturating_sub(cold.page_faults),
+        faults_steady: (steady_seconds >= 0.5)
+            .then(|| end.page_faults.saturating_sub(warm.page_faults) as f64 / steady_seconds),
+        cpu_seconds: end.cpu_seconds - cold.cpu_seconds,
+        peak_resident_bytes: usage::peak_resident_bytes(),
+        unserved: requests.unserved,
+        pools: PoolFigures {
+            reserved_bytes: if stats.reservation() == Reservation::Ready { reserved } else { 0 },
+            table: stats.named("Video chat").to_string(),
+            classes: Class::ALL.map(class).to_vec(),
+            bypasses: Bypass::ALL.map(|reason| (reason.name().to_owned(), stats.bypassed(reason))).to_vec(),
+        },
+        packets: outcome
+            .packets
+            .iter()
+            .map(|packet| (packet.client, packet.frame, packet.checksum))
+            .collect(),
+    })
+}

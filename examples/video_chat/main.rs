@@ -1,0 +1,106 @@
+//! A multi-party video chat server, run with the pools off, with glibc tuned, and with the pools on.
+//!
+//! ```text
+//! cargo run --release --example video_chat                    # a generated picture
+//! cargo run --release --example video_chat -- --clip FILE.y4m # real video, in a loop
+//! ```
+//!
+//! `server/` is the program that a user would write: it has plain vectors only. `meter.rs` and `tables.rs` are the
+//! allocator below it; `child.rs` is one measured run and `parent.rs` starts them all; the rest reads clips and prints.
+
+mod bypasses;
+mod child;
+mod cli;
+mod failure;
+mod figures;
+mod identity;
+mod json;
+mod meter;
+mod parent;
+mod report;
+mod screen;
+mod server;
+mod source;
+mod spread;
+mod tables;
+mod usage;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use cli::Cli;
+use failure::Failure;
+use meter::Meter;
+use report::Results;
+use server::{Chroma, Clip};
+
+#[global_allocator]
+static METER: Meter = Meter;
+
+fn main() -> ExitCode {
+    let outcome = Cli::read(std::env::args_os()).and_then(|cli| match cli.child {
+        Some(mode) => child::run(&cli, mode),
+        None => run(&cli),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nobody is left to tell if standard error is closed.
+            let _ = writeln!(io::stderr(), "video_chat: {failure}");
+            ExitCode::from(failure.status)
+        }
+    }
+}
+
+/// Checks the input, runs everything, and prints the report.
+fn run(cli: &Cli) -> Result<(), Failure> {
+    if cli.show {
+        screen::check()?;
+    }
+    let file = cli.clip.as_deref().map(source::open).transpose()?;
+    let clip = match &file {
+        Some(file) => describe(&source::read(file, &cli.source())?),
+        None => describe(&Clip::generated(cli.size.0, cli.size.1)),
+    };
+    if cli.show {
+        parent::show(cli, file.as_ref())?;
+    }
+    let mut runs = parent::run_all(cli, file.as_ref())?;
+    let all = || runs.iter().flat_map(|runs| &runs.figures);
+    let identity = identity::compare(all().map(|figures| &figures.packets[..]));
+    let damaged: u64 = all().map(|figures| figures.damaged).sum();
+    // They have been compared, and nobody reads them one by one.
+    runs.iter_mut().flat_map(|runs| &mut runs.figures).for_each(|figures| figures.packets.clear());
+    let results = Results { cli, clip, runs, identity };
+    let text = if cli.json { Ok(format!("{}\n", results.json())) } else { results.report() };
+    print(&text.map_err(|error| Failure::broken(error.to_string()))?)?;
+    if damaged > 0 {
+        return Err(Failure::broken(format!("{damaged} packets reached the mixer damaged")));
+    }
+    if identity.identical < identity.compared {
+        return Err(Failure::broken("the runs encoded different packets of the same frames"));
+    }
+    Ok(())
+}
+
+/// A clip in words.
+fn describe(clip: &Clip) -> String {
+    let chroma = match clip.format.chroma {
+        Chroma::C420 => "4:2:0",
+        Chroma::C422 => "4:2:2",
+        Chroma::C444 => "4:4:4",
+        Chroma::Mono => "grey",
+    };
+    let (frames, mib) = (clip.len(), (clip.len() * clip.format.frame_bytes()) as f64 / 1_048_576.0);
+    format!("{} x {} {chroma}, {frames} frames of {mib:.1} MiB in all", clip.format.width, clip.format.height)
+}
+
+/// Prints to standard output; a reader that has seen enough is no error.
+fn print(text: &str) -> Result<(), Failure> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::broken(format!("cannot print: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

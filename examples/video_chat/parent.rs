@@ -1,0 +1,202 @@
+//! All runs: starts this program again for each, one after the other, and collects what they say.
+//!
+//! The kinds of run take turns, and another one goes first in each round, so that a machine that slows down or warms up
+//! favours none. A run that fails or hangs ends the program with one line.
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use std::{env, io};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::{Cli, Mode};
+use crate::failure::Failure;
+use crate::figures::Figures;
+use crate::screen;
+
+/// What glibc reads at start. Its mmap threshold takes at most half of a thread heap, 32 MiB on 64-bit machines, and
+/// ignores anything above; the trim threshold takes any value.
+pub(crate) const TUNABLES: &str =
+    "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=1073741824";
+
+/// Whether there is a glibc to tune.
+const GLIBC: bool = cfg!(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"));
+
+/// A run that takes this much longer than it was asked to is stuck.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often the parent looks whether a run is over.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The runs of one mode.
+pub(crate) struct Runs {
+    pub(crate) mode: Mode,
+    pub(crate) figures: Vec<Figures>,
+}
+
+/// The modes that are compared here.
+pub(crate) fn modes() -> Vec<Mode> {
+    if GLIBC { vec![Mode::Off, Mode::Tuned, Mode::On] } else { vec![Mode::Off, Mode::On] }
+}
+
+/// Runs every mode `--rounds` times.
+///
+/// # Errors
+///
+/// The first run that fails.
+pub(crate) fn run_all(cli: &Cli, clip: Option<&File>) -> Result<Vec<Runs>, Failure> {
+    let mut runs: Vec<Runs> = modes().into_iter().map(|mode| Runs { mode, figures: Vec::new() }).collect();
+    let progress = Progress::new(cli, runs.len());
+    for round in 0..cli.rounds as usize {
+        for turn in 0..runs.len() {
+            let place = (round + turn) % runs.len();
+            let mode = runs[place].mode;
+            progress.start(round, mode);
+            let output = run(cli, mode, clip, &progress)?;
+            let figures = serde_json::from_slice(&output);
+            runs[place]
+                .figures
+                .push(figures.map_err(|error| failed(mode, &format!("cannot be read: {error}")))?);
+        }
+    }
+    Ok(runs)
+}
+
+/// Shows the grid once.
+///
+/// # Errors
+///
+/// The run failed.
+pub(crate) fn show(cli: &Cli, clip: Option<&File>) -> Result<(), Failure> {
+    let shown = run(cli, Mode::Show, clip, &Progress(ProgressBar::hidden()));
+    if shown.is_err() {
+        screen::restore();
+    }
+    shown.map(|_| ())
+}
+
+/// Starts one run and returns what it wrote.
+fn run(cli: &Cli, mode: Mode, clip: Option<&File>, progress: &Progress) -> Result<Vec<u8>, Failure> {
+    let broken = |error: io::Error| failed(mode, &format!("cannot be started: {error}"));
+    let mut command = Command::new(env::current_exe().map_err(broken)?);
+    command.arg("--child").arg(mode.name()).args(env::args_os().skip(1));
+    command.env_remove("GLIBC_TUNABLES").stdin(Stdio::null()).stdout(Stdio::piped());
+    if mode == Mode::Tuned {
+        command.env("GLIBC_TUNABLES", TUNABLES);
+    }
+    if mode != Mode::Show {
+        command.stderr(Stdio::piped());
+    }
+    if let Some(mut clip) = clip {
+        clip.rewind().map_err(broken)?;
+        command.stdin(clip.try_clone().map_err(broken)?);
+    }
+    let mut child = command.spawn().map_err(broken)?;
+    let (output, errors) = (drain(child.stdout.take()), drain(child.stderr.take()));
+    let patience = Duration::from_secs(cli.seconds.into()) + PATIENCE;
+    let status = wait(&mut child, patience, progress).map_err(broken)?;
+    let text = |pipe: JoinHandle<Vec<u8>>| pipe.join().unwrap_or_default();
+    match status {
+        Some(status) if status.success() => Ok(text(output)),
+        Some(status) => Err(failed(mode, &complaint(status, &text(errors)))),
+        None => Err(failed(mode, &format!("did not end within {} s", patience.as_secs()))),
+    }
+}
+
+/// Reads a pipe to its end on a thread of its own, so that a run never waits for its reader.
+fn drain(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // A pipe that breaks is told by the exit status of the run behind it.
+        let _ = pipe.map(|mut pipe| pipe.read_to_end(&mut bytes));
+        bytes
+    })
+}
+
+/// Waits until the run is over; ends it and returns `None` if that takes too long.
+fn wait(child: &mut Child, patience: Duration, progress: &Progress) -> io::Result<Option<ExitStatus>> {
+    let start = Instant::now();
+    while start.elapsed() < patience {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        progress.look();
+        thread::sleep(LOOK);
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(None)
+}
+
+fn failed(mode: Mode, what: &str) -> Failure {
+    Failure::broken(format!("the run \"{}\" {what}", mode.name()))
+}
+
+/// How a run ended and what it wrote to stderr, in one line.
+fn complaint(status: ExitStatus, errors: &[u8]) -> String {
+    let errors = String::from_utf8_lossy(errors);
+    let lines = errors.lines().map(|line| line.trim().trim_start_matches("video_chat: "));
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).take(4).collect();
+    let end = match (status.signal(), status.code()) {
+        (Some(signal), _) => format!("was ended by signal {signal}"),
+        (None, code) => format!("ended with exit status {}", code.unwrap_or(-1)),
+    };
+    if lines.is_empty() { end } else { format!("{end}: {}", lines.join("; ")) }
+}
+
+/// The bar on stderr; nothing where stderr is no terminal.
+struct Progress(ProgressBar);
+
+impl Progress {
+    fn new(cli: &Cli, modes: usize) -> Self {
+        if cli.json {
+            return Self(ProgressBar::hidden());
+        }
+        let style = ProgressStyle::with_template("{bar:40} {msg}, {eta} left");
+        let bar = ProgressBar::new(u64::from(cli.rounds * cli.seconds) * modes as u64 * 1_000);
+        Self(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
+    }
+
+    fn start(&self, round: usize, mode: Mode) {
+        self.0.set_message(format!("round {}, {}", round + 1, mode.name()));
+    }
+
+    fn look(&self) {
+        self.0.inc(LOOK.as_millis() as u64);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_run_is_told_in_one_line() {
+        let aborted =
+            complaint(ExitStatus::from_raw(6), b"framepool: double free: Medium slot 17 at 0x1\n\n");
+        assert_eq!(aborted, "was ended by signal 6: framepool: double free: Medium slot 17 at 0x1");
+        assert_eq!(
+            complaint(ExitStatus::from_raw(2 << 8), b"video_chat: a\n b\n"),
+            "ended with exit status 2: a; b"
+        );
+        assert_eq!(complaint(ExitStatus::from_raw(1 << 8), b""), "ended with exit status 1");
+    }
+
+    #[test]
+    fn a_run_that_hangs_is_ended() {
+        let mut child = Command::new("sleep").arg("60").spawn().expect("sleep");
+        let ended =
+            wait(&mut child, Duration::from_millis(100), &Progress(ProgressBar::hidden())).expect("waits");
+        assert!(ended.is_none() && child.try_wait().expect("waits").is_some());
+    }
+}

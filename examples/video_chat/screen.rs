@@ -1,0 +1,97 @@
+//! The terminal while the grid is shown: an alternate screen, given back on every way out.
+//!
+//! At the end, on an error, on a panic (before its message), and on a signal that ends the process.
+
+use std::io::{self, IsTerminal, Write};
+use std::panic;
+
+use crossterm::cursor::{Hide, MoveTo, Show};
+use crossterm::terminal::{
+    self, DisableLineWrap, EnableLineWrap, EnterAlternateScreen, LeaveAlternateScreen,
+};
+use crossterm::{execute, queue};
+
+use crate::failure::Failure;
+
+/// What [`restore`] writes, for a signal handler, which may not format: colours, wrap, cursor, screen.
+const RESTORE: &[u8] = b"\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
+
+/// The open alternate screen.
+pub(crate) struct Screen {
+    columns: u16,
+    rows: u16,
+}
+
+/// Refuses early what [`Screen::open`] would refuse in the child.
+///
+/// # Errors
+///
+/// Standard output or standard error is not a terminal.
+pub(crate) fn check() -> Result<(), Failure> {
+    if io::stdout().is_terminal() && io::stderr().is_terminal() {
+        return Ok(());
+    }
+    Err(Failure::bad_input("--show needs a terminal on standard output and standard error"))
+}
+
+impl Screen {
+    /// Opens the alternate screen on standard error; standard output belongs to the figures.
+    ///
+    /// # Errors
+    ///
+    /// There is no terminal, or it does not tell its size.
+    pub(crate) fn open() -> Result<Self, Failure> {
+        let failed =
+            |error: io::Error| Failure::bad_input(format!("--show cannot use the terminal: {error}"));
+        let (columns, rows) = terminal::size().map_err(failed)?;
+        let report = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            restore();
+            report(panic);
+        }));
+        catch_signals();
+        execute!(io::stderr(), EnterAlternateScreen, Hide, DisableLineWrap).map_err(failed)?;
+        Ok(Self { columns, rows })
+    }
+
+    /// Columns and rows for the grid; the last line is for its caption.
+    pub(crate) fn canvas(&self) -> (usize, usize) {
+        (self.columns.into(), self.rows.saturating_sub(1).into())
+    }
+
+    /// Draws a grid. A terminal that does not take it is not worth ending the run for.
+    pub(crate) fn draw(&self, grid: &[u8]) {
+        let mut frame = Vec::with_capacity(grid.len() + 256);
+        let _ = queue!(frame, MoveTo(0, 0));
+        frame.extend_from_slice(grid);
+        let _ = queue!(frame, MoveTo(0, self.rows.saturating_sub(1)));
+        frame.extend_from_slice(b"\x1b[0mlive, not measured; Ctrl-C ends it");
+        let _ = io::stderr().write_all(&frame);
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Gives the terminal back; does nothing to one that was not taken.
+pub(crate) fn restore() {
+    let _ = execute!(io::stderr(), EnableLineWrap, Show, LeaveAlternateScreen);
+}
+
+/// Lets the signals that a terminal sends give it back first.
+fn catch_signals() {
+    extern "C" fn leave(signal: libc::c_int) {
+        // SAFETY: both calls may be made in a signal handler; the bytes are a constant.
+        unsafe {
+            libc::write(libc::STDERR_FILENO, RESTORE.as_ptr().cast(), RESTORE.len());
+            libc::_exit(128 + signal);
+        }
+    }
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        // SAFETY: the handler makes only calls that are allowed in one.
+        unsafe { libc::signal(signal, leave as *const () as libc::sighandler_t) };
+    }
+}

@@ -1,0 +1,74 @@
+//! A client's camera: copies the source frame into a fresh buffer, makes a small RGB picture of it, and queues that.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use hdrhistogram::Histogram;
+
+use super::Settings;
+use super::clip::Clip;
+use super::develop::Developer;
+use super::picture::{Format, Picture};
+use super::queue::Sender;
+use super::schedule::Schedule;
+
+/// How long each frame took to be ready, in nanoseconds: 100 ns to 10 s, three digits.
+///
+/// One for all cameras, its memory taken at the start: a thread adds to it a few hundred times a second at most, and
+/// after its clock has stopped.
+pub(super) struct ReadyTimes(Mutex<Histogram<u32>>);
+
+impl ReadyTimes {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(Histogram::new_with_bounds(100, 10_000_000_000, 3).expect("the bounds are in order")))
+    }
+
+    fn add(&self, started: Instant) {
+        let nanos = started.elapsed().as_nanos() as u64;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(nanos);
+    }
+
+    pub(super) fn snapshot(&self) -> Histogram<u32> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What one camera did.
+#[derive(Default)]
+pub(super) struct Captured {
+    pub(super) frames: u64,
+    pub(super) dropped: u64,
+}
+
+/// The cameras' common ground.
+pub(super) struct Studio<'a> {
+    pub(super) clip: &'a Clip,
+    pub(super) developer: Developer,
+    pub(super) ready_times: ReadyTimes,
+}
+
+/// Captures until the schedule ends.
+pub(super) fn run(
+    settings: &Settings,
+    client: u32,
+    start: Instant,
+    studio: &Studio<'_>,
+    queue: &Sender<Picture>,
+) -> Captured {
+    let mut captured = Captured::default();
+    let Format { width, height, .. } = studio.developer.to;
+    // Clients show different parts of the clip.
+    let first = studio.clip.len() * client as usize / settings.clients as usize;
+    for number in Schedule::of_video(settings, client, start) {
+        let source = studio.clip.frame(first + number as usize);
+        let started = Instant::now();
+        let mut frame = Vec::with_capacity(source.len());
+        frame.extend_from_slice(source);
+        studio.ready_times.add(started);
+        captured.frames += 1;
+        let rgb = studio.developer.develop(frame);
+        let lost = queue.send(Picture { client, frame: number, width, height, rgb });
+        captured.dropped += u64::from(lost.is_some());
+    }
+    captured
+}

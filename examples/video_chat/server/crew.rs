@@ -1,0 +1,90 @@
+//! The server's threads: hired one after the other, started all at once.
+//!
+//! Each thread is up before the next is made, and none works before all are up. So nobody is late by the time that
+//! starting threads takes, and what the standard library allocates for its own list of threads, which depends on the order
+//! in which they come and go, is the same in the first run of every process. If a thread is refused, those that were hired go home unused.
+
+use std::io;
+use std::sync::{Arc, Barrier, OnceLock};
+use std::thread::{Builder, Scope, ScopedJoinHandle};
+use std::time::Instant;
+
+/// When the work starts; `None` if it never does.
+pub(super) type Gate = OnceLock<Option<Instant>>;
+
+/// The threads of one run.
+pub(super) struct Crew<'scope, 'env> {
+    scope: &'scope Scope<'scope, 'env>,
+    gate: &'scope Gate,
+}
+
+impl<'scope, 'env> Crew<'scope, 'env> {
+    pub(super) fn new(scope: &'scope Scope<'scope, 'env>, gate: &'scope Gate) -> Self {
+        Self { scope, gate }
+    }
+
+    /// Makes a thread that the system's tools show by `name`, and that does its work once the crew starts.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses the thread.
+    pub(super) fn hire<T: Send + 'scope>(
+        &self,
+        name: String,
+        work: impl FnOnce(Instant) -> T + Send + 'scope,
+    ) -> io::Result<ScopedJoinHandle<'scope, Option<T>>> {
+        let (gate, up) = (self.gate, Arc::new(Barrier::new(2)));
+        let is_up = Arc::clone(&up);
+        let thread = Builder::new().name(name).spawn_scoped(self.scope, move || {
+            is_up.wait();
+            gate.wait().map(work)
+        })?;
+        up.wait();
+        Ok(thread)
+    }
+
+    /// Lets everybody work, and returns when that was.
+    pub(super) fn start(&self) -> Instant {
+        self.gate.get_or_init(|| Some(Instant::now())).unwrap_or_else(Instant::now)
+    }
+}
+
+impl Drop for Crew<'_, '_> {
+    /// Sends everybody home who never started.
+    fn drop(&mut self) {
+        self.gate.get_or_init(|| None);
+    }
+}
+
+/// The thread's result, `None` if it never started; its panic goes on in this one.
+pub(super) fn join<T>(thread: ScopedJoinHandle<'_, Option<T>>) -> Option<T> {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn nobody_works_before_the_start_and_nobody_at_all_without_one() {
+        let worked = AtomicU32::new(0);
+        for starts in [false, true] {
+            let gate = Gate::default();
+            let done = thread::scope(|scope| {
+                let crew = Crew::new(scope, &gate);
+                let count = |_| worked.fetch_add(1, Ordering::Relaxed);
+                let hired = [(); 3].map(|()| crew.hire("hand".to_owned(), count).expect("a thread"));
+                assert_eq!(worked.load(Ordering::Relaxed), 0);
+                if starts {
+                    crew.start();
+                }
+                drop(crew);
+                hired.map(join).into_iter().flatten().count()
+            });
+            assert_eq!((done, worked.load(Ordering::Relaxed)), if starts { (3, 3) } else { (0, 0) });
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The mixer: checks every packet, lays all clients out in one grid, and adds their sound up.
+//!
+//! One thread for all clients. A client that is late is shown with its last frame; one that sent none stays blank.
+
+use std::time::{Duration, Instant};
+
+use super::audio::{BLOCK_BYTES, SAMPLES};
+use super::packet::{self, Fingerprint, Packet};
+use super::queue::{Received, Receiver};
+use super::schedule::Pace;
+use super::{Settings, clip};
+
+/// Grids a second.
+const GRID_RATE: u32 = 30;
+
+/// What the mixer is sent.
+pub(super) enum Mail {
+    /// A packet of one frame.
+    Video(Vec<u8>),
+    /// A block of sound.
+    Audio(Vec<u8>),
+}
+
+/// What the mixer did.
+#[derive(Default)]
+pub(super) struct Mixed {
+    pub(super) packets: Vec<Fingerprint>,
+    pub(super) damaged: u64,
+    pub(super) grids: u64,
+    pub(super) blocks: u64,
+}
+
+/// Mixes until everybody who could send mail is gone.
+pub(super) fn run(
+    settings: &Settings,
+    start: Instant,
+    mail: &Receiver<Mail>,
+    view: &(dyn Fn(&[u8]) + Sync),
+) -> Mixed {
+    let clients = settings.clients as usize;
+    // A run that no clock may decide lays a grid out for every round of frames instead.
+    let mut tick = if let Pace::Exactly { .. } = settings.pace { None } else { Some(start) };
+    let mut mixed = Mixed { packets: clip::outside(0), damaged: 0, grids: 0, blocks: 0 };
+    let mut latest: Vec<Option<Vec<u8>>> = vec![None; clients];
+    let mut sound = Sound::default();
+    loop {
+        let round_is_full = match mail.receive(tick) {
+            Received::Closed => return mixed,
+            Received::Late => true,
+            Received::Item(Mail::Audio(block)) => {
+                sound.add(&block);
+                if sound.blocks == clients {
+                    drop(sound.mix());
+                    mixed.blocks += 1;
+                }
+                false
+            }
+            Received::Item(Mail::Video(bytes)) => {
+                match packet::unpack(&bytes).map(|packet| packet.fingerprint) {
+                    None => mixed.damaged += 1,
+                    Some(fingerprint) => {
+                        mixed.packets.push(fingerprint);
+                        latest[fingerprint.client as usize] = Some(bytes);
+                    }
+                }
+                tick.is_none() && mixed.packets.len().is_multiple_of(clients)
+            }
+        };
+        if round_is_full {
+            view(&lay_out(&latest, settings.canvas));
+            mixed.grids += 1;
+            tick = tick.map(next_tick);
+        }
+    }
+}
+
+/// The next tick that is still to come: a mixer that fell behind leaves grids out, and reads its mail between them.
+fn next_tick(mut tick: Instant) -> Instant {
+    let now = Instant::now();
+    while tick <= now {
+        tick += Duration::from_secs(1) / GRID_RATE;
+    }
+    tick
+}
+
+/// All clients' latest frames side by side, in a buffer of its own: rows of characters, each ended by a line feed.
+fn lay_out(latest: &[Option<Vec<u8>>], (columns, rows): (usize, usize)) -> Vec<u8> {
+    let packets: Vec<Option<Packet<'_>>> =
+        latest.iter().map(|bytes| packet::unpack(bytes.as_deref()?)).collect();
+    let across = packets.len().isqrt() + usize::from(packets.len().isqrt().pow(2) < packets.len());
+    let down = packets.len().div_ceil(across);
+    let (tile_columns, tile_rows) = (columns / across, rows / down);
+    let cell_bytes = packets.iter().flatten().map(|packet| packet.cell(0, 0).len()).max().unwrap_or(1);
+    let mut grid = Vec::with_capacity(down * tile_rows * (across * tile_columns * cell_bytes + 1));
+    for row in 0..down * tile_rows {
+        for place in 0..across {
+            match packets.get(row / tile_rows * across + place) {
+                Some(Some(packet)) => {
+                    append_tile_row(&mut grid, packet, row % tile_rows, tile_columns, tile_rows)
+                }
+                _ => grid.resize(grid.len() + tile_columns, b' '),
+            }
+        }
+        grid.push(b'\n');
+    }
+    grid
+}
+
+/// One row of a client's tile: the cells that lie nearest.
+fn append_tile_row(grid: &mut Vec<u8>, packet: &Packet<'_>, row: usize, columns: usize, rows: usize) {
+    let from_row = row * packet.rows / rows;
+    for column in 0..columns {
+        grid.extend_from_slice(packet.cell(column * packet.columns / columns, from_row));
+    }
+}
+
+/// The sum of the blocks that came in since the last mix.
+struct Sound {
+    sums: [i32; SAMPLES],
+    blocks: usize,
+}
+
+impl Default for Sound {
+    fn default() -> Self {
+        Self { sums: [0; SAMPLES], blocks: 0 }
+    }
+}
+
+impl Sound {
+    fn add(&mut self, block: &[u8]) {
+        for (sum, &sample) in self.sums.iter_mut().zip(block.as_chunks::<2>().0) {
+            *sum += i32::from(i16::from_le_bytes(sample));
+        }
+        self.blocks += 1;
+    }
+
+    /// The mix so far, loud parts clipped, in a buffer of its own; the next one starts in silence.
+    fn mix(&mut self) -> Vec<u8> {
+        let mut block = Vec::with_capacity(BLOCK_BYTES);
+        for sum in self.sums {
+            let sample = sum.clamp(i16::MIN.into(), i16::MAX.into()) as i16;
+            block.extend_from_slice(&sample.to_le_bytes());
+        }
+        *self = Self::default();
+        block
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_lie_side_by_side_and_a_silent_one_is_blank() {
+        let packet = |client, character: &str| {
+            let row = character.repeat(4) + "\n";
+            Some(packet::pack(client, 0, (4, 2), row.repeat(2).as_bytes()))
+        };
+        let latest = [packet(0, "a"), packet(1, "b"), None];
+        assert_eq!(lay_out(&latest, (4, 4)), b"aabb\naabb\n    \n    \n");
+        assert_eq!(lay_out(&latest[..1], (8, 1)), b"aaaaaaaa\n");
+        assert_eq!(lay_out(&latest, (1, 1)), b"");
+    }
+
+    #[test]
+    fn sound_adds_up_and_clips() {
+        let block = |sample: i16| sample.to_le_bytes().repeat(SAMPLES);
+        let mut sound = Sound::default();
+        for sample in [1_000, -300] {
+            sound.add(&block(sample));
+        }
+        assert_eq!((sound.blocks, sound.mix()), (2, block(700)));
+        for _ in 0..3 {
+            sound.add(&block(-20_000));
+        }
+        assert_eq!(sound.mix(), block(i16::MIN));
+    }
+
+    #[test]
+    fn ticks_that_were_missed_are_left_out() {
+        let start = Instant::now();
+        let past = start.checked_sub(Duration::from_secs(1)).unwrap_or(start);
+        let next = next_tick(past);
+        assert!(next > start && next < start + Duration::from_secs(1));
+    }
+}

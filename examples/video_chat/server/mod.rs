@@ -1,0 +1,184 @@
+//! The video chat server: what a program that uses the allocator looks like, and nothing but that.
+//!
+//! ```text
+//! clip -> capture (one a client) -> queue of 2 -> encode (one a client) -> inbox -> mixer -> view
+//!                                                  audio (one a client) ----^
+//! ```
+//!
+//! Every buffer is a plain `Vec`, `Box` or `String`, made where it is filled and dropped where it is used up, mostly on
+//! another thread. Nothing in here knows which allocator is below, that it is timed, or that there are flags. Packets
+//! depend on the clip, the client and the frame number only, so two runs can be compared packet by packet.
+
+mod ascii;
+mod audio;
+mod capture;
+mod clip;
+mod crew;
+mod develop;
+mod mixer;
+mod packet;
+mod pattern;
+mod picture;
+mod queue;
+mod rgb;
+mod scale;
+mod schedule;
+
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use capture::{Captured, ReadyTimes, Studio};
+use crew::{Crew, Gate};
+use develop::Developer;
+use mixer::Mail;
+use picture::Picture;
+use queue::{Received, Receiver, Sender};
+
+pub(crate) use clip::Clip;
+pub(crate) use packet::Fingerprint;
+pub(crate) use picture::{Chroma, Format};
+pub(crate) use queue::WhenFull;
+pub(crate) use schedule::Pace;
+
+/// Frames that a client's queue holds between its capture and its encoder.
+pub(crate) const QUEUE: usize = 2;
+
+/// Audio packets and encoded frames that wait for the mixer at most; whoever finds it full waits.
+const INBOX: usize = 256;
+
+/// What the server is asked to do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) clients: u32,
+    pub(crate) fps: u32,
+    pub(crate) pace: Pace,
+    /// What a capture does when its encoder is two frames behind.
+    pub(crate) when_full: WhenFull,
+    /// Convert to RGB at full size, then scale; else scale in YUV, then convert.
+    pub(crate) full_rgb: bool,
+    /// Colour each character.
+    pub(crate) ansi: bool,
+    /// Columns and rows that the mixer lays the clients out in.
+    pub(crate) canvas: (usize, usize),
+}
+
+/// What the server did.
+pub(crate) struct Outcome {
+    /// Frames that the captures made.
+    pub(crate) captured: u64,
+    /// Frames that reached the mixer as whole packets.
+    pub(crate) delivered: u64,
+    /// Frames that their queue dropped for a newer one.
+    pub(crate) dropped: u64,
+    /// Packets whose checksum was wrong when they arrived: 0, or memory was damaged.
+    pub(crate) damaged: u64,
+    /// Grids laid out, and blocks of mixed audio.
+    pub(crate) mixed: (u64, u64),
+    /// One for each packet that the mixer got, in order of arrival.
+    pub(crate) packets: Vec<Fingerprint>,
+    /// Nanoseconds from before a captured frame's buffer was allocated until it was filled.
+    pub(crate) ready_ns: Histogram<u32>,
+    /// From the first frame's due time until the last thread was done.
+    pub(crate) elapsed: Duration,
+}
+
+/// Runs the whole server to its end; `view` sees every grid that the mixer lays out.
+///
+/// # Errors
+///
+/// Only where the system refuses a thread.
+pub(crate) fn run(settings: &Settings, clip: &Clip, view: &(dyn Fn(&[u8]) + Sync)) -> io::Result<Outcome> {
+    let developer = Developer::new(clip.format, settings.full_rgb);
+    let studio = &Studio { clip, developer, ready_times: ReadyTimes::new() };
+    let gate = Gate::default();
+    let (start, captured, mixed) = thread::scope(|scope| {
+        let crew = Crew::new(scope, &gate);
+        let (inbox, mail) = queue::bounded(INBOX, WhenFull::Wait);
+        let mixer = crew.hire("mixer".to_owned(), move |start| mixer::run(settings, start, &mail, view))?;
+        let mut captures = Vec::with_capacity(settings.clients as usize);
+        for client in 0..settings.clients {
+            let (camera, pictures) = queue::bounded(QUEUE, settings.when_full);
+            let to_mixer = inbox.clone();
+            crew.hire(format!("encode {client}"), move |_| encode(settings, &pictures, &to_mixer))?;
+            let to_mixer = inbox.clone();
+            crew.hire(format!("audio {client}"), move |start| {
+                audio::run(settings, client, start, &to_mixer)
+            })?;
+            let name = format!("capture {client}");
+            let capture = move |start| capture::run(settings, client, start, studio, &camera);
+            captures.push(crew.hire(name, capture)?);
+        }
+        // The mixer is done when all who can send are gone, so this end must not outlive them.
+        drop(inbox);
+        let start = crew.start();
+        let captured: Vec<Captured> = captures.into_iter().filter_map(crew::join).collect();
+        io::Result::Ok((start, captured, crew::join(mixer).unwrap_or_default()))
+    })?;
+    Ok(Outcome {
+        captured: captured.iter().map(|camera| camera.frames).sum(),
+        delivered: mixed.packets.len() as u64,
+        dropped: captured.iter().map(|camera| camera.dropped).sum(),
+        damaged: mixed.damaged,
+        mixed: (mixed.grids, mixed.blocks),
+        packets: mixed.packets,
+        ready_ns: studio.ready_times.snapshot(),
+        elapsed: start.elapsed(),
+    })
+}
+
+/// A client's encoder: every picture becomes a packet.
+fn encode(settings: &Settings, captured: &Receiver<Picture>, mixer: &Sender<Mail>) {
+    while let Received::Item(picture) = captured.receive(None) {
+        let packet = ascii::encode(&picture, settings.ansi);
+        // The picture's buffer goes back before the mixer may make this thread wait.
+        drop(picture);
+        mixer.send(Mail::Video(packet));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(clients: u32, pace: Pace) -> Settings {
+        let (when_full, canvas) = (WhenFull::Wait, (60, 20));
+        Settings { clients, fps: 30, pace, when_full, full_rgb: false, ansi: false, canvas }
+    }
+
+    fn sorted(outcome: &Outcome) -> Vec<(u32, u32, u32)> {
+        let mut packets: Vec<_> =
+            outcome.packets.iter().map(|packet| (packet.client, packet.frame, packet.checksum)).collect();
+        packets.sort_unstable();
+        packets
+    }
+
+    #[test]
+    fn an_exact_run_delivers_every_frame_and_does_the_same_work_again() {
+        let clip = Clip::generated(175, 143);
+        let exactly = settings(3, Pace::Exactly { frames: 9 });
+        let run = |settings: &Settings| run(settings, &clip, &|_| {}).expect("threads");
+        let (one, two) = (run(&exactly), run(&exactly));
+        assert_eq!((one.captured, one.delivered, one.dropped, one.damaged), (27, 27, 0, 0));
+        assert_eq!(one.mixed, (9, 30));
+        assert_eq!((one.ready_ns.len(), one.mixed), (27, two.mixed));
+        assert_eq!(sorted(&one), sorted(&two));
+        let coloured = run(&Settings { ansi: true, full_rgb: true, ..exactly });
+        assert_eq!((coloured.delivered, coloured.damaged), (27, 0));
+        assert_ne!(sorted(&one), sorted(&coloured));
+    }
+
+    #[test]
+    fn a_paced_run_takes_its_time_and_a_run_that_drops_accounts_for_every_frame() {
+        let clip = Clip::generated(64, 36);
+        let paced = run(&settings(2, Pace::Paced { seconds: 1 }), &clip, &|_| {}).expect("threads");
+        assert_eq!((paced.captured, paced.delivered), (60, 60));
+        assert!(paced.elapsed >= Duration::from_millis(950), "{:?}", paced.elapsed);
+        let unpaced =
+            Settings { when_full: WhenFull::DropOldest, ..settings(2, Pace::Unpaced { seconds: 1 }) };
+        let unpaced = run(&unpaced, &clip, &|_| {}).expect("threads");
+        assert_eq!(unpaced.captured, unpaced.delivered + unpaced.dropped);
+    }
+}

@@ -1,0 +1,124 @@
+//! What a picture is made of: its size, its chroma planes, and where they lie in one block of bytes.
+//!
+//! Planar, 8 bits a sample, Y then U then V without padding, as a Y4M frame is. Chroma sizes round up, so odd sizes work.
+
+/// How many chroma samples there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Chroma {
+    /// One for 2 x 2 pixels.
+    C420,
+    /// One for 2 x 1 pixels.
+    C422,
+    /// One a pixel.
+    C444,
+    /// None: shades of grey.
+    Mono,
+}
+
+/// Size and chroma of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Format {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    pub(crate) chroma: Chroma,
+}
+
+impl Format {
+    /// Width and height of each chroma plane; (0, 0) without chroma.
+    pub(crate) fn chroma_size(&self) -> (usize, usize) {
+        match self.chroma {
+            Chroma::C420 => (self.width.div_ceil(2), self.height.div_ceil(2)),
+            Chroma::C422 => (self.width.div_ceil(2), self.height),
+            Chroma::C444 => (self.width, self.height),
+            Chroma::Mono => (0, 0),
+        }
+    }
+
+    /// Bytes of one frame.
+    pub(crate) fn frame_bytes(&self) -> usize {
+        let (width, height) = self.chroma_size();
+        self.width * self.height + 2 * width * height
+    }
+
+    /// The Y, U and V planes of a frame; U and V are empty without chroma.
+    pub(super) fn planes<'a>(&self, frame: &'a [u8]) -> [&'a [u8]; 3] {
+        let (width, height) = self.chroma_size();
+        let (y, chroma) = frame.split_at(self.width * self.height);
+        let (u, v) = chroma.split_at(width * height);
+        [y, u, v]
+    }
+
+    /// The same picture in at most `width` x `height`, its shape kept; never larger than it is.
+    pub(super) fn within(&self, width: usize, height: usize) -> Self {
+        if self.width <= width && self.height <= height {
+            return *self;
+        }
+        // The side that has to shrink more decides; the other follows, and keeps at least a pixel.
+        let (width, height) = if self.width * height >= self.height * width {
+            (width, (self.height * width / self.width).max(1))
+        } else {
+            ((self.width * height / self.height).max(1), height)
+        };
+        Self { width, height, ..*self }
+    }
+}
+
+/// A client's picture in RGB, on its way to the encoder.
+pub(super) struct Picture {
+    pub(super) client: u32,
+    pub(super) frame: u32,
+    pub(super) width: usize,
+    pub(super) height: usize,
+    /// Three bytes a pixel.
+    pub(super) rgb: Vec<u8>,
+}
+
+/// Appends `bytes` zeroes to `out` and returns them, to be written over.
+///
+/// A row at a time, so that the zeroes are still in the nearest cache when they are overwritten.
+pub(super) fn next_row(out: &mut Vec<u8>, bytes: usize) -> &mut [u8] {
+    let from = out.len();
+    out.resize(from + bytes, 0);
+    &mut out[from..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn format(width: usize, height: usize, chroma: Chroma) -> Format {
+        Format { width, height, chroma }
+    }
+
+    #[test]
+    fn chroma_sizes_round_up() {
+        assert_eq!(format(175, 143, Chroma::C420).frame_bytes(), 175 * 143 + 2 * 88 * 72);
+        assert_eq!(format(175, 143, Chroma::C422).frame_bytes(), 175 * 143 + 2 * 88 * 143);
+        assert_eq!(format(175, 143, Chroma::C444).frame_bytes(), 3 * 175 * 143);
+        assert_eq!(format(175, 143, Chroma::Mono).frame_bytes(), 175 * 143);
+        assert_eq!(format(1280, 720, Chroma::C420).frame_bytes(), 1_382_400);
+    }
+
+    #[test]
+    fn planes_lie_one_after_the_other() {
+        let bytes: Vec<u8> = (0..format(3, 3, Chroma::C420).frame_bytes() as u8).collect();
+        let [y, u, v] = format(3, 3, Chroma::C420).planes(&bytes);
+        assert_eq!((y, u, v), (&bytes[..9], &bytes[9..13], &bytes[13..]));
+        let [_, u, v] = format(3, 3, Chroma::Mono).planes(&bytes[..9]);
+        assert!(u.is_empty() && v.is_empty());
+    }
+
+    #[test]
+    fn a_picture_fits_without_growing_or_losing_its_shape() {
+        let size = |width, height| {
+            let fitted = format(width, height, Chroma::C420).within(480, 270);
+            (fitted.width, fitted.height)
+        };
+        assert_eq!(size(1280, 720), (480, 270));
+        assert_eq!(size(640, 272), (480, 204));
+        assert_eq!(size(176, 144), (176, 144));
+        assert_eq!(size(720, 1280), (151, 270));
+        assert_eq!(size(8192, 1), (480, 1));
+        assert_eq!(size(1, 8192), (1, 270));
+    }
+}

@@ -1,0 +1,148 @@
+//! Where the clip comes from: drawn, a file, or a pipe. Every run needs it, so a pipe is spooled to a file first.
+//!
+//! The file is opened once and handed to each run as its standard input, so all runs read the same bytes, whatever
+//! happens to its name. The spool file has no name at all and goes with the process.
+
+mod y4m;
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::{env, fs, process};
+
+pub(crate) use y4m::MAX_SIDE;
+
+use crate::failure::Failure;
+use crate::server::Clip;
+
+/// The most that a clip has, in bytes: every run holds it in memory.
+const MAX_BYTES: u64 = 1 << 30;
+
+/// Opens what `--clip` names, from its start; `-` and everything that cannot be read twice is spooled.
+///
+/// # Errors
+///
+/// No such file, no right to read it, or a clip that is too long for the spool or for the disk.
+pub(crate) fn open(path: &Path) -> Result<File, Failure> {
+    if path.as_os_str() == "-" {
+        return spool(io::stdin().lock(), MAX_BYTES);
+    }
+    let failed = |error: io::Error| Failure::bad_input(format!("cannot read {}: {error}", path.display()));
+    let file = File::open(path).map_err(failed)?;
+    let kind = file.metadata().map_err(failed)?.file_type();
+    if kind.is_dir() {
+        return Err(Failure::bad_input(format!("cannot read {}: it is a directory", path.display())));
+    }
+    if kind.is_file() { Ok(file) } else { spool(file, MAX_BYTES) }
+}
+
+/// Reads the clip in `file`, which messages call `name`.
+///
+/// # Errors
+///
+/// Whatever is wrong with the clip, in a line that starts with its name.
+pub(crate) fn read(mut file: &File, name: &str) -> Result<Clip, Failure> {
+    let failed = |text: String| Failure::bad_input(format!("{name}: {text}"));
+    file.rewind().map_err(|error| failed(error.to_string()))?;
+    let bytes = file.metadata().map_err(|error| failed(error.to_string()))?.len();
+    if bytes > MAX_BYTES {
+        return Err(failed(format!("{bytes} bytes are too many: {}", limit(MAX_BYTES))));
+    }
+    y4m::read(file, bytes as usize).map_err(failed)
+}
+
+/// The file that this process was started with as its standard input.
+///
+/// # Errors
+///
+/// Standard input is closed.
+pub(crate) fn inherited() -> Result<File, Failure> {
+    let input = io::stdin().as_fd().try_clone_to_owned();
+    input.map(File::from).map_err(|error| Failure::broken(format!("no clip on standard input: {error}")))
+}
+
+/// Copies `input` to a file without a name, `most` bytes at most.
+fn spool(input: impl Read, most: u64) -> Result<File, Failure> {
+    let folder = env::temp_dir();
+    let failed = |error: io::Error| {
+        Failure::bad_input(format!("cannot spool the clip to {} (set TMPDIR): {error}", folder.display()))
+    };
+    let mut file = unnamed(&folder).map_err(failed)?;
+    let mut input = input.take(most + 1);
+    let mut chunk = vec![0; 1 << 20];
+    let mut bytes = 0;
+    loop {
+        match input.read(&mut chunk) {
+            Ok(0) => return Ok(file),
+            Ok(count) => {
+                bytes += count as u64;
+                if bytes > most {
+                    return Err(Failure::bad_input(format!(
+                        "the clip on the pipe is too long: {}",
+                        limit(most)
+                    )));
+                }
+                file.write_all(&chunk[..count]).map_err(failed)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Failure::bad_input(format!("cannot read the clip: {error}"))),
+        }
+    }
+}
+
+/// A new file in `folder` that nobody else can open and that goes with its last user.
+fn unnamed(folder: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true).mode(0o600);
+    // Names are taken only until their file is unlinked, or for ever by a process that died in between.
+    let names = (0..100).map(|attempt| folder.join(format!("video_chat-{}-{attempt}.y4m", process::id())));
+    let mut error = io::Error::from(io::ErrorKind::AlreadyExists);
+    for name in names {
+        match options.open(&name) {
+            Ok(file) => return fs::remove_file(&name).map(|()| file),
+            Err(taken) if taken.kind() == io::ErrorKind::AlreadyExists => error = taken,
+            Err(other) => return Err(other),
+        }
+    }
+    Err(error)
+}
+
+fn limit(most: u64) -> String {
+    format!("a clip has at most {most} bytes; cut it, with `ffmpeg -t 10` for example")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal<T>(result: Result<T, Failure>) -> String {
+        let Err(failure) = result else { panic!("taken") };
+        assert_eq!(failure.status, 2);
+        failure.to_string()
+    }
+
+    #[test]
+    fn files_that_cannot_be_read_are_refused() {
+        let missing = refusal(open(Path::new("/no/such/clip.y4m")));
+        assert!(missing.starts_with("cannot read /no/such/clip.y4m: No such file"), "{missing}");
+        assert_eq!(refusal(open(Path::new("/"))), "cannot read /: it is a directory");
+    }
+
+    #[test]
+    fn a_pipe_is_spooled_and_can_be_read_more_than_once() {
+        let clip = b"YUV4MPEG2 W2 H2 F25:1 C420jpeg\nFRAME\n123456FRAME\nabcdef";
+        let file = spool(&clip[..], 1_000).expect("room");
+        for _ in 0..2 {
+            assert_eq!(read(&file, "-").expect("whole").len(), 2);
+        }
+    }
+
+    #[test]
+    fn an_endless_pipe_is_refused_at_the_bound() {
+        let text = refusal(spool(io::repeat(0), 3 << 20));
+        assert!(text.contains("too long: a clip has at most 3145728 bytes"), "{text}");
+        assert!(spool(io::repeat(0).take(3 << 20), 3 << 20).is_ok());
+    }
+}

@@ -1,0 +1,58 @@
+//! What the operating system says about this process: page faults, processor time, memory.
+
+use std::mem;
+
+/// Counts since the process started.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    pub(crate) page_faults: u64,
+    pub(crate) cpu_seconds: f64,
+}
+
+impl Usage {
+    /// All threads of this process until now.
+    pub(crate) fn now() -> Self {
+        let usage = rusage();
+        let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+        Self {
+            page_faults: (usage.ru_minflt + usage.ru_majflt) as u64,
+            cpu_seconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
+        }
+    }
+}
+
+/// The most memory that was resident at once, in bytes.
+///
+/// On Linux from `/proc`, because `ru_maxrss` there starts from what the parent had.
+pub(crate) fn peak_resident_bytes() -> u64 {
+    let status =
+        if cfg!(target_os = "linux") { std::fs::read_to_string("/proc/self/status").ok() } else { None };
+    let peak = status.as_deref().and_then(|status| {
+        let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        kib.trim().strip_suffix(" kB")?.parse::<u64>().ok()
+    });
+    // Kibibytes everywhere but at Apple's.
+    let unit = if cfg!(target_vendor = "apple") { 1 } else { 1024 };
+    peak.map_or_else(|| rusage().ru_maxrss as u64 * unit, |kib| kib * 1024)
+}
+
+fn rusage() -> libc::rusage {
+    // SAFETY: an rusage is integers only, for which all zeroes are valid.
+    let mut usage: libc::rusage = unsafe { mem::zeroed() };
+    // SAFETY: `usage` is an rusage that the call may write; with these arguments it cannot fail.
+    unsafe { libc::getrusage(libc::RUSAGE_SELF, &mut usage) };
+    usage
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn touching_memory_shows() {
+        let before = Usage::now();
+        drop(std::hint::black_box(vec![1_u8; 64 << 20]));
+        assert!(Usage::now().page_faults >= before.page_faults + 16);
+        assert!(peak_resident_bytes() >= 64 << 20);
+    }
+}
