@@ -30,9 +30,11 @@ impl Block {
 
     fn with_layout(pool: &'static PoolAlloc, layout: Layout) -> Self {
         // SAFETY: not of size 0; written within its size.
-        let ptr = unsafe { pool.alloc(layout) };
-        (0..layout.size()).step_by(61).for_each(|i| unsafe { ptr.add(i).write(pattern(i)) });
-        Self { pool, ptr, layout }
+        unsafe {
+            let ptr = pool.alloc(layout);
+            (0..layout.size()).step_by(61).for_each(|i| ptr.add(i).write(pattern(i)));
+            Self { pool, ptr, layout }
+        }
     }
 
     /// Resizes the block; says whether it moved.
