@@ -88,24 +88,24 @@ impl Counters {
     }
 
     pub(crate) fn add_to(&self, stats: &mut Stats) {
+        let add = |sum: &mut u64, counter: &AtomicU64| *sum = sum.wrapping_add(counter.load(Relaxed));
         for (sum, counters) in stats.classes.iter_mut().zip(&self.classes) {
-            sum.hits += counters.hits.load(Relaxed);
-            sum.requested_bytes += counters.requested_bytes.load(Relaxed);
-            sum.returns += counters.returns.load(Relaxed);
-            let refused = |reason: Refusal| counters.refused[reason as usize].load(Relaxed);
-            sum.misses += refused(Refusal::Miss);
-            sum.held_back += refused(Refusal::HeldBack);
-            sum.below_floor += refused(Refusal::BelowFloor);
-            sum.reallocs_in_place += counters.reallocs_in_place.load(Relaxed);
+            add(&mut sum.hits, &counters.hits);
+            add(&mut sum.requested_bytes, &counters.requested_bytes);
+            add(&mut sum.returns, &counters.returns);
+            add(&mut sum.misses, &counters.refused[Refusal::Miss as usize]);
+            add(&mut sum.held_back, &counters.refused[Refusal::HeldBack as usize]);
+            add(&mut sum.below_floor, &counters.refused[Refusal::BelowFloor as usize]);
+            add(&mut sum.reallocs_in_place, &counters.reallocs_in_place);
         }
-        stats.fallback_bytes += self.fallback_bytes.load(Relaxed);
-        stats.too_large += self.too_large.load(Relaxed);
-        stats.over_aligned += self.over_aligned.load(Relaxed);
-        stats.disabled += self.disabled.load(Relaxed);
-        stats.starting += self.starting.load(Relaxed);
-        stats.shrunk_in_fallback += self.shrunk_in_fallback.load(Relaxed);
-        stats.reallocs_moved += self.reallocs_moved.load(Relaxed);
-        stats.memsets_skipped += self.memsets_skipped.load(Relaxed);
-        stats.memsets_done += self.memsets_done.load(Relaxed);
+        add(&mut stats.fallback_bytes, &self.fallback_bytes);
+        add(&mut stats.too_large, &self.too_large);
+        add(&mut stats.over_aligned, &self.over_aligned);
+        add(&mut stats.disabled, &self.disabled);
+        add(&mut stats.starting, &self.starting);
+        add(&mut stats.shrunk_in_fallback, &self.shrunk_in_fallback);
+        add(&mut stats.reallocs_moved, &self.reallocs_moved);
+        add(&mut stats.memsets_skipped, &self.memsets_skipped);
+        add(&mut stats.memsets_done, &self.memsets_done);
     }
 }

@@ -1,7 +1,7 @@
 //! The texts that end a process whose memory can no longer be trusted, and the end itself.
 //!
-//! Written straight to standard error without allocating, locking or `core::fmt`, then SIGABRT: the process may be anywhere,
-//! inside the fallback or a signal handler included.
+//! Written straight to standard error without allocating, locking (where there is a `write`) or `core::fmt`, then SIGABRT: the process may
+//! be anywhere, inside the fallback or a signal handler included.
 
 use crate::config::Class;
 use crate::text::Text;
@@ -32,7 +32,7 @@ pub(crate) fn misuse(what: Misuse, class: Class, index: usize, address: usize) -
         Misuse::DoubleFree | Misuse::NeverHandedOut => text,
         Misuse::Interior(bytes_in) => text.str(", ").decimal(bytes_in).str(" bytes into the slot"),
         Misuse::WrongLayout(size, align) => {
-            text.str(", freed with size ").decimal(size).str(" and alignment ").decimal(align)
+            text.str(", used with size ").decimal(size).str(" and alignment ").decimal(align)
         }
     };
     abort(text)

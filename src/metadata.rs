@@ -9,7 +9,6 @@ use core::ptr::NonNull;
 use crate::config::CLASSES;
 use crate::os;
 use crate::plan::{ClassPlan, Plan};
-use crate::slot_map::SlotMap;
 use crate::slot_set::SlotSet;
 use crate::sync::{AtomicU8, AtomicU64};
 use crate::thread_record::{self, Places, ThreadRecord};
@@ -22,8 +21,8 @@ pub(crate) struct Metadata {
     pub(crate) places: Places,
     pub(crate) exit_hook: Option<os::ExitHook>,
     records: NonNull<ThreadRecord>,
-    map: NonNull<AtomicU8>,
-    granule_shift: u32,
+    /// The slot map's bytes.
+    pub(crate) map: NonNull<AtomicU8>,
 }
 
 impl Metadata {
@@ -54,16 +53,11 @@ impl Metadata {
                 exit_hook: os::ExitHook::new(thread_record::on_thread_exit),
                 records: base.byte_add(records).cast(),
                 map: base.byte_add(map).cast(),
-                granule_shift: plan.granule_shift,
             });
         }
         // `ThreadRecord::owner` names this mapping by address.
         metadata.as_ptr().expose_provenance();
         Some(metadata)
-    }
-
-    pub(crate) fn slot_map(&self) -> SlotMap {
-        SlotMap { bytes: self.map.as_ptr(), granule_shift: self.granule_shift }
     }
 
     pub(crate) fn record(&self, place: usize) -> &ThreadRecord {

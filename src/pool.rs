@@ -21,7 +21,7 @@ pub(crate) struct Pool<'a> {
 /// A slot that was taken just now.
 pub(crate) struct Taken {
     pub(crate) offset: usize,
-    /// Still all zeros. Computed where it is asked for, and nowhere else.
+    /// Still all zeros. Where nobody asks, nothing is computed.
     pub(crate) is_clean: bool,
 }
 
@@ -48,40 +48,42 @@ impl Pool<'_> {
         }
     }
 
-    /// Frees the live slot at `offset`, which says `slot` in the map; `clean` if it was cleared.
+    /// Frees the live slot at `offset`, which says `slot` in the map; clears it if `zero`.
     ///
     /// Aborts if it turns out that another thread has just freed it too. Always so with `hardened`; otherwise unless the
-    /// slot was taken again in between.
+    /// slot was taken again in between. The slot is this thread's until the set has it, so it is cleared in between.
     ///
     /// # Safety
     ///
-    /// `slot` was just read at `offset`, a slot of this class, and is live.
-    pub(crate) unsafe fn give(&self, offset: usize, slot: Slot, clean: bool, hardened: bool, address: usize) {
+    /// `slot` was just read at `offset`, a slot of this class, and is live; `base` is that of the reservation.
+    pub(crate) unsafe fn give(&self, base: *mut u8, offset: usize, slot: Slot, zero: bool, hardened: bool) {
         let index = self.slab.index_of(offset);
         // SAFETY: the caller's contract.
-        let was_live = unsafe { self.map.retire(offset, slot, clean, hardened) };
-        if !was_live || self.set.give(index).is_err() {
-            fatal::misuse(Misuse::DoubleFree, Class::ALL[self.class], index, address);
+        let mut was_live = unsafe { self.map.retire(offset, slot, zero, hardened) };
+        if was_live && zero {
+            // SAFETY: a whole slot.
+            unsafe { Slab::pointer(base, offset).write_bytes(0, self.slab.slot_bytes) };
+        }
+        was_live = was_live && self.set.give(index).is_ok();
+        if !was_live {
+            fatal::misuse(Misuse::DoubleFree, Class::ALL[self.class], index, base.addr() + offset);
         }
     }
 
     /// The same, neither cleared nor hardened, where it takes one atomic operation and no call; otherwise `false`, and nothing
-    /// was done.
+    /// was done. Does not notice another thread that frees the slot at the same moment.
     ///
     /// # Safety
     ///
     /// As [`give`](Self::give).
     #[inline(always)]
-    pub(crate) unsafe fn give_quickly(&self, offset: usize, slot: Slot, address: usize) -> bool {
-        if !self.set.is_one_word() {
-            return false;
+    pub(crate) unsafe fn give_quickly(&self, offset: usize, slot: Slot) -> bool {
+        let is_one_word = self.set.is_one_word();
+        if is_one_word {
+            // SAFETY: the caller's contract.
+            unsafe { self.map.retire(offset, slot, false, false) };
+            self.set.give_bit(self.slab.index_of(offset));
         }
-        let index = self.slab.index_of(offset);
-        // SAFETY: the caller's contract.
-        unsafe { self.map.retire(offset, slot, false, false) };
-        if self.set.give_bit(index).is_err() {
-            fatal::misuse(Misuse::DoubleFree, Class::ALL[self.class], index, address);
-        }
-        true
+        is_one_word
     }
 }

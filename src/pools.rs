@@ -6,31 +6,33 @@
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
+//! | `base`, `map` | start-up, once (Relaxed) | nothing: published by `span` and `served_below` |
 //! | `state` | start-up: one CAS to `STARTING` (Acquire), then `READY` or `FAILED` (SeqCst) | nothing: it orders start-ups and switches |
 //! | `served_below` | start-up, `set_enabled` (SeqCst), read Acquire by takes | `base`, `map`, `metadata` |
 //! | `span` | start-up, once (Release), read Acquire by finds | `base`, `map` |
 //! | `metadata` | start-up, once (Release), read Acquire | the metadata's constants |
 //! | `enabled` | `set_enabled` (SeqCst) | nothing |
 
+mod start_up;
+
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
-use crate::config::{CLASSES, Class, Config, SLOT_STEP};
+use crate::config::{Class, Config, SLOT_STEP};
 use crate::counters::{Counters, Refusal};
 use crate::fatal::{self, Misuse};
 use crate::metadata::Metadata;
-use crate::os;
 use crate::plan::Plan;
 use crate::pool::{Pool, Taken};
-use crate::reservation;
 use crate::slab::Slab;
 use crate::slot_map::{Slot, SlotMap};
 use crate::stats::{ClassStats, Reservation, Stats};
 use crate::sync::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize,
-    Ordering::{Acquire, Relaxed, Release, SeqCst},
+    Ordering::{Acquire, Relaxed},
 };
-use crate::thread_record::{self, Own, Shared, Tally};
+use crate::thread_record::{Own, Shared, Tally};
+use crate::tunables::LINE_PAIR;
 
 const UNTOUCHED: u8 = 0;
 const STARTING: u8 = 1;
@@ -50,13 +52,18 @@ pub(crate) struct Pools {
     metadata: AtomicPtr<Metadata>,
     hardened: bool,
     zero_on_free: bool,
-    /// One of the two.
+    /// Either of the two.
     careful: bool,
     enabled: AtomicBool,
     state: AtomicU8,
     plan: Plan,
     shared: Counters,
 }
+
+const _: () = assert!(
+    core::mem::offset_of!(Pools, shared).is_multiple_of(LINE_PAIR),
+    "pad Pools: what threads without a place write must lie on lines of its own"
+);
 
 /// Memory that was taken from a pool just now.
 pub(crate) struct Block {
@@ -101,22 +108,15 @@ impl Pools {
         Shared(&self.shared)
     }
 
-    /// Reserves the pools if nobody has yet, and gives this thread a place if it may have one.
-    pub(crate) fn prepare(&self, source: os::Source<'_>) {
-        if self.state.load(Relaxed) == UNTOUCHED {
-            self.start(source);
-        }
-        // SAFETY: null, or published by start-up for ever.
-        if let Some(metadata) = unsafe { self.metadata.load(Acquire).as_ref() } {
-            thread_record::bind(metadata);
-        }
-    }
-
     /// A slot for `layout`, or `None` if the fallback has to serve it; counted either way.
     pub(crate) fn take(&self, tally: impl Tally, layout: Layout) -> Option<Block> {
         let served_below = self.served_below.load(Acquire);
         let size = layout.size();
         if served_below == 0 {
+            if self.should_serve() {
+                // The parent forked while another thread was about to say so.
+                self.refresh_served_below();
+            }
             return match self.state.load(Relaxed) {
                 UNTOUCHED | STARTING => refuse(tally, size, |counters| &counters.starting),
                 _ => refuse(tally, size, |counters| &counters.disabled),
@@ -211,24 +211,25 @@ impl Pools {
         Block { start, is_clean: taken.is_clean }
     }
 
-    /// Whether `ptr` lies in the reservation, guards included: all that decides where a block goes back to.
+    /// How far into the reservation an address lies, guards included: all that decides where a block goes back to.
     #[inline(always)]
-    pub(crate) fn is_ours(&self, ptr: *const u8) -> bool {
-        self.offset_of(ptr).is_some()
+    pub(crate) fn offset_of(&self, ptr: *const u8) -> Option<usize> {
+        let span = self.span.load(Acquire);
+        let offset = ptr.addr().wrapping_sub(self.base.load(Relaxed).addr());
+        (offset < span).then_some(offset)
     }
 
-    /// The live slot that `ptr` names, or `None` if the address is not one of ours.
+    /// The live slot that starts at an offset of the reservation.
     ///
-    /// Aborts if it is ours and no live slot's start, or if `layout` cannot have come from that slot (P7).
+    /// Aborts if none does, or if `layout` cannot have come from it (P7).
     #[inline(always)]
-    pub(crate) fn find(&self, ptr: *mut u8, layout: Layout) -> Option<Found> {
-        let offset = self.offset_of(ptr)?;
-        // SAFETY: the offset was just found to lie in the reservation.
+    pub(crate) fn find(&self, offset: usize, layout: Layout) -> Found {
+        // SAFETY: the caller has the offset from `offset_of`.
         let slot = unsafe { self.slot_map().at(offset) };
         if !slot.is_live() || !self.plan.classes[slot.class()].fits(layout) {
-            self.misuse(ptr, offset, slot, layout);
+            self.misuse(offset, slot, layout);
         }
-        Some(Found { offset, slot })
+        Found { offset, slot }
     }
 
     /// Frees a slot.
@@ -238,14 +239,11 @@ impl Pools {
     /// It was just found, and nobody uses its memory any more.
     pub(crate) unsafe fn give(&self, tally: impl Tally, found: Found) {
         let class = found.slot.class();
-        let base = self.base.load(Relaxed);
-        if self.zero_on_free {
-            // SAFETY: a whole slot, which is the caller's to give away.
-            unsafe { Slab::pointer(base, found.offset).write_bytes(0, self.slot_bytes(found)) };
+        // SAFETY: just found, so live, in the reservation at `base`.
+        unsafe {
+            let base = self.base.load(Relaxed);
+            self.pool(class).give(base, found.offset, found.slot, self.zero_on_free, self.hardened);
         }
-        let address = base.addr() + found.offset;
-        // SAFETY: just found, so live.
-        unsafe { self.pool(class).give(found.offset, found.slot, self.zero_on_free, self.hardened, address) };
         tally.count(|counters, add| add(&counters.classes[class].returns, 1));
     }
 
@@ -257,10 +255,8 @@ impl Pools {
     #[inline(always)]
     pub(crate) unsafe fn give_quickly(&self, own: Own<'_>, found: Found) -> bool {
         let class = found.slot.class();
-        let address = self.base.load(Relaxed).addr() + found.offset;
         // SAFETY: just found, so live.
-        let done =
-            !self.careful && unsafe { self.pool(class).give_quickly(found.offset, found.slot, address) };
+        let done = !self.careful && unsafe { self.pool(class).give_quickly(found.offset, found.slot) };
         if done {
             own.count(|counters, add| add(&counters.classes[class].returns, 1));
         }
@@ -290,12 +286,6 @@ impl Pools {
         slot.is_live().then(|| self.slot_bytes(Found { offset, slot }))
     }
 
-    /// Lets the pools serve, or not; blocks that live in them stay there.
-    pub(crate) fn set_enabled(&self, yes: bool) {
-        self.enabled.store(yes, SeqCst);
-        self.refresh_served_below();
-    }
-
     pub(crate) fn stats(&self) -> Stats {
         let reservation = match self.state.load(Acquire) {
             READY => Reservation::Ready,
@@ -306,8 +296,8 @@ impl Pools {
         self.shared.add_to(&mut stats);
         // SAFETY: null, or published by start-up for ever.
         let metadata = unsafe { self.metadata.load(Acquire).as_ref() };
-        for place in 0..metadata.map_or(0, |metadata| metadata.places.used()) {
-            metadata.inspect(|metadata| metadata.record(place).counters.add_to(&mut stats));
+        if let Some(metadata) = metadata {
+            (0..metadata.places.used()).for_each(|place| metadata.record(place).counters.add_to(&mut stats));
         }
         for class in Class::ALL {
             let slab = &self.plan.classes[class as usize].slab;
@@ -337,64 +327,19 @@ impl Pools {
         SlotMap { bytes: self.map.load(Relaxed), granule_shift: self.plan.granule_shift }
     }
 
-    #[inline(always)]
-    fn offset_of(&self, ptr: *const u8) -> Option<usize> {
-        let span = self.span.load(Acquire);
-        let offset = ptr.addr().wrapping_sub(self.base.load(Relaxed).addr());
-        (offset < span).then_some(offset)
-    }
-
-    /// Reserves everything, unless somebody else is at it.
-    #[cold]
-    #[inline(never)]
-    fn start(&self, source: os::Source<'_>) {
-        if self.state.compare_exchange(UNTOUCHED, STARTING, Acquire, Relaxed).is_err() {
-            return;
-        }
-        let metadata = Metadata::new(&self.plan, source);
-        if let Some(metadata) = metadata {
-            // SAFETY: just made.
-            self.map.store(unsafe { metadata.as_ref() }.slot_map().bytes.cast_mut(), Relaxed);
-            // Kept without slots too: threads still count their bypasses there.
-            self.metadata.store(metadata.as_ptr(), Release);
-        }
-        let base = metadata.and_then(|_| reservation::reserve(&self.plan, source));
-        if let Some(base) = base {
-            self.base.store(base.as_ptr(), Relaxed);
-            self.span.store(self.plan.span, Release);
-        }
-        self.state.store(if base.is_some() { READY } else { FAILED }, SeqCst);
-        self.refresh_served_below();
-    }
-
-    /// Start-up and any number of switches may be here at once. Whoever stores last has looked last or looks again, so the
-    /// outcome follows `state` and `enabled`. Ends once nobody changes those any more.
-    fn refresh_served_below(&self) {
-        let wanted = || {
-            let serving = self.state.load(SeqCst) == READY && self.enabled.load(SeqCst);
-            if serving { self.plan.classes[CLASSES - 1].slab.slot_bytes + 1 } else { 0 }
-        };
-        loop {
-            let now = wanted();
-            self.served_below.store(now, SeqCst);
-            if wanted() == now {
-                return;
-            }
-        }
-    }
-
     /// Finds out what is wrong with a pointer or its layout, says so, and ends the process.
     #[cold]
     #[inline(never)]
-    fn misuse(&self, ptr: *mut u8, offset: usize, slot: Slot, layout: Layout) -> ! {
-        let Some((class, index, bytes_in)) = self.plan.locate(offset) else { fatal::not_a_slot(ptr.addr()) };
+    fn misuse(&self, offset: usize, slot: Slot, layout: Layout) -> ! {
+        let address = self.base.load(Relaxed).addr() + offset;
+        let Some((class, index, bytes_in)) = self.plan.locate(offset) else { fatal::not_a_slot(address) };
         let what = match (bytes_in, slot) {
             (1.., _) => Misuse::Interior(bytes_in),
             (_, slot) if slot.is_unknown() => Misuse::NeverHandedOut,
             (_, slot) if !slot.is_live() => Misuse::DoubleFree,
             _ => Misuse::WrongLayout(layout.size(), layout.align()),
         };
-        fatal::misuse(what, class, index, ptr.addr())
+        fatal::misuse(what, class, index, address)
     }
 }
 

@@ -199,9 +199,9 @@ impl Stats {
         self.hits() + self.misses() + self.bypasses()
     }
 
-    /// Bytes of every request, whoever served it.
+    /// Bytes of every request, whoever served it. Wraps past 2^64, which a few absurd requests are enough for.
     pub fn total_bytes(&self) -> u64 {
-        self.answered().1 + self.fallback_bytes
+        self.answered().1.wrapping_add(self.fallback_bytes)
     }
 
     /// Requests passed to the fallback: misses, bypasses, and reallocations that shrink a block of the fallback.
@@ -284,7 +284,7 @@ impl Stats {
     }
 
     fn sum(&self, count: impl Fn(&ClassStats) -> u64) -> u64 {
-        self.classes.iter().map(count).sum()
+        self.classes.iter().map(count).fold(0, u64::wrapping_add)
     }
 }
 

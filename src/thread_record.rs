@@ -2,7 +2,7 @@
 //!
 //! Places lie in a table in the metadata, which is never unmapped, so a record may outlive everything else. A thread has
 //! one record, with the first allocator that it uses; with any other, and while it has none, it uses the shared
-//! counters. It has none when the table is full, on systems without a way to learn of a thread's exit, and after its own
+//! counters. It has none when the table is full (in the child of a `fork` the places of the threads that are gone stay taken), on systems without a way to learn of a thread's exit, and after its own
 //! exit has begun.
 //!
 //! A thread's record is reached by a `const` thread-local without `Drop`, which allocates nothing and works at any time of a
@@ -16,13 +16,12 @@
 //! | `Places::taken` | who claims (Acquire), who exits (Release) | the counts that the last owner left |
 //! | `Places::used` | who claims (Relaxed) | nothing: snapshots read what they find |
 
-use core::cell::Cell;
-use core::ptr::NonNull;
+use core::ptr::{NonNull, from_ref};
 
 use crate::counters::{self, Add, Counters};
 use crate::metadata::Metadata;
 use crate::sync::{
-    AtomicBool, AtomicU64, AtomicUsize,
+    AtomicBool, AtomicPtr, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
     compiler_fence,
 };
@@ -37,6 +36,8 @@ pub(crate) struct ThreadRecord {
     pub(crate) counters: Counters,
 }
 
+const _: () = assert!(size_of::<ThreadRecord>() == 512, "correct the cost of a place in tunables.rs");
+
 /// A stand-in for threads without a place. Nothing is ever counted in it.
 const fn stand_in(owner: usize) -> ThreadRecord {
     ThreadRecord { owner: AtomicUsize::new(owner), busy: AtomicBool::new(false), counters: Counters::new() }
@@ -48,7 +49,18 @@ static UNBOUND: ThreadRecord = stand_in(1);
 static WITHOUT: ThreadRecord = stand_in(2);
 
 thread_local! {
-    static RECORD: Cell<&'static ThreadRecord> = const { Cell::new(&UNBOUND) };
+    /// Never null. Atomic because signal handlers on the same thread write it too; Relaxed, because nobody else does.
+    static RECORD: AtomicPtr<ThreadRecord> = const { AtomicPtr::new(from_ref(&UNBOUND).cast_mut()) };
+}
+
+#[inline(always)]
+fn this_thread() -> &'static ThreadRecord {
+    // SAFETY: one of the stand-ins, or a record of a table, none of which is ever unmapped.
+    RECORD.with(|record| unsafe { &*record.load(Relaxed) })
+}
+
+fn set_this_thread(record: &'static ThreadRecord) {
+    RECORD.with(|place| place.store(from_ref(record).cast_mut(), Relaxed));
 }
 
 /// Where to count.
@@ -65,7 +77,7 @@ impl Own<'_> {
     /// This thread's place at `metadata`; `None` if it has none, or if it was interrupted while it counts.
     #[inline(always)]
     pub(crate) fn at(metadata: *const Metadata) -> Option<Self> {
-        let record = RECORD.get();
+        let record = this_thread();
         let usable = record.owner.load(Relaxed) == metadata.addr() && !record.busy.load(Relaxed);
         usable.then_some(Self(record))
     }
@@ -97,7 +109,11 @@ impl Tally for Shared<'_> {
 
 /// Gives this thread a place at `metadata` if it may have one and has none with any allocator.
 pub(crate) fn bind(metadata: &'static Metadata) {
-    if core::ptr::eq(RECORD.get(), &UNBOUND) {
+    let unbound = from_ref(&UNBOUND).cast_mut();
+    let without = from_ref(&WITHOUT).cast_mut();
+    // One step, so that of a thread and the handlers that interrupt it only one goes on to claim a place.
+    if RECORD.with(|record| record.compare_exchange(unbound, without, Relaxed, Relaxed)).is_ok() {
+        compiler_fence(SeqCst);
         metadata.places.claim(metadata);
     }
 }
@@ -116,10 +132,8 @@ impl Places {
         Self { taken: [const { AtomicU64::new(0) }; PLACES / 64], used: AtomicUsize::new(0) }
     }
 
-    /// Makes one of the free places this thread's, if there is one and the thread's exit can be watched.
+    /// Makes one of the free places this thread's, which is marked as without one, if its exit can be watched.
     fn claim(&self, metadata: &'static Metadata) {
-        // A handler that interrupts from here on must not claim a second place.
-        RECORD.set(&WITHOUT);
         let Some(exit_hook) = metadata.exit_hook else { return };
         let Some(place) = self.taken.iter().zip((0..).step_by(64)).find_map(|(word, first)| {
             let lowest_clear = |bits: u64| (bits != u64::MAX).then_some(bits | (bits + 1));
@@ -129,14 +143,15 @@ impl Places {
             return;
         };
         let record = metadata.record(place);
+        record.owner.store(from_ref(metadata).addr(), Relaxed);
+        record.busy.store(false, Relaxed);
+        self.used.fetch_max(place + 1, Relaxed);
         if !exit_hook.watch_this_thread(NonNull::from(record).cast()) {
             self.release(place);
             return;
         }
-        record.owner.store(core::ptr::from_ref(metadata).addr(), Relaxed);
-        record.busy.store(false, Relaxed);
-        self.used.fetch_max(place + 1, Relaxed);
-        RECORD.set(record);
+        compiler_fence(SeqCst);
+        set_this_thread(record);
     }
 
     fn release(&self, place: usize) {
@@ -155,7 +170,7 @@ impl Places {
 /// `record` is what [`Places::claim`] gave `watch_this_thread` on this thread.
 pub(crate) unsafe extern "C" fn on_thread_exit(record: *mut core::ffi::c_void) {
     // Destructors that run after this one may allocate and free; they use the shared counters.
-    RECORD.set(&WITHOUT);
+    set_this_thread(&WITHOUT);
     // SAFETY: by contract a record of a table that is never unmapped.
     let record = unsafe { &*record.cast::<ThreadRecord>() };
     // SAFETY: `claim` stored the address of this record's metadata there.

@@ -8,7 +8,7 @@ pub(crate) const GUARD_BYTES: usize = 64 << 10;
 
 /// Threads that have counters of their own at one time; the ones beyond share a set, at an atomic addition a count.
 ///
-/// Well above what a media program runs at once. Costs 384 bytes of metadata each, resident once used.
+/// Well above what a media program runs at once. Costs 512 bytes of metadata each, resident once used.
 pub(crate) const PLACES: usize = 256;
 
 /// Bytes that two threads' data are kept apart by: two cache lines, because x86 prefetches them in pairs.

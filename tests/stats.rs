@@ -138,3 +138,22 @@ fn snapshots_taken_while_threads_work_never_exceed_the_truth() {
     assert_equations(&pool.stats());
     assert_eq!(pool.stats().hits(), 150_001);
 }
+
+#[test]
+fn absurd_requests_do_not_break_the_sums() {
+    let pool = pool(Config::new());
+    let absurd = layout(isize::MAX as usize, 1);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            // SAFETY: not of size 0; there is nothing to free.
+            let refused = || unsafe { (0..3).all(|_| pool.alloc(absurd).is_null()) };
+            assert!(scope.spawn(refused).join().unwrap());
+        }
+    });
+    let stats = pool.stats();
+    assert_eq!(
+        (stats.bypassed(Bypass::TooLarge), stats.fallback_bytes()),
+        (6, 6_u64.wrapping_mul(isize::MAX as u64))
+    );
+    assert_eq!(stats.total_bytes(), stats.fallback_bytes());
+}

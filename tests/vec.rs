@@ -61,3 +61,10 @@ fn collections_of_every_kind_work_on_pools_and_fallback_alike() {
     assert!(stats.class(Class::Small).held_back > 0, "5,000 words exceed the open slots of Small");
     assert!(stats.class(Class::Medium).hits > 0);
 }
+
+#[test]
+fn an_allocator_knows_whether_it_is_the_programs() {
+    static OTHER: PoolAlloc = PoolAlloc::new();
+    assert!(ALLOC.is_installed());
+    assert!(!OTHER.is_installed());
+}

@@ -5,17 +5,13 @@
 //! | Linux and other Unix (`unix.rs`) | `mmap`, `mprotect`, `munmap` | a pthread key |
 //! | anything else (`none.rs`) | from the fallback, no guard pages | unknown |
 //!
-//! `--cfg framepool_os="none"` builds the second on any system.
+//! `--cfg framepool_os="none"` builds the second on any system; a Unix without `mmap` needs it.
 
-#[cfg(all(unix, not(framepool_os = "none")))]
-mod unix;
-#[cfg(all(unix, not(framepool_os = "none")))]
-pub(crate) use unix::{ExitHook, map_zeroed, reserve, write_to_stderr};
+#[cfg_attr(all(unix, not(framepool_os = "none")), path = "unix.rs")]
+#[cfg_attr(not(all(unix, not(framepool_os = "none"))), path = "none.rs")]
+mod system;
 
-#[cfg(not(all(unix, not(framepool_os = "none"))))]
-mod none;
-#[cfg(not(all(unix, not(framepool_os = "none"))))]
-pub(crate) use none::{ExitHook, map_zeroed, reserve, write_to_stderr};
+pub(crate) use system::{ExitHook, map_zeroed, reserve, write_to_stderr};
 
 use core::alloc::GlobalAlloc;
 

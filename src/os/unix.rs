@@ -1,7 +1,8 @@
 //! Unix: `mmap`, `mprotect`, `munmap`, `write`, and pthread keys, all through libc.
 //!
-//! Called by start-up, by a thread's first and last use, and by abort texts; never on a hit. All but `write_to_stderr`
-//! are async-signal-safe on Linux, where they are plain system calls.
+//! Called by start-up, by a thread's first and last use, and by abort texts; never on a hit. What start-up and a
+//! thread's first use call is no more than system calls on Linux, but for one case: where the process had 32 pthread keys before ours,
+//! `pthread_setspecific` allocates (by C's `calloc`) once in each thread.
 
 use core::ffi::c_void;
 use core::ops::Range;
@@ -9,10 +10,22 @@ use core::ptr::{self, NonNull};
 
 use super::{OnThreadExit, Source};
 
-/// Linux counts a private mapping against the commit limit unless it is told not to; most slots are never touched.
-#[cfg(any(target_os = "linux", target_os = "android"))]
+/// Some systems count a private mapping against a commit limit unless told not to; most slots are never touched.
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "netbsd",
+    target_os = "illumos",
+    target_os = "solaris"
+))]
 const NO_RESERVE: libc::c_int = libc::MAP_NORESERVE;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "netbsd",
+    target_os = "illumos",
+    target_os = "solaris"
+)))]
 const NO_RESERVE: libc::c_int = 0;
 
 fn map(bytes: usize, protection: libc::c_int, flags: libc::c_int) -> Option<NonNull<u8>> {
@@ -66,9 +79,12 @@ pub(crate) fn map_zeroed(bytes: usize, _: Source<'_>) -> Option<NonNull<u8>> {
     map(bytes, libc::PROT_READ | libc::PROT_WRITE, NO_RESERVE)
 }
 
+/// Tries again only if a signal came first. Any other failure is not worth it: the process is about to end.
 pub(crate) fn write_to_stderr(text: &[u8]) {
-    // SAFETY: a valid buffer of that length. A failed or partial write is not worth a second try: the process is about to end.
-    unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
+    // SAFETY: a valid buffer of that length.
+    while unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) } < 0
+        && std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted
+    {}
 }
 
 /// A pthread key, whose destructor runs at a thread's exit if the thread has a value for it.

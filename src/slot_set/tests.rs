@@ -59,12 +59,14 @@ fn any_single_slot_given_to_an_empty_set_is_found_again() {
 }
 
 #[test]
-fn a_second_give_is_an_error() {
+fn a_second_give_is_an_error_and_changes_nothing() {
     for (slots, held) in SHAPES {
         let set = set(slots, held);
         let index = set.take(true).unwrap();
         assert_eq!(set.give(index), Ok(()));
         assert_eq!(set.give(index), Err(AlreadyFree));
+        assert_eq!(set.in_use(), 0);
+        assert_eq!(core::iter::from_fn(|| set.take(true)).count(), slots);
     }
 }
 
@@ -93,7 +95,7 @@ fn a_missing_hint_costs_a_scan_and_no_slot() {
 fn threads_that_fight_for_slots_never_share_one_and_lose_none() {
     for (slots, held) in [(3, 1), (64, 32), (130, 64)] {
         let set = set(slots, held);
-        // SAFETY-free sharing: the set's pointer is to leaked words; `Shared` only says so to the compiler.
+        // The set's pointer is to leaked words; `Shared` only says so to the compiler.
         struct Shared(SlotSet);
         // SAFETY: all that is mutable in a set is atomic.
         unsafe impl Sync for Shared {}

@@ -1,0 +1,73 @@
+//! How the pools come to serve, once, and how they are switched off and on.
+//!
+//! One thread reserves; whoever comes meanwhile goes to the fallback for that call, and nobody waits. Outcome and switch are
+//! folded into `served_below`, the only one of them that an allocation reads. A `fork` by another thread while the first
+//! allocation of all is at this leaves a child that bypasses the pools for good.
+
+use super::{FAILED, Pools, READY, STARTING, UNTOUCHED};
+use crate::config::CLASSES;
+use crate::metadata::Metadata;
+use crate::os;
+use crate::reservation;
+use crate::sync::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use crate::thread_record;
+
+impl Pools {
+    /// Reserves the pools if nobody has yet, and gives this thread a place if it may have one.
+    pub(crate) fn prepare(&self, source: os::Source<'_>) {
+        if self.state.load(Relaxed) == UNTOUCHED {
+            self.start(source);
+        }
+        // SAFETY: null, or published by start-up for ever.
+        if let Some(metadata) = unsafe { self.metadata.load(Acquire).as_ref() } {
+            thread_record::bind(metadata);
+        }
+    }
+
+    /// Lets the pools serve, or not; blocks that live in them stay there.
+    pub(crate) fn set_enabled(&self, yes: bool) {
+        self.enabled.store(yes, SeqCst);
+        self.refresh_served_below();
+    }
+
+    /// Reserves everything, unless somebody else is at it.
+    #[cold]
+    #[inline(never)]
+    fn start(&self, source: os::Source<'_>) {
+        if self.state.compare_exchange(UNTOUCHED, STARTING, Acquire, Relaxed).is_err() {
+            return;
+        }
+        let metadata = Metadata::new(&self.plan, source);
+        if let Some(metadata) = metadata {
+            // SAFETY: just made.
+            self.map.store(unsafe { metadata.as_ref() }.map.as_ptr(), Relaxed);
+            // Kept without slots too: threads still count their bypasses there.
+            self.metadata.store(metadata.as_ptr(), Release);
+        }
+        let base = metadata.and_then(|_| reservation::reserve(&self.plan, source));
+        if let Some(base) = base {
+            self.base.store(base.as_ptr(), Relaxed);
+            self.span.store(self.plan.span, Release);
+        }
+        self.state.store(if base.is_some() { READY } else { FAILED }, SeqCst);
+        self.refresh_served_below();
+    }
+
+    /// Start-up and any number of switches may be here at once. Whoever stores last has looked last or looks again, so the
+    /// outcome follows `state` and `enabled`. Ends once nobody changes those any more.
+    pub(super) fn refresh_served_below(&self) {
+        let wanted =
+            || if self.should_serve() { self.plan.classes[CLASSES - 1].slab.slot_bytes + 1 } else { 0 };
+        loop {
+            let now = wanted();
+            self.served_below.store(now, SeqCst);
+            if wanted() == now {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn should_serve(&self) -> bool {
+        self.state.load(SeqCst) == READY && self.enabled.load(SeqCst)
+    }
+}
