@@ -136,7 +136,7 @@ impl Places {
     fn claim(&self, metadata: &'static Metadata) {
         let Some(exit_hook) = metadata.exit_hook else { return };
         let Some(place) = self.taken.iter().zip((0..).step_by(64)).find_map(|(word, first)| {
-            let lowest_clear = |bits: u64| (bits != u64::MAX).then_some(bits | (bits + 1));
+            let lowest_clear = |bits: u64| bits.checked_add(1).map(|next| bits | next);
             let before = word.fetch_update(Acquire, Relaxed, lowest_clear).ok()?;
             Some(first + before.trailing_ones() as usize)
         }) else {
