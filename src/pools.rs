@@ -352,3 +352,6 @@ fn refuse(tally: impl Tally, size: usize, reason: impl Fn(&Counters) -> &AtomicU
     });
     None
 }
+
+#[cfg(all(test, unix, not(framepool_os = "none")))]
+mod tests;

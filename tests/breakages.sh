@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Breaks the code in one way after another, in a copy, and expects a test to go red each time.
+#
+# A line: the promise, the file, a Perl substitution that breaks it, and the test target that has to notice. A
+# substitution that changes nothing, or code that no longer compiles, is an error of this script. Takes about 5 minutes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+git ls-files -z | xargs -0 cp --parents -t "$copy"
+export CARGO_TARGET_DIR="$copy/target" RUST_BACKTRACE=0
+cd "$copy"
+
+red=0 green=()
+breaks() {
+  local promise=$1 file=$2 edit=$3 target=$4
+  cp "$file" original
+  perl -0pi -e "$edit" "$file"
+  if cmp -s "$file" original; then echo "breakages: nothing to break: $promise"; exit 1; fi
+  local selection=(--test "$target")
+  [ "$target" = lib ] && selection=(--lib)
+  if ! cargo test -q "${selection[@]}" --no-run >build.log 2>&1; then
+    cat build.log; echo "breakages: does not compile: $promise"; exit 1
+  fi
+  if timeout 120 cargo test -q "${selection[@]}" >/dev/null 2>&1; then
+    green+=("$promise ($target)"); echo "STILL GREEN  $promise ($target)"
+  else
+    red=$((red + 1)); echo "red          $promise ($target)"
+  fi
+  cp original "$file"
+}
+
+breaks "P1 a block goes back by address" src/global.rs \
+  's/match self\.pools\.offset_of\(ptr\) \{\n(.*?)Some\(offset\) =>/match self.pools.offset_of(ptr).filter(|_| layout.size() > 1 << 20) {\n$1Some(offset) =>/s' vec
+breaks "P2 a hit makes no system call" src/pool.rs \
+  's/(fn hand_out\(&self, index: usize\) -> Taken \{)/$1 std::thread::yield_now();/' never_waits
+breaks "P3 a slot given back can be taken again" src/slot_set.rs \
+  's/self\.shared\.level\.fetch_add\(permit\(lane\), Release\);//' routing
+breaks "P3 a slot without a hint is found" src/slot_set.rs \
+  's/let groups = .*?;/let groups = 0;/' lib
+breaks "P4 slots are aligned" src/plan.rs \
+  's/let align = if slab\.align > GUARD_BYTES \{ slab\.align \} else \{ GUARD_BYTES \};/let align = GUARD_BYTES;/' routing
+breaks "P5 a dirty slot is cleared" src/global.rs \
+  's/if block\.is_clean \{/if true {/' zeroed
+breaks "P5 an untouched slot is not cleared" src/global.rs \
+  's/if block\.is_clean \{/if false {/' zeroed
+breaks "P5 zero_on_free clears" src/pool.rs \
+  's/write_bytes\(0, self\.slab\.slot_bytes\)/write_bytes(0, 1)/' zeroed
+breaks "P6 a shrink moves at a quarter" src/global.rs \
+  's/new_size <= slot_bytes \/ 4/new_size <= slot_bytes \/ 2/' realloc
+breaks "P6 a fallback block that shrinks stays" src/global.rs \
+  's/if new_layout\.size\(\) <= layout\.size\(\) \{/if false {/' realloc
+breaks "P6 a shrink never goes below a floor" src/pools.rs \
+  's/\|\| layout\.size\(\) < plan\.floor/|| false/' realloc
+breaks "P6 a failed realloc leaves the block" src/global.rs \
+  's/if !new\.is_null\(\) \{/if true {/' no_memory
+breaks "P7 a double free is seen" src/slot_map.rs \
+  's/self\.0 & LIVE != 0/self.0 != 0/' misuse
+breaks "P7 an interior pointer is seen" src/slot_map.rs \
+  's/if offset & \(\(1 << self\.granule_shift\) - 1\) != 0 \{/if false {/' misuse
+breaks "P7 a wrong layout is seen" src/pools.rs \
+  's/ \|\| !self\.plan\.classes\[slot\.class\(\)\]\.fits\(layout\)//' misuse
+breaks "P7 hardened sees racing frees" src/slot_map.rs \
+  's/return byte\.swap\(freed, Relaxed\) & LIVE != 0;/byte.store(freed, Relaxed); return true;/' misuse
+breaks "P8 guards fault" src/os/unix.rs \
+  's/map\(bytes \+ align, libc::PROT_NONE/map(bytes + align, libc::PROT_READ | libc::PROT_WRITE/' guards
+breaks "P9 a handler does not count in a busy record" src/thread_record.rs \
+  's/ && !record\.busy\.load\(Relaxed\)//' life_cycle
+breaks "P9 a place is given back" src/thread_record.rs \
+  's/metadata\.places\.release\(metadata\.place_of\(record\)\);/_ = metadata;/' lib
+breaks "P9 a thread past its exit has no place" src/thread_record.rs \
+  's/(on_thread_exit.*?\n)(.*?)    set_this_thread\(&WITHOUT\);\n/$1$2/s' life_cycle
+breaks "P10 a refused reservation is noticed" src/pools/start_up.rs \
+  's/if base\.is_some\(\) \{ READY \} else \{ FAILED \}/READY/' no_memory
+breaks "P10 a slot size is a multiple of 64" src/config.rs \
+  's/if slot_bytes == 0 \|\| !slot_bytes\.is_multiple_of\(SLOT_STEP\) \{/if slot_bytes == 0 {/' config
+breaks "P10 the slot map is bounded" src/plan.rs \
+  's/if plan\.map_bytes\(\) > .*? \{/if false {/' config
+breaks "P11 nothing allocates" src/pool.rs \
+  's/(fn hand_out\(&self, index: usize\) -> Taken \{)/$1 drop(std::hint::black_box(vec![0_u8; 3 << 20]));/' never_allocates
+breaks "P12 each hit is counted" src/counters.rs \
+  's/counter\.load\(Relaxed\)\.wrapping_add\(n\)/n/' stats
+breaks "P12 peak is the most at once" src/slot_set.rs \
+  's/self\.shared\.peak\.fetch_max\(in_use, Relaxed\);//' stats
+breaks "small layouts leave held-back slots alone" src/plan.rs \
+  's/if held == 0 \{ usize::MAX \} else \{ min_bytes \}/0/' routing
+breaks "switched off, nothing new is taken" src/pools/start_up.rs \
+  's/ && self\.enabled\.load\(SeqCst\)//' routing
+
+echo
+if [ ${#green[@]} -gt 0 ]; then
+  echo "breakages: ${#green[@]} went unnoticed, $red noticed"
+  exit 1
+fi
+echo "breakages: all $red noticed"
