@@ -29,7 +29,7 @@ use crate::slot_map::{Slot, SlotMap};
 use crate::stats::{ClassStats, Reservation, Stats};
 use crate::sync::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize,
-    Ordering::{Acquire, Relaxed},
+    Ordering::{Acquire, Relaxed, SeqCst},
 };
 use crate::thread_record::{Own, Shared, Tally};
 use crate::tunables::LINE_PAIR;
@@ -110,17 +110,21 @@ impl Pools {
 
     /// A slot for `layout`, or `None` if the fallback has to serve it; counted either way.
     pub(crate) fn take(&self, tally: impl Tally, layout: Layout) -> Option<Block> {
-        let served_below = self.served_below.load(Acquire);
         let size = layout.size();
+        let mut served_below = self.served_below.load(Acquire);
         if served_below == 0 {
-            if self.should_serve() {
-                // The parent forked while another thread was about to say so.
-                self.refresh_served_below();
+            match self.state.load(SeqCst) {
+                UNTOUCHED | STARTING => return refuse(tally, size, |counters| &counters.starting),
+                READY if self.enabled.load(SeqCst) => {
+                    // Whoever changed one of the two has not said so yet, or never will: it is a thread that a `fork` left behind.
+                    self.refresh_served_below();
+                    served_below = self.served_below.load(Acquire);
+                }
+                _ => {}
             }
-            return match self.state.load(Relaxed) {
-                UNTOUCHED | STARTING => refuse(tally, size, |counters| &counters.starting),
-                _ => refuse(tally, size, |counters| &counters.disabled),
-            };
+        }
+        if served_below == 0 {
+            return refuse(tally, size, |counters| &counters.disabled);
         }
         if size >= served_below {
             return refuse(tally, size, |counters| &counters.too_large);

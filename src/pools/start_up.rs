@@ -56,8 +56,10 @@ impl Pools {
     /// Start-up and any number of switches may be here at once. Whoever stores last has looked last or looks again, so the
     /// outcome follows `state` and `enabled`. Ends once nobody changes those any more.
     pub(super) fn refresh_served_below(&self) {
-        let wanted =
-            || if self.should_serve() { self.plan.classes[CLASSES - 1].slab.slot_bytes + 1 } else { 0 };
+        let wanted = || {
+            let serving = self.state.load(SeqCst) == READY && self.enabled.load(SeqCst);
+            if serving { self.plan.classes[CLASSES - 1].slab.slot_bytes + 1 } else { 0 }
+        };
         loop {
             let now = wanted();
             self.served_below.store(now, SeqCst);
@@ -65,9 +67,5 @@ impl Pools {
                 return;
             }
         }
-    }
-
-    pub(super) fn should_serve(&self) -> bool {
-        self.state.load(SeqCst) == READY && self.enabled.load(SeqCst)
     }
 }

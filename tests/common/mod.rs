@@ -1,0 +1,127 @@
+//! What the test files share: blocks that are checked when they go back, and children that run one test of the same binary.
+
+#![allow(dead_code, reason = "every test file compiles this module for itself and uses a part of it")]
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::env;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use framepool::Class;
+
+/// A child that takes longer than this hangs.
+const TIME_OUT: Duration = Duration::from_secs(30);
+const CASE: &str = "FRAMEPOOL_TEST_CASE";
+
+pub(crate) fn layout(size: usize, align: usize) -> Layout {
+    Layout::from_size_align(size, align).unwrap()
+}
+
+/// The layout that fills a slot of the default table's `class`, so one that may have every slot of it.
+pub(crate) fn whole(class: Class) -> Layout {
+    layout(framepool::Config::new().slot_bytes(class), 8)
+}
+
+/// A block that carries an id, and gives itself back by [`give`](Self::give) only.
+pub(crate) struct Block<'a, A> {
+    alloc: &'a A,
+    pub(crate) start: *mut u8,
+    pub(crate) layout: Layout,
+    id: u64,
+}
+
+// SAFETY: a block is its owner's alone, and `GlobalAlloc` takes it back on any thread.
+unsafe impl<A: Sync> Send for Block<'_, A> {}
+
+impl<'a, A: GlobalAlloc> Block<'a, A> {
+    /// A block with `id` all over its first and last bytes; panics if there is none.
+    pub(crate) fn take(alloc: &'a A, layout: Layout, id: u64) -> Self {
+        // SAFETY: tests ask for no empty layouts.
+        let start = unsafe { alloc.alloc(layout) };
+        assert!(!start.is_null() && start.addr().is_multiple_of(layout.align()));
+        let block = Self { alloc, start, layout, id };
+        for (offset, byte) in block.stamp() {
+            // SAFETY: inside the block.
+            unsafe { start.add(offset).write(byte) };
+        }
+        block
+    }
+
+    /// Reallocates to `size` bytes; panics if that fails, or if the block comes back as another's.
+    pub(crate) fn resize(mut self, size: usize) -> Self {
+        let new = layout(size, self.layout.align());
+        // SAFETY: the block is live, with this layout.
+        self.start = unsafe { self.alloc.realloc(self.start, self.layout, size) };
+        assert!(!self.start.is_null());
+        for (offset, byte) in self.stamp().take_while(|(offset, _)| *offset < STAMPED.min(size)) {
+            // SAFETY: inside the old block and the new one.
+            assert_eq!(unsafe { self.start.add(offset).read() }, byte, "a realloc lost contents");
+        }
+        self.layout = new;
+        for (offset, byte) in self.stamp() {
+            // SAFETY: inside the block.
+            unsafe { self.start.add(offset).write(byte) };
+        }
+        self
+    }
+
+    /// Frees the block; panics if somebody else wrote to it.
+    pub(crate) fn give(self) {
+        self.check();
+        // SAFETY: the block is live, with this layout, and given up.
+        unsafe { self.alloc.dealloc(self.start, self.layout) };
+    }
+
+    /// Panics if somebody else wrote to the block.
+    pub(crate) fn check(&self) {
+        for (offset, byte) in self.stamp() {
+            // SAFETY: inside the block.
+            assert_eq!(unsafe { self.start.add(offset).read() }, byte, "a block has two owners");
+        }
+    }
+
+    /// What is where: the id's bytes over and over, at both ends, so that large blocks stay cheap.
+    fn stamp(&self) -> impl Iterator<Item = (usize, u8)> + use<A> {
+        let (id, size) = (self.id.to_ne_bytes(), self.layout.size());
+        let ends = (0..STAMPED.min(size)).chain(size.saturating_sub(STAMPED)..size);
+        ends.map(move |offset| (offset, id[offset % id.len()]))
+    }
+}
+
+const STAMPED: usize = 16;
+
+/// In a child made by [`child`], the case that it is to play; `None` in the test run itself.
+pub(crate) fn case() -> Option<String> {
+    env::var(CASE).ok()
+}
+
+/// This binary again, as a process that runs `test` alone, plays `case`, and shows what it prints.
+pub(crate) fn child<T: Fn()>(_test: T, case: &str) -> Command {
+    let (_binary, test) = std::any::type_name::<T>().split_once("::").unwrap();
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(CASE, case);
+    command
+}
+
+/// Runs a child to its end; panics if it hangs. It prints less than a pipe holds.
+pub(crate) fn run(mut command: Command) -> Output {
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + TIME_OUT;
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            panic!("a child hangs: {:?}", child.wait_with_output().unwrap());
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    child.wait_with_output().unwrap()
+}
+
+/// Runs a child that has to pass its test.
+pub(crate) fn run_to_success(command: Command) {
+    let output = run(command);
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && stdout.contains("1 passed"), "{}\n{stdout}\n{stderr}", output.status);
+}

@@ -1,0 +1,234 @@
+//! P11: nothing in the pools allocates, and the fallback sees exactly the requests that the statistics say it does.
+//!
+//! `Watched` stands between the program and the pools: it counts what the program asks for, and aborts if a call into the
+//! pools ends up there again. `Counting`, behind them, counts what reaches the fallback.
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread;
+
+use common::{Block, child, layout, run, run_to_success, whole};
+use framepool::{Class, Config, PoolAlloc};
+
+/// Requests, and their bytes.
+struct Count(AtomicU64, AtomicU64);
+
+impl Count {
+    const fn new() -> Self {
+        Self(AtomicU64::new(0), AtomicU64::new(0))
+    }
+
+    fn add(&self, bytes: usize) {
+        self.0.fetch_add(1, Relaxed);
+        self.1.fetch_add(bytes as u64, Relaxed);
+    }
+
+    fn get(&self) -> (u64, u64) {
+        (self.0.load(Relaxed), self.1.load(Relaxed))
+    }
+}
+
+static ASKED: Count = Count::new();
+static FELL_BACK: Count = Count::new();
+
+struct Watched(PoolAlloc<Counting>);
+
+#[global_allocator]
+static ALLOC: Watched = Watched(PoolAlloc::with_fallback(Counting, Config::new()));
+
+thread_local! {
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `f`, in which this thread must not allocate but through the pools directly.
+fn inside<R>(f: impl FnOnce(&PoolAlloc<Counting>) -> R) -> R {
+    if INSIDE.replace(true) {
+        let _ = std::io::stderr().write_all(b"the pools allocate\n");
+        std::process::abort();
+    }
+    let result = f(&ALLOC.0);
+    INSIDE.set(false);
+    result
+}
+
+// SAFETY: what the pools do.
+unsafe impl GlobalAlloc for Watched {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ASKED.add(layout.size());
+        // SAFETY: the caller's contract.
+        inside(|pools| unsafe { pools.alloc(layout) })
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: the caller's contract.
+        inside(|pools| unsafe { pools.dealloc(ptr, layout) });
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        ASKED.add(layout.size());
+        // SAFETY: the caller's contract.
+        inside(|pools| unsafe { pools.alloc_zeroed(layout) })
+    }
+
+    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        ASKED.add(new_size);
+        // SAFETY: the caller's contract.
+        inside(|pools| unsafe { pools.realloc(ptr, layout, new_size) })
+    }
+}
+
+/// The fallback: `System`, counted.
+struct Counting;
+
+// SAFETY: what `System` does.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        FELL_BACK.add(layout.size());
+        // SAFETY: the caller's contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: the caller's contract.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        FELL_BACK.add(layout.size());
+        // SAFETY: the caller's contract.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        FELL_BACK.add(new_size);
+        // SAFETY: the caller's contract.
+        unsafe { System.realloc(ptr, layout, new_size) }
+    }
+}
+
+/// Numbers that look random and are the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 as usize % n
+    }
+
+    /// As many small sizes as large ones, up to 4 MiB.
+    fn size(&mut self) -> usize {
+        let magnitude = 1 << self.below(22);
+        1 + magnitude + self.below(magnitude)
+    }
+}
+
+/// Allocates, reallocates and frees at random, with enough blocks at once for every class to run out now and then.
+fn work_at_random(seed: u64) {
+    let mut random = Random(seed);
+    let mut blocks = Vec::new();
+    for id in 0..20_000 {
+        match random.below(8) {
+            0..3 => {
+                let aligns = if random.below(100) == 0 { 23 } else { 8 };
+                let layout = layout(random.size(), 1 << random.below(aligns));
+                blocks.push(Block::take(&ALLOC, layout, id));
+            }
+            3 => {
+                let (size, at) = (random.size(), random.below(1 << 12));
+                let zeroed = vec![0_u8; size];
+                assert_eq!(zeroed[at % size], 0);
+            }
+            4 if id % 1_000 < 10 => ALLOC.0.set_enabled(random.below(3) > 0),
+            _ if blocks.is_empty() => {}
+            kind => {
+                let at = random.below(blocks.len());
+                let block = blocks.swap_remove(at);
+                if kind < 6 { blocks.push(block.resize(random.size())) } else { block.give() }
+            }
+        }
+        if blocks.len() > 100 {
+            blocks.drain(..50).for_each(Block::give);
+        }
+    }
+    blocks.into_iter().for_each(Block::give);
+}
+
+/// A child of its own, so that no other thread allocates while the counts are compared.
+#[test]
+fn every_request_ends_in_exactly_one_counter_and_the_fallback_sees_those_that_say_so() {
+    if common::case().is_none() {
+        let test = every_request_ends_in_exactly_one_counter_and_the_fallback_sees_those_that_say_so;
+        return run_to_success(child(test, "count"));
+    }
+    let compare = || {
+        let (asked, fell_back, stats) = (ASKED.get(), FELL_BACK.get(), ALLOC.0.stats());
+        let (answered, bytes) = stats.answered();
+        // Where the pools come from the fallback, it saw a request for them, and one for what they know of themselves.
+        let own = if cfg!(framepool_os = "none") { 2 } else { 0 };
+        assert_eq!(fell_back.0, stats.fallbacks() + own);
+        assert!(fell_back.1 == stats.fallback_bytes() || own > 0);
+        assert_eq!(asked, (answered + stats.fallbacks(), bytes + stats.fallback_bytes()));
+        assert_eq!(asked.1, stats.total_bytes());
+        for class in Class::ALL {
+            let class = stats.class(class);
+            assert_eq!(class.in_use, class.hits - class.returns);
+        }
+        stats
+    };
+    let before = compare();
+    let threads = [1, 2, 3, 4].map(|seed| thread::spawn(move || work_at_random(seed)));
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    ALLOC.0.set_enabled(true);
+    let stats = compare().since(&before);
+    // All of it happened.
+    for class in Class::ALL {
+        let class = stats.class(class);
+        assert!(class.hits > 100 && class.returns > 100 && class.reallocs_in_place > 100, "{class:?}");
+    }
+    assert!(stats.misses() > 0 && stats.reallocs_moved() > 0 && stats.memsets_done() > 0, "{stats}");
+    for reason in framepool::Bypass::ALL {
+        use framepool::Bypass::{BelowFloor, HeldBack, Starting};
+        assert!(stats.bypassed(reason) > 0 || matches!(reason, BelowFloor | HeldBack | Starting), "{stats}");
+    }
+}
+
+#[test]
+fn statistics_questions_and_switches_allocate_nothing() {
+    if common::case().is_none() {
+        return run_to_success(child(statistics_questions_and_switches_allocate_nothing, "ask"));
+    }
+    let frame = vec![1_u8; 1 << 20];
+    inside(|pools| {
+        let before = pools.stats();
+        assert!(pools.owns(frame.as_ptr()));
+        assert_eq!(pools.usable_size(frame.as_ptr()), Some(2 << 20));
+        pools.set_enabled(false);
+        pools.set_enabled(true);
+        let stats = pools.stats().since(&before);
+        assert_eq!((stats.total_allocs(), stats.hit_rate()), (0, 1.0));
+    });
+}
+
+#[test]
+fn the_text_on_misuse_is_written_without_allocating() {
+    if common::case().is_some() {
+        let block = Block::take(&ALLOC, whole(Class::XLarge), 1);
+        let (start, layout) = (block.start, block.layout);
+        block.give();
+        // SAFETY: none, on purpose.
+        return unsafe { ALLOC.dealloc(start, layout) };
+    }
+    let output = run(child(the_text_on_misuse_is_written_without_allocating, "misuse"));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        stderr.starts_with("framepool: double free: XLarge slot ") && stderr.lines().count() == 1,
+        "{stderr}"
+    );
+    assert!(!output.status.success());
+}
