@@ -2,7 +2,7 @@
 # Breaks the code in one way after another, in a copy, and expects a test to go red each time.
 #
 # A line: the promise, the file, a Perl substitution that breaks it, and the test target that has to notice. A
-# substitution that changes nothing, or code that no longer compiles, is an error of this script. Takes about 5 minutes.
+# substitution that changes nothing, or code that no longer compiles, is an error of this script. Takes about 3 minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,10 +11,13 @@ trap 'rm -rf "$copy"' EXIT
 git ls-files -z | xargs -0 cp --parents -t "$copy"
 export CARGO_TARGET_DIR="$copy/target" RUST_BACKTRACE=0
 cd "$copy"
+# Only these promises, if any are named: tests/breakages.sh P6 P7
+only=("$@")
 
 red=0 green=()
 breaks() {
   local promise=$1 file=$2 edit=$3 target=$4
+  [[ ${#only[@]} -eq 0 || " ${only[*]} " == *" ${promise%% *} "* ]] || return 0
   cp "$file" original
   perl -0pi -e "$edit" "$file"
   if cmp -s "$file" original; then echo "breakages: nothing to break: $promise"; exit 1; fi
@@ -61,8 +64,8 @@ breaks "P7 an interior pointer is seen" src/slot_map.rs \
   's/if offset & \(\(1 << self\.granule_shift\) - 1\) != 0 \{/if false {/' misuse
 breaks "P7 a wrong layout is seen" src/pools.rs \
   's/ \|\| !self\.plan\.classes\[slot\.class\(\)\]\.fits\(layout\)//' misuse
-breaks "P7 hardened sees racing frees" src/slot_map.rs \
-  's/return byte\.swap\(freed, Relaxed\) & LIVE != 0;/byte.store(freed, Relaxed); return true;/' misuse
+breaks "P7 hardened sees racing frees" src/pool.rs \
+  's/if !was_live \{/if false {/' misuse
 breaks "P8 guards fault" src/os/unix.rs \
   's/map\(bytes \+ align, libc::PROT_NONE/map(bytes + align, libc::PROT_READ | libc::PROT_WRITE/' guards
 breaks "P9 a handler does not count in a busy record" src/thread_record.rs \

@@ -150,6 +150,15 @@ fn a_shrink_moves_down_only_at_a_quarter_of_the_slot_or_less() {
 }
 
 #[test]
+fn a_shrink_to_more_than_a_quarter_stays_even_where_a_smaller_class_fits_it() {
+    let pool = pool(Config::new().class(Class::Large, 128 << 10, 4));
+    let mut block = Block::new(pool, 128 << 10);
+    assert!(!block.resize((32 << 10) + 1));
+    assert!(block.resize(32 << 10));
+    assert_eq!(block.class(), Some(Class::Medium));
+}
+
+#[test]
 fn growth_from_below_a_quarter_of_the_slot_is_no_shrink() {
     let pool = pool(Config::new());
     let all = exhaust(pool, 10);
