@@ -9,6 +9,7 @@ mod os;
 mod plan;
 mod pool;
 mod pools;
+mod recent;
 mod reservation;
 mod slab;
 mod slot_map;

@@ -5,6 +5,7 @@
 
 use crate::config::Class;
 use crate::fatal::{self, Misuse};
+use crate::recent::Recent;
 use crate::slab::Slab;
 use crate::slot_map::{Slot, SlotMap};
 use crate::slot_set::SlotSet;
@@ -33,8 +34,8 @@ impl Pool<'_> {
 
     /// The same where it takes one atomic operation and no call; `None` says nothing.
     #[inline(always)]
-    pub(crate) fn take_quickly(&self, entitled: bool) -> Option<Taken> {
-        self.set.take_quickly(entitled).map(|index| self.hand_out(index))
+    pub(crate) fn take_quickly(&self, entitled: bool, recent: &Recent) -> Option<Taken> {
+        self.set.take_quickly(entitled, recent).map(|index| self.hand_out(index))
     }
 
     #[inline(always)]
@@ -77,12 +78,14 @@ impl Pool<'_> {
     ///
     /// As [`give`](Self::give).
     #[inline(always)]
-    pub(crate) unsafe fn give_quickly(&self, offset: usize, slot: Slot) -> bool {
+    pub(crate) unsafe fn give_quickly(&self, offset: usize, slot: Slot, recent: &Recent) -> bool {
         let is_one_word = self.set.is_one_word();
         if is_one_word {
             // SAFETY: the caller's contract.
             unsafe { self.map.retire(offset, slot, false, false) };
-            self.set.give_bit(self.slab.index_of(offset));
+            let index = self.slab.index_of(offset);
+            recent.gave(index);
+            self.set.give_bit(index);
         }
         is_one_word
     }

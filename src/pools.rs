@@ -195,7 +195,8 @@ impl Pools {
     /// [`take_from`](Self::take_from) where that is one atomic operation; `None` says nothing.
     #[inline(always)]
     pub(crate) fn take_quickly(&self, own: Own<'_>, class: usize, size: usize) -> Option<Block> {
-        let taken = self.pool(class).take_quickly(size >= self.plan.classes[class].entitled_from)?;
+        let entitled = size >= self.plan.classes[class].entitled_from;
+        let taken = self.pool(class).take_quickly(entitled, own.recent(class))?;
         Some(self.count_hit(own, class, size, taken))
     }
 
@@ -260,7 +261,8 @@ impl Pools {
     pub(crate) unsafe fn give_quickly(&self, own: Own<'_>, found: Found) -> bool {
         let class = found.slot.class();
         // SAFETY: just found, so live.
-        let done = !self.careful && unsafe { self.pool(class).give_quickly(found.offset, found.slot) };
+        let done = !self.careful
+            && unsafe { self.pool(class).give_quickly(found.offset, found.slot, own.recent(class)) };
         if done {
             own.count(|counters, add| add(&counters.classes[class].returns, 1));
         }

@@ -30,6 +30,7 @@
 
 use core::ptr::NonNull;
 
+use crate::recent::Recent;
 use crate::sync::{
     AtomicU64,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
@@ -135,9 +136,14 @@ impl SlotSet {
     }
 
     /// [`take`](Self::take) where that is one atomic operation and nothing else: in a set of one word, at the first try, without
-    /// a new peak. Short enough to be inlined, and calls nothing.
+    /// a new peak. Short enough to be inlined, and calls nothing. A slot that the thread gave recently comes first.
     #[inline(always)]
-    pub(crate) fn take_quickly(&self, entitled: bool) -> Option<usize> {
+    pub(crate) fn take_quickly(&self, entitled: bool, recent: &Recent) -> Option<usize> {
+        if let Some(index) = recent.pick(if entitled { !self.open } else { self.open })
+            && self.claim(index)
+        {
+            return Some(index);
+        }
         let level = self.shared.level.load(Relaxed);
         let choice = self.choice(level, entitled);
         let left = level & !(choice & choice.wrapping_neg());
@@ -145,8 +151,23 @@ impl SlotSet {
         if !self.is_one_word() || choice == 0 || in_use > self.shared.peak.load(Relaxed) {
             return None;
         }
-        self.shared.level.compare_exchange(level, left, Acquire, Relaxed).ok()?;
+        if self.shared.level.compare_exchange(level, left, Acquire, Relaxed).is_err() {
+            recent.lost_a_race();
+            return None;
+        }
         Some(choice.trailing_zeros() as usize)
+    }
+
+    /// Takes slot `index` of a set of one word if it is free.
+    #[inline(always)]
+    fn claim(&self, index: usize) -> bool {
+        let bit = 1 << index;
+        let claimed = self.shared.level.fetch_and(!bit, Acquire) & bit != 0;
+        if claimed {
+            // The line is this processor's now, so a look at it costs nothing.
+            self.note_peak(self.shared.level.load(Relaxed));
+        }
+        claimed
     }
 
     /// Gives slot `index` back. Lock-free. An error leaves the set as it was.

@@ -18,8 +18,10 @@
 
 use core::ptr::{NonNull, from_ref};
 
+use crate::config::CLASSES;
 use crate::counters::{self, Add, Counters};
 use crate::metadata::Metadata;
+use crate::recent::Recent;
 use crate::sync::{
     AtomicBool, AtomicPtr, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
@@ -33,6 +35,7 @@ pub(crate) struct ThreadRecord {
     /// Address of the metadata that the place belongs to; the stand-ins below have addresses that no mapping has.
     owner: AtomicUsize,
     busy: AtomicBool,
+    recent: [Recent; CLASSES],
     pub(crate) counters: Counters,
 }
 
@@ -40,7 +43,12 @@ const _: () = assert!(size_of::<ThreadRecord>() == 512, "correct the cost of a p
 
 /// A stand-in for threads without a place. Nothing is ever counted in it.
 const fn stand_in(owner: usize) -> ThreadRecord {
-    ThreadRecord { owner: AtomicUsize::new(owner), busy: AtomicBool::new(false), counters: Counters::new() }
+    ThreadRecord {
+        owner: AtomicUsize::new(owner),
+        busy: AtomicBool::new(false),
+        recent: [const { Recent::new() }; CLASSES],
+        counters: Counters::new(),
+    }
 }
 
 /// No place yet: the next slow path claims one.
@@ -80,6 +88,12 @@ impl Own<'_> {
         let record = this_thread();
         let usable = record.owner.load(Relaxed) == metadata.addr() && !record.busy.load(Relaxed);
         usable.then_some(Self(record))
+    }
+
+    /// What this thread gave last in `class`.
+    #[inline(always)]
+    pub(crate) fn recent(&self, class: usize) -> &Recent {
+        &self.0.recent[class]
     }
 }
 

@@ -11,6 +11,12 @@ pub(crate) const GUARD_BYTES: usize = 64 << 10;
 /// Well above what a media program runs at once. Costs 512 bytes of metadata each, resident once used.
 pub(crate) const PLACES: usize = 256;
 
+/// Gives that a thread notes after it lost a race for a slot, so that it can take those slots back at once.
+///
+/// Long enough that two threads which keep meeting lose one race in so many takes; short enough that a thread alone soon stops paying
+/// the nanosecond.
+pub(crate) const NOTES_AFTER_A_RACE: u64 = 256;
+
 /// Bytes that two threads' data are kept apart by: two cache lines, because x86 prefetches them in pairs.
 pub(crate) const LINE_PAIR: usize = 128;
 
