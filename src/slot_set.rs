@@ -1,7 +1,7 @@
 //! The free slots of one class: a bitmap in atomic words, one bit a slot, shared by all threads and lock-free.
 //!
-//! Takes the lowest free slot, so that the touched part of a slab stays small; gives with one atomic operation, whose old
-//! value betrays a second give of the same slot. There are no links: no ABA, nothing that a stray write could redirect, nothing
+//! Takes the lowest free slot, so that the touched part of a slab stays small; gives with one atomic
+//! operation, whose old value, where it is asked for, betrays a second give of the same slot. There are no links: no ABA, nothing that a stray write could redirect, nothing
 //! to repair after `fork`. A refusal costs one load. A set has two lanes: the open slots, and the last ones, held back for
 //! those who are entitled to them.
 //!
@@ -190,7 +190,7 @@ impl SlotSet {
         self.slots - self.free_of(self.shared.level.load(Relaxed))
     }
 
-    /// The highest `in_use` that any take or this call saw.
+    /// The highest `in_use` that any take or this call saw; a give that races with a claimed hint may hide one slot.
     pub(crate) fn peak(&self) -> usize {
         self.note_peak(self.shared.level.load(Relaxed));
         self.shared.peak.load(Relaxed) as usize
