@@ -3,19 +3,25 @@
 //! A thread adds to its own with a load and a store, which no other thread's cache line pays for; the shared ones take an
 //! atomic addition. Both count for ever: a place keeps its counts when its thread ends, and the next thread goes on
 //! from them. Sums wrap after 2^64.
+//!
+//! All are written by their owner (load and store) or by anybody (addition), read by snapshots (Relaxed), and publish nothing, but for
+//! `hits` (Release): whoever reads all hits, fences (Acquire) and then reads all returns, finds at least the returns that
+//! made those hits possible, and so no more slots in use than there were.
 
 use crate::config::CLASSES;
-use crate::stats::Stats;
-use crate::sync::{AtomicU64, Ordering::Relaxed};
+use crate::lane::LANES;
+use crate::stats::{ClassStats, Stats};
+use crate::sync::{
+    AtomicU64,
+    Ordering::{Relaxed, Release},
+};
 
-/// Counters of one class: one cache line.
-#[repr(C, align(64))]
-pub(crate) struct ClassCounters {
+/// Counters of one lane.
+#[repr(C)]
+pub(crate) struct LaneCounters {
     pub(crate) hits: AtomicU64,
     pub(crate) requested_bytes: AtomicU64,
     pub(crate) returns: AtomicU64,
-    /// One for each [`Refusal`].
-    pub(crate) refused: [AtomicU64; 3],
     pub(crate) reallocs_in_place: AtomicU64,
 }
 
@@ -27,15 +33,13 @@ pub(crate) enum Refusal {
     BelowFloor,
 }
 
-/// Counters of one thread, or of all that have none of their own.
-///
-/// All are written by their owner (Relaxed load and store) or by anybody (Relaxed addition), read by snapshots (Relaxed),
-/// and publish nothing.
+/// What is not a lane's.
 #[repr(C)]
 pub(crate) struct Counters {
-    pub(crate) classes: [ClassCounters; CLASSES],
     pub(crate) fallback_bytes: AtomicU64,
     pub(crate) too_large: AtomicU64,
+    /// For each class, one for each [`Refusal`].
+    pub(crate) refused: [[AtomicU64; 3]; CLASSES],
     pub(crate) over_aligned: AtomicU64,
     pub(crate) disabled: AtomicU64,
     pub(crate) starting: AtomicU64,
@@ -43,6 +47,13 @@ pub(crate) struct Counters {
     pub(crate) reallocs_moved: AtomicU64,
     pub(crate) memsets_skipped: AtomicU64,
     pub(crate) memsets_done: AtomicU64,
+}
+
+/// All counters of those who have none of their own, on lines of their own.
+#[repr(C, align(128))]
+pub(crate) struct SharedCounters {
+    pub(crate) lanes: [LaneCounters; LANES],
+    pub(crate) rest: Counters,
 }
 
 /// How to add to a counter: [`owned`] or [`shared`].
@@ -59,24 +70,43 @@ pub(crate) fn shared(counter: &AtomicU64, n: u64) {
     counter.fetch_add(n, Relaxed);
 }
 
-impl ClassCounters {
-    const fn new() -> Self {
+impl LaneCounters {
+    pub(crate) const fn new() -> Self {
         Self {
             hits: AtomicU64::new(0),
             requested_bytes: AtomicU64::new(0),
             returns: AtomicU64::new(0),
-            refused: [const { AtomicU64::new(0) }; 3],
             reallocs_in_place: AtomicU64::new(0),
         }
+    }
+
+    /// A hit of `bytes` bytes by the owner of these counters.
+    #[inline(always)]
+    pub(crate) fn count_hit(&self, bytes: usize) {
+        owned(&self.requested_bytes, bytes as u64);
+        self.hits.store(self.hits.load(Relaxed).wrapping_add(1), Release);
+    }
+
+    /// The same by anybody.
+    pub(crate) fn count_shared_hit(&self, bytes: usize) {
+        shared(&self.requested_bytes, bytes as u64);
+        self.hits.fetch_add(1, Release);
+    }
+
+    /// All but the hits.
+    pub(crate) fn add_to(&self, stats: &mut ClassStats) {
+        add(&mut stats.requested_bytes, &self.requested_bytes);
+        add(&mut stats.returns, &self.returns);
+        add(&mut stats.reallocs_in_place, &self.reallocs_in_place);
     }
 }
 
 impl Counters {
     pub(crate) const fn new() -> Self {
         Self {
-            classes: [const { ClassCounters::new() }; CLASSES],
             fallback_bytes: AtomicU64::new(0),
             too_large: AtomicU64::new(0),
+            refused: [const { [const { AtomicU64::new(0) }; 3] }; CLASSES],
             over_aligned: AtomicU64::new(0),
             disabled: AtomicU64::new(0),
             starting: AtomicU64::new(0),
@@ -87,16 +117,25 @@ impl Counters {
         }
     }
 
+    /// A request of `bytes` bytes that `class` refuses, by the owner of these counters.
+    #[inline(always)]
+    pub(crate) fn count_refusal(&self, class: usize, reason: Refusal, bytes: usize) {
+        owned(&self.refused[class][reason as usize], 1);
+        owned(&self.fallback_bytes, bytes as u64);
+    }
+
+    /// The same of one that no class fits.
+    #[inline(always)]
+    pub(crate) fn count_too_large(&self, bytes: usize) {
+        owned(&self.too_large, 1);
+        owned(&self.fallback_bytes, bytes as u64);
+    }
+
     pub(crate) fn add_to(&self, stats: &mut Stats) {
-        let add = |sum: &mut u64, counter: &AtomicU64| *sum = sum.wrapping_add(counter.load(Relaxed));
-        for (sum, counters) in stats.classes.iter_mut().zip(&self.classes) {
-            add(&mut sum.hits, &counters.hits);
-            add(&mut sum.requested_bytes, &counters.requested_bytes);
-            add(&mut sum.returns, &counters.returns);
-            add(&mut sum.misses, &counters.refused[Refusal::Miss as usize]);
-            add(&mut sum.held_back, &counters.refused[Refusal::HeldBack as usize]);
-            add(&mut sum.below_floor, &counters.refused[Refusal::BelowFloor as usize]);
-            add(&mut sum.reallocs_in_place, &counters.reallocs_in_place);
+        for (sum, refused) in stats.classes.iter_mut().zip(&self.refused) {
+            add(&mut sum.misses, &refused[Refusal::Miss as usize]);
+            add(&mut sum.held_back, &refused[Refusal::HeldBack as usize]);
+            add(&mut sum.below_floor, &refused[Refusal::BelowFloor as usize]);
         }
         add(&mut stats.fallback_bytes, &self.fallback_bytes);
         add(&mut stats.too_large, &self.too_large);
@@ -108,4 +147,14 @@ impl Counters {
         add(&mut stats.memsets_skipped, &self.memsets_skipped);
         add(&mut stats.memsets_done, &self.memsets_done);
     }
+}
+
+impl SharedCounters {
+    pub(crate) const fn new() -> Self {
+        Self { lanes: [const { LaneCounters::new() }; LANES], rest: Counters::new() }
+    }
+}
+
+pub(crate) fn add(sum: &mut u64, counter: &AtomicU64) {
+    *sum = sum.wrapping_add(counter.load(Relaxed));
 }

@@ -8,9 +8,11 @@ use core::fmt;
 use std::alloc::System;
 
 use crate::config::Config;
+use crate::counters::Refusal;
+use crate::lane::Lane;
 use crate::pools::{Found, Pools};
 use crate::stats::Stats;
-use crate::thread_record::Tally;
+use crate::thread_record::{Inside, Tally};
 
 /// A global allocator that serves every layout which fits a size class from a pool reserved up front, and passes all others
 /// to `A`.
@@ -132,32 +134,44 @@ impl<A> fmt::Debug for PoolAlloc<A> {
 unsafe impl<A: GlobalAlloc> GlobalAlloc for PoolAlloc<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let Some(own) = self.pools.own() else {
+        let (pools, size) = (&self.pools, layout.size());
+        let Some(inside) = pools.enter() else {
             // SAFETY: the caller's contract.
             return unsafe { self.alloc_slowly(layout) };
         };
-        let Some(class) = self.pools.usual_class(layout) else {
+        if !pools.is_usual(layout) {
+            if pools.is_too_large(size) {
+                inside.rest().count_too_large(size);
+                drop(inside);
+                // SAFETY: the caller's contract.
+                return unsafe { self.fallback.alloc(layout) };
+            }
+            drop(inside);
             // SAFETY: the caller's contract.
-            return unsafe { self.alloc_with(own, layout) };
-        };
-        if self.pools.refuses(own, class, layout.size()) {
-            // SAFETY: the caller's contract.
-            return unsafe { self.fall_back(layout) };
+            return unsafe { self.alloc_slowly(layout) };
         }
-        match self.pools.take_quickly(own, class, layout.size()) {
-            Some(block) => block.start.as_ptr(),
+        let lane = pools.lane_of(size);
+        if pools.is_below_floor(lane, size) {
+            inside.rest().count_refusal(lane.class(), Refusal::BelowFloor, size);
+            drop(inside);
             // SAFETY: the caller's contract.
-            None => unsafe { self.alloc_from(own, class, layout) },
+            return unsafe { self.fallback.alloc(layout) };
+        }
+        match pools.take_cached(&inside, lane, size) {
+            Some(start) => start,
+            // SAFETY: the caller's contract.
+            None => unsafe { self.alloc_dry(inside, lane, layout) },
         }
     }
 
     #[inline]
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        match self.pools.offset_of(ptr) {
+        if self.pools.spans(ptr) {
             // SAFETY: the caller's contract.
-            Some(offset) => unsafe { self.dealloc_slot(offset, layout) },
+            unsafe { self.dealloc_slot(ptr, layout) }
+        } else {
             // SAFETY: not of the pools, so of the fallback, with the layout that it was allocated with.
-            None => unsafe { self.fallback.dealloc(ptr, layout) },
+            unsafe { self.fallback.dealloc(ptr, layout) }
         }
     }
 
@@ -192,60 +206,70 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for PoolAlloc<A> {
 
 /// What is too long or too rare for the above. Safety is `GlobalAlloc`'s everywhere.
 impl<A: GlobalAlloc> PoolAlloc<A> {
-    /// The first allocation of all or of a thread, and all those of a thread without a place.
-    #[cold]
+    /// A lane that has nothing at hand. If it has nothing at all, which is what tiny objects make of Small's open lane within the first
+    /// milliseconds of many programs, this is on its way to the fallback at once.
+    #[inline(never)]
+    unsafe fn alloc_dry(&self, inside: Inside, lane: Lane, layout: Layout) -> *mut u8 {
+        if let Some(reason) = self.pools.refusal(lane) {
+            inside.rest().count_refusal(lane.class(), reason, layout.size());
+            drop(inside);
+            // SAFETY: the caller's contract.
+            return unsafe { self.fallback.alloc(layout) };
+        }
+        drop(inside);
+        // SAFETY: the caller's contract.
+        unsafe { self.alloc_slowly(layout) }
+    }
+
     #[inline(never)]
     unsafe fn alloc_slowly(&self, layout: Layout) -> *mut u8 {
-        self.pools.prepare(&self.fallback);
-        // SAFETY: the caller's contract.
-        unsafe { self.alloc_with(self.pools.shared(), layout) }
+        match self.pools.own() {
+            // SAFETY: the caller's contract.
+            Some(own) => unsafe { self.alloc_with(own, layout) },
+            None => {
+                self.pools.prepare(&self.fallback);
+                match self.pools.own() {
+                    // SAFETY: the caller's contract.
+                    Some(own) => unsafe { self.alloc_with(own, layout) },
+                    // SAFETY: the caller's contract.
+                    None => unsafe { self.alloc_with(self.pools.shared(), layout) },
+                }
+            }
+        }
     }
 
-    #[inline(never)]
+    #[inline(always)]
     unsafe fn alloc_with(&self, tally: impl Tally, layout: Layout) -> *mut u8 {
         match self.pools.take(tally, layout) {
-            Some(block) => block.start.as_ptr(),
+            Some(block) => block.start,
             // SAFETY: the caller's contract.
-            None => unsafe { self.fall_back(layout) },
+            None => unsafe { self.fallback.alloc(layout) },
+        }
+    }
+
+    /// Out of line, so that what it needs is not set up for blocks of the fallback.
+    #[inline(never)]
+    unsafe fn dealloc_slot(&self, ptr: *mut u8, layout: Layout) {
+        if !self.pools.give_cached(ptr, layout) {
+            // SAFETY: the caller's contract.
+            unsafe { self.dealloc_slowly(ptr, layout) }
         }
     }
 
     #[inline(never)]
-    unsafe fn alloc_from(&self, tally: impl Tally, class: usize, layout: Layout) -> *mut u8 {
-        match self.pools.take_from(tally, class, layout.size()) {
-            Some(block) => block.start.as_ptr(),
-            // SAFETY: the caller's contract.
-            None => unsafe { self.fall_back(layout) },
-        }
-    }
-
-    /// Out of line, so that what the fallback's code needs is not set up by hits.
-    #[inline(never)]
-    unsafe fn fall_back(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's contract.
-        unsafe { self.fallback.alloc(layout) }
-    }
-
-    #[inline(never)]
-    unsafe fn dealloc_slot(&self, offset: usize, layout: Layout) {
-        let found = self.pools.find(offset, layout);
+    unsafe fn dealloc_slowly(&self, ptr: *mut u8, layout: Layout) {
+        let found = self.pools.find(ptr, layout);
         match self.pools.own() {
             // SAFETY: just found, and the caller gives it up.
-            Some(own) if unsafe { self.pools.give_quickly(own, found) } => {}
-            // SAFETY: as above; nothing was done yet.
-            _ => unsafe { self.give_slowly(found) },
-        }
-    }
-
-    #[inline(never)]
-    unsafe fn give_slowly(&self, found: Found) {
-        match self.pools.own() {
-            // SAFETY: the caller's contract.
             Some(own) => unsafe { self.pools.give(own, found) },
             None => {
                 self.pools.prepare(&self.fallback);
-                // SAFETY: the caller's contract.
-                unsafe { self.pools.give(self.pools.shared(), found) }
+                match self.pools.own() {
+                    // SAFETY: as above.
+                    Some(own) => unsafe { self.pools.give(own, found) },
+                    // SAFETY: as above.
+                    None => unsafe { self.pools.give(self.pools.shared(), found) },
+                }
             }
         }
     }
@@ -262,7 +286,7 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
             unsafe { block.start.write_bytes(0, layout.size()) };
             tally.count(|counters, add| add(&counters.memsets_done, 1));
         }
-        block.start.as_ptr()
+        block.start
     }
 
     unsafe fn realloc_with(
@@ -272,13 +296,12 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
         layout: Layout,
         new_layout: Layout,
     ) -> *mut u8 {
-        match self.pools.offset_of(ptr) {
+        if self.pools.spans(ptr) {
             // SAFETY: the caller's contract.
-            Some(offset) => unsafe {
-                self.realloc_slot(tally, self.pools.find(offset, layout), ptr, layout, new_layout)
-            },
+            unsafe { self.realloc_slot(tally, self.pools.find(ptr, layout), ptr, layout, new_layout) }
+        } else {
             // SAFETY: not of the pools, so of the fallback; the rest is the caller's contract.
-            None => unsafe { self.realloc_fallback(tally, ptr, layout, new_layout) },
+            unsafe { self.realloc_fallback(tally, ptr, layout, new_layout) }
         }
     }
 
@@ -303,14 +326,10 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
             let smaller =
                 if shrinks_enough { self.pools.take_smaller(tally, new_layout, class) } else { None };
             let Some(block) = smaller else {
-                tally.count(|counters, add| {
-                    let class = &counters.classes[class as usize];
-                    add(&class.reallocs_in_place, 1);
-                    add(&class.requested_bytes, new_size as u64);
-                });
+                self.pools.count_in_place(tally, found, new_size);
                 return ptr;
             };
-            block.start.as_ptr()
+            block.start
         };
         if !new.is_null() {
             // SAFETY: two different blocks, each of at least the smaller size; the old one is given up.
@@ -340,11 +359,11 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
         } else if let Some(block) = self.pools.take(tally, new_layout) {
             // SAFETY: two different blocks, both of at least the old size; the old one goes back where it came from.
             unsafe {
-                block.start.as_ptr().copy_from_nonoverlapping(ptr, layout.size());
+                block.start.copy_from_nonoverlapping(ptr, layout.size());
                 self.fallback.dealloc(ptr, layout);
             }
             tally.count(|counters, add| add(&counters.reallocs_moved, 1));
-            return block.start.as_ptr();
+            return block.start;
         }
         // SAFETY: the caller's contract, passed on.
         unsafe { self.fallback.realloc(ptr, layout, new_layout.size()) }

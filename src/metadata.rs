@@ -1,35 +1,66 @@
 //! Everything the allocator knows about its slots, in one mapping of its own, away from the slots (P8).
 //!
-//! `Metadata` (places, slot sets), the sets' words, the thread records, the slot map. Mapped zeroed, and written by start-up
-//! only where zero will not do: this header and the free bits. Never unmapped: a thread's exit may come later than anything.
+//! `Metadata` (modes, lanes, places, the reclaim lock), the sets' words, the thread records, the slot map. Mapped zeroed, and
+//! written by start-up only where zero will not do: this header and the free bits. Never unmapped, and nothing in it points back to the
+//! `PoolAlloc`: a thread's exit may come later than anything.
 
 use core::alloc::Layout;
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 
-use crate::config::CLASSES;
+use crate::fork::ForkMark;
+use crate::lane::{LANES, Lane};
+use crate::magazine::{Gate, Magazine, Mode};
 use crate::os;
-use crate::plan::{ClassPlan, Plan};
+use crate::plan::Plan;
+use crate::pool::Pool;
+use crate::reclaim::{Caches, Reclaim};
+use crate::slab::Slab;
+use crate::slot_map::SlotMap;
 use crate::slot_set::SlotSet;
-use crate::sync::{AtomicU8, AtomicU64};
+use crate::sync::{AtomicU8, AtomicU64, AtomicUsize};
 use crate::thread_record::{self, Places, ThreadRecord};
 use crate::tunables::PLACES;
 
-/// The head of the mapping; constant once published, but for the atomics in it.
-#[repr(C)]
+/// The head of the mapping; constant once published, but for the atomics in it. What hits read comes first.
+#[repr(C, align(128))]
 pub(crate) struct Metadata {
-    pub(crate) sets: [SlotSet; CLASSES],
-    pub(crate) places: Places,
+    pub(crate) modes: [Mode; LANES],
+    pub(crate) map: SlotMap,
+    /// Where the reservation starts; null if there is none.
+    pub(crate) base: *mut u8,
+    /// What magazines start with.
+    pub(crate) first_capacities: [usize; LANES],
+    /// What magazines grow to.
+    limits: [AtomicUsize; LANES],
     pub(crate) exit_hook: Option<os::ExitHook>,
     records: NonNull<ThreadRecord>,
-    /// The slot map's bytes.
-    pub(crate) map: NonNull<AtomicU8>,
+    map_bytes: NonNull<AtomicU8>,
+    pub(crate) lanes: [LaneParts; LANES],
+    pub(crate) places: Places,
+    pub(crate) reclaim: Reclaim,
+    fork_mark: Option<ForkMark>,
 }
+
+/// What there is of one lane.
+pub(crate) struct LaneParts {
+    pub(crate) set: SlotSet,
+    /// Its class's.
+    pub(crate) slab: Slab,
+    /// The index in the slab of its first slot.
+    pub(crate) first: usize,
+    /// Whether its layouts may not have the held-back slots of its class, of which there are some.
+    pub(crate) is_refused: bool,
+}
+
+// SAFETY: all that changes after the metadata is published is atomic or behind the reclaim lock; its pointers are to mappings that
+// are never unmapped.
+unsafe impl Sync for Metadata {}
 
 impl Metadata {
     /// Maps and fills the metadata for `plan`, or `None` if there is no memory for it.
     pub(crate) fn new(plan: &Plan, source: os::Source<'_>) -> Option<NonNull<Self>> {
-        let words = |class: &ClassPlan| SlotSet::words_needed(class.slab.slots, class.held);
-        let all_words = plan.classes.iter().map(words).sum();
+        let words = |lane: Lane| SlotSet::words_needed(plan.lane(lane).len());
+        let all_words = Lane::ALL.into_iter().map(words).sum();
         let (layout, words_offset) =
             Layout::new::<Self>().extend(Layout::array::<AtomicU64>(all_words).ok()?).ok()?;
         let (layout, records) = layout.extend(Layout::array::<ThreadRecord>(PLACES).ok()?).ok()?;
@@ -37,27 +68,52 @@ impl Metadata {
         let base = os::map_zeroed(layout.size(), source)?;
 
         let mut next_word = words_offset;
-        let sets = plan.classes.each_ref().map(|class| {
+        let lanes = Lane::ALL.map(|lane| {
             // SAFETY: inside the mapping by the layout above, and each set has words of its own.
             let set_words = unsafe { base.byte_add(next_word) }.cast();
-            next_word += words(class) * size_of::<AtomicU64>();
+            next_word += words(lane) * size_of::<AtomicU64>();
+            let slots = plan.lane(lane);
             // SAFETY: exactly as many zeroed words as the set needs, for ever.
-            unsafe { SlotSet::new(set_words, class.slab.slots, class.held) }
+            let set = unsafe { SlotSet::new(set_words, slots.len()) };
+            LaneParts {
+                set,
+                slab: plan.classes[lane.class()].slab,
+                first: slots.start,
+                is_refused: !lane.is_held() && plan.classes[lane.class()].held > 0,
+            }
         });
+        let exit_hook = os::ExitHook::new(thread_record::on_thread_exit);
+        // A magazine has to be emptied when its thread exits, revoked by a fence, and found again after a `fork`.
+        let fork_mark = exit_hook.and_then(|_| if os::can_fence_all() { ForkMark::new() } else { None });
+        let magazines = Lane::ALL.map(|lane| if fork_mark.is_some() { plan.magazine(lane) } else { (0, 0) });
+        let modes = magazines.map(|(most, _)| Mode::new(if most > 0 { Mode::CACHED } else { Mode::OFF }));
         let metadata = base.cast::<Self>();
         // SAFETY: all of it lies in the mapping, by the layout above, page-aligned and not shared yet.
         unsafe {
             metadata.write(Self {
-                sets,
-                places: Places::new(),
-                exit_hook: os::ExitHook::new(thread_record::on_thread_exit),
+                modes,
+                map: SlotMap::new(ptr::null(), ptr::null_mut(), plan.granule_shift),
+                base: ptr::null_mut(),
+                first_capacities: magazines.map(|(_, first)| first),
+                limits: magazines.map(|(most, _)| AtomicUsize::new(most)),
+                exit_hook,
                 records: base.byte_add(records).cast(),
-                map: base.byte_add(map).cast(),
+                map_bytes: base.byte_add(map).cast(),
+                lanes,
+                places: Places::new(),
+                reclaim: Reclaim::new(),
+                fork_mark,
             });
         }
-        // `ThreadRecord::owner` names this mapping by address.
+        // `ThreadRecord::metadata` names this mapping by address.
         metadata.as_ptr().expose_provenance();
         Some(metadata)
+    }
+
+    /// Says where the slots are, before anybody else knows of this.
+    pub(crate) fn set_base(&mut self, base: NonNull<u8>, plan: &Plan) {
+        self.base = base.as_ptr();
+        self.map = SlotMap::new(self.map_bytes.as_ptr(), self.base, plan.granule_shift);
     }
 
     pub(crate) fn record(&self, place: usize) -> &ThreadRecord {
@@ -67,6 +123,56 @@ impl Metadata {
     }
 
     pub(crate) fn place_of(&self, record: &ThreadRecord) -> usize {
-        (core::ptr::from_ref(record).addr() - self.records.addr().get()) / size_of::<ThreadRecord>()
+        (ptr::from_ref(record).addr() - self.records.addr().get()) / size_of::<ThreadRecord>()
+    }
+
+    pub(crate) fn pool(&self, lane: Lane) -> Pool<'_> {
+        Pool::new(self, lane)
+    }
+
+    /// To be asked before the reclaim lock is tried or a place is looked for: `false` while the child of a `fork` is not in order
+    /// yet.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.fork_mark.as_ref().is_none_or(|mark| {
+            mark.settle(|| {
+                self.places.take_over(self);
+                // SAFETY: in the child no thread but this one has been here, and others are sent away until this is done.
+                unsafe { self.reclaim.take_over(self) };
+            })
+        })
+    }
+}
+
+impl Caches for Metadata {
+    fn key(&self) -> usize {
+        ptr::from_ref(self).addr()
+    }
+
+    fn used_places(&self) -> usize {
+        self.places.used()
+    }
+
+    fn gate(&self, place: usize) -> &Gate {
+        self.record(place).gate()
+    }
+
+    fn magazine(&self, place: usize, lane: Lane) -> &Magazine {
+        self.record(place).magazine(lane)
+    }
+
+    fn mode(&self, lane: Lane) -> &Mode {
+        &self.modes[lane.index()]
+    }
+
+    fn set(&self, lane: Lane) -> &SlotSet {
+        &self.lanes[lane.index()].set
+    }
+
+    fn limit(&self, lane: Lane) -> &AtomicUsize {
+        &self.limits[lane.index()]
+    }
+
+    fn give_to_set(&self, lane: Lane, slots: &[*mut u8]) {
+        self.pool(lane).give_to_set(slots);
     }
 }

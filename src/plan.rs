@@ -5,13 +5,15 @@
 //! aligned and guards are whole pages on every machine.
 
 use core::alloc::Layout;
+use core::ops::Range;
 
 use crate::config::{CLASSES, Class, Config, refuse};
+use crate::lane::Lane;
 use crate::slab::Slab;
 use crate::text::Text;
-use crate::tunables::{GUARD_BYTES, SLOT_BYTES_PER_MAP_BYTE};
+use crate::tunables::{GUARD_BYTES, MAGAZINE_LEAST, MAGAZINE_MAX, SLOT_BYTES_PER_MAP_BYTE};
 
-/// One class: its slab, and who may have a slot of it. One cache line, all that routing reads of a class.
+/// One class: its slab, and who may have a slot of it.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub(crate) struct ClassPlan {
@@ -22,9 +24,11 @@ pub(crate) struct ClassPlan {
     pub(crate) entitled_from: usize,
     /// The last this many slots are held back.
     pub(crate) held: usize,
+    /// Slots that a magazine of either lane may grow to if the lane has enough, and those that it starts with.
+    magazine: (usize, usize),
 }
 
-const _: () = assert!(size_of::<ClassPlan>() <= 64, "keep ClassPlan within one cache line");
+const _: () = assert!(size_of::<ClassPlan>() <= 128, "keep ClassPlan within two cache lines");
 
 impl ClassPlan {
     /// Whether every slot is large enough for `layout` and aligned enough.
@@ -52,7 +56,13 @@ impl Plan {
     pub(crate) const fn new(config: &Config) -> Self {
         config.check();
         let mut plan = Self {
-            classes: [ClassPlan { slab: Slab::new(0, 64, 0), floor: 0, entitled_from: 0, held: 0 }; CLASSES],
+            classes: [ClassPlan {
+                slab: Slab::new(0, 64, 0),
+                floor: 0,
+                entitled_from: 0,
+                held: 0,
+                magazine: (0, 0),
+            }; CLASSES],
             span: GUARD_BYTES,
             align: GUARD_BYTES,
             granule_shift: usize::BITS,
@@ -72,11 +82,23 @@ impl Plan {
             let (held, min_bytes) = class.held_back();
             let entitled_from = if held == 0 { usize::MAX } else { min_bytes };
             let slab = Slab::new(offset, class.slot_bytes, class.slots);
-            plan.classes[i] = ClassPlan { slab, floor: class.floor, entitled_from, held };
+            plan.classes[i] = ClassPlan {
+                slab,
+                floor: class.floor,
+                entitled_from,
+                held,
+                magazine: (class.magazine(), class.first_magazine()),
+            };
             i += 1;
         }
         if plan.span > isize::MAX as usize || add(plan.span, plan.align) > isize::MAX as usize {
             refuse_overflow();
+        }
+        if plan.span >> plan.granule_shift > u32::MAX as usize {
+            let text = Text::new()
+                .str("this table has more than 2^32 granules of ")
+                .decimal(1 << plan.granule_shift);
+            refuse(text.str(" bytes: give all classes slot sizes that are multiples of more"));
         }
         if plan.map_bytes() > config.reserved_bytes() / SLOT_BYTES_PER_MAP_BYTE {
             let text = Text::new().str("the slot map of this table takes ").decimal(plan.map_bytes());
@@ -86,6 +108,20 @@ impl Plan {
             refuse(text.str(" slot sizes that are multiples of more than ").decimal(1 << plan.granule_shift));
         }
         plan
+    }
+
+    /// The slots of a lane, by their index in the slab.
+    pub(crate) const fn lane(&self, lane: Lane) -> Range<usize> {
+        let class = &self.classes[lane.class()];
+        let held_from = class.slab.slots - class.held;
+        if lane.is_held() { held_from..class.slab.slots } else { 0..held_from }
+    }
+
+    /// How many slots of a lane a thread may cache in the end, and at first. Half of the lane at most, and none in one of fewer than 4.
+    pub(crate) fn magazine(&self, lane: Lane) -> (usize, usize) {
+        let (most, first) = self.classes[lane.class()].magazine;
+        let most = most.min(self.lane(lane).len() / 2).min(MAGAZINE_MAX);
+        if most < MAGAZINE_LEAST { (0, 0) } else { (most, first.min(most)) }
     }
 
     pub(crate) const fn map_bytes(&self) -> usize {

@@ -1,92 +1,178 @@
-//! One class at work: a slot out of the set and live, or dead and back in it.
+//! One lane at work: slots out of the set and into a thread's magazine, and back; and what a class does when a lane runs dry.
 //!
-//! Take is the set's atomic operation and one store to the slot map; give is a load and a store there and the set's atomic
-//! operation. Both lock-free, neither touches the slot.
+//! These are the slow paths: a hit pops its magazine and never comes here. A refill and a flush move half a magazine with one
+//! atomic operation on the set (two in a set of more than 64 slots), or a few where the slots lie in different words. All
+//! lock-free; none touches a slot.
 
 use crate::config::Class;
 use crate::fatal::{self, Misuse};
-use crate::recent::Recent;
+use crate::lane::Lane;
+use crate::magazine::{Magazine, Mode, NO_SLOTS};
+use crate::metadata::{LaneParts, Metadata};
+use crate::reclaim::{Caches, is_half_free};
 use crate::slab::Slab;
-use crate::slot_map::{Slot, SlotMap};
-use crate::slot_set::SlotSet;
+use crate::slot_set::{AlreadyFree, SlotSet};
+use crate::sync::Ordering::Relaxed;
+use crate::thread_record::Own;
+use crate::tunables::MAGAZINE_BATCH;
 
-/// The parts of one class, wherever they lie.
+/// A lane and everything that it needs. Outside the set, a slot goes by its address.
 #[derive(Clone, Copy)]
 pub(crate) struct Pool<'a> {
-    pub(crate) class: usize,
-    pub(crate) slab: &'a Slab,
-    pub(crate) set: &'a SlotSet,
-    pub(crate) map: SlotMap,
+    metadata: &'a Metadata,
+    lane: Lane,
 }
 
-/// A slot that was taken just now.
-pub(crate) struct Taken {
-    pub(crate) offset: usize,
-    /// Still all zeros. Where nobody asks, nothing is computed.
-    pub(crate) is_clean: bool,
-}
-
-impl Pool<'_> {
-    /// A live slot, from the held-back ones first if `entitled`.
-    pub(crate) fn take(&self, entitled: bool) -> Option<Taken> {
-        self.set.take(entitled).map(|index| self.hand_out(index))
+impl<'a> Pool<'a> {
+    pub(crate) fn new(metadata: &'a Metadata, lane: Lane) -> Self {
+        Self { metadata, lane }
     }
 
-    /// The same where it takes one atomic operation and no call; `None` says nothing.
-    #[inline(always)]
-    pub(crate) fn take_quickly(&self, entitled: bool, recent: &Recent) -> Option<Taken> {
-        self.set.take_quickly(entitled, recent).map(|index| self.hand_out(index))
-    }
-
-    #[inline(always)]
-    fn hand_out(&self, index: usize) -> Taken {
-        let offset = self.slab.offset_of(index);
-        // SAFETY: the start of a slot of this class, which is this thread's alone since the set let go of it.
-        unsafe {
-            let is_clean = self.map.is_clean(offset);
-            self.map.hand_out(offset, self.class);
-            Taken { offset, is_clean }
+    /// A slot for whoever may have this lane's, and the open lane's after it, and the lane that it is of; `None` if there is none.
+    ///
+    /// Where no hold-back refuses, slots in other threads' magazines are called in first.
+    pub(crate) fn take(self, own: Option<Own>) -> Option<(*mut u8, Lane)> {
+        let (open, held) = (self.with(self.lane.open()), self.with(self.lane.held()));
+        if self.lane.is_held() {
+            held.take_here(own)
+                .or_else(|| open.take_here(own))
+                .or_else(|| self.take_revoked([held.lane, open.lane]))
+        } else if held.set().slots() > 0 {
+            open.take_here(own)
+        } else {
+            open.take_here(own).or_else(|| self.take_revoked([open.lane]))
         }
     }
 
-    /// Frees the live slot at `offset`, which says `slot` in the map; clears it if `zero`.
-    ///
-    /// Aborts if it turns out that another thread has just freed it too. Always so with `hardened`; otherwise unless the
-    /// slot was taken again in between. The slot is this thread's until the set has it, so it is cleared in between.
-    ///
-    /// # Safety
-    ///
-    /// `slot` was just read at `offset`, a slot of this class, and is live; `base` is that of the reservation.
-    pub(crate) unsafe fn give(&self, base: *mut u8, offset: usize, slot: Slot, zero: bool, hardened: bool) {
-        let index = self.slab.index_of(offset);
-        // SAFETY: the caller's contract.
-        let mut was_live = unsafe { self.map.retire(offset, slot, zero, hardened) };
-        if was_live && zero {
-            // SAFETY: a whole slot.
-            unsafe { Slab::pointer(base, offset).write_bytes(0, self.slab.slot_bytes) };
+    /// A slot of this lane: out of this thread's magazine, or out of the set with some more for the magazine.
+    fn take_here(self, own: Option<Own>) -> Option<(*mut u8, Lane)> {
+        let mut wanted = 1;
+        if let Some(own) = own {
+            let popped = self.magazine_of(own, |magazine| {
+                let popped = magazine.pop();
+                if popped.is_none() {
+                    wanted = magazine.wants(self.metadata.limit(self.lane).load(Relaxed));
+                }
+                popped
+            });
+            if let Some(start) = popped {
+                return Some((start, self.lane));
+            }
         }
-        was_live = was_live && self.set.give(index).is_ok();
-        if !was_live {
-            fatal::misuse(Misuse::DoubleFree, Class::ALL[self.class], index, base.addr() + offset);
+        let home = own.map_or(0, |own| own.home(self.metadata));
+        let mut indices = [0; MAGAZINE_BATCH];
+        let taken = self.set().take_some(&mut indices[..wanted], home);
+        let (first, rest) = indices[..taken].split_first()?;
+        if let (Some(own), [_, ..]) = (own, rest) {
+            let mut starts = NO_SLOTS;
+            // The lowest on top: it goes out next.
+            for (start, index) in starts.iter_mut().zip(rest.iter().rev()) {
+                *start = self.start(*index as usize);
+            }
+            self.put(own, &starts[..rest.len()]);
+        }
+        Some((self.start(*first as usize), self.lane))
+    }
+
+    /// A slot after everything that other threads have cached in `lanes` was moved to the sets.
+    #[cold]
+    fn take_revoked<const N: usize>(self, lanes: [Lane; N]) -> Option<(*mut u8, Lane)> {
+        if !lanes.into_iter().any(|lane| self.with(lane).mode().may_hide_slots())
+            || !self.metadata.is_settled()
+        {
+            return None;
+        }
+        self.metadata.reclaim.revoke(self.metadata, lanes);
+        lanes.into_iter().find_map(|lane| self.with(lane).take_here(None))
+    }
+
+    /// Puts a slot, which the map says is free, into this thread's magazine, after half of what is there if it is full; or into
+    /// the set.
+    pub(crate) fn give(self, own: Option<Own>, start: *mut u8) {
+        let mut older = NO_SLOTS;
+        let flushed = own.and_then(|own| {
+            self.magazine_of(own, |magazine| {
+                let is_full = !magazine.push(start);
+                let moved = if is_full { magazine.unload(&mut older) } else { 0 };
+                (!is_full || magazine.push(start)).then_some(moved)
+            })
+        });
+        match flushed {
+            Some(moved) => self.give_to_set(&older[..moved]),
+            None => self.give_to_set(&[start]),
+        }
+        if self.mode().is_revoked() && is_half_free(self.set()) && self.metadata.is_settled() {
+            self.metadata.reclaim.restore(self.metadata, self.lane);
         }
     }
 
-    /// The same, neither cleared nor hardened, where it takes one atomic operation and no call; otherwise `false`, and nothing
-    /// was done. Does not notice another thread that frees the slot at the same moment.
-    ///
-    /// # Safety
-    ///
-    /// As [`give`](Self::give).
-    #[inline(always)]
-    pub(crate) unsafe fn give_quickly(&self, offset: usize, slot: Slot, recent: &Recent) -> bool {
-        let is_one_word = self.set.is_one_word();
-        if is_one_word {
-            // SAFETY: the caller's contract.
-            unsafe { self.map.retire(offset, slot, false, false) };
-            let index = self.slab.index_of(offset);
-            recent.gave(index);
-            self.set.give_bit(index);
+    /// Moves all that this thread has cached of this lane to the set, unless a reclaim is to do that.
+    pub(crate) fn empty_own_magazine(self, own: Own) {
+        let mut slots = NO_SLOTS;
+        // Ends: nothing is put in meanwhile, but by signal handlers.
+        while let Some(moved @ 1..) = self.magazine_of(own, |magazine| Some(magazine.empty(&mut slots))) {
+            self.give_to_set(&slots[..moved]);
         }
-        is_one_word
+    }
+
+    /// Caches slots as far as the magazine takes them; the others go back.
+    fn put(self, own: Own, starts: &[*mut u8]) {
+        let pushed = self.magazine_of(own, |magazine| {
+            Some(starts.iter().take_while(|&&start| magazine.push(start)).count())
+        });
+        self.give_to_set(&starts[pushed.unwrap_or(0)..]);
+    }
+
+    /// What `f` does inside with this thread's magazine; `None` too if the thread may not touch it.
+    fn magazine_of<R>(self, own: Own, f: impl FnOnce(&Magazine) -> Option<R>) -> Option<R> {
+        let inside = own.enter()?;
+        if self.mode().is_cached() { f(inside.magazine(self.lane)) } else { None }
+    }
+
+    /// Ends the process if the set has one of them: it was freed by two threads at once.
+    pub(crate) fn give_to_set(self, starts: &[*mut u8]) {
+        if starts.is_empty() {
+            return;
+        }
+        let mut indices = [0; MAGAZINE_BATCH];
+        for (index, start) in indices.iter_mut().zip(starts) {
+            *index = self.index(*start) as u32;
+        }
+        if let Err(AlreadyFree(index)) = self.set().give(&indices[..starts.len()]) {
+            self.double_free(self.start(index));
+        }
+    }
+
+    #[cold]
+    pub(crate) fn double_free(self, start: *mut u8) -> ! {
+        let index = self.parts().first + self.index(start);
+        fatal::misuse(Misuse::DoubleFree, Class::ALL[self.lane.class()], index, start.addr());
+    }
+
+    fn with(self, lane: Lane) -> Self {
+        Self { lane, ..self }
+    }
+
+    fn mode(self) -> &'a Mode {
+        &self.metadata.modes[self.lane.index()]
+    }
+
+    pub(crate) fn set(self) -> &'a SlotSet {
+        &self.parts().set
+    }
+
+    fn parts(self) -> &'a LaneParts {
+        &self.metadata.lanes[self.lane.index()]
+    }
+
+    fn start(self, index: usize) -> *mut u8 {
+        let LaneParts { slab, first, .. } = self.parts();
+        // SAFETY: the offset of a slot in the reservation at `base`.
+        unsafe { Slab::pointer(self.metadata.base, slab.offset_of(first + index)) }
+    }
+
+    fn index(self, start: *mut u8) -> usize {
+        let LaneParts { slab, first, .. } = self.parts();
+        slab.index_of(start.addr() - self.metadata.base.addr()) - first
     }
 }

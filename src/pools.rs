@@ -6,32 +6,33 @@
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
-//! | `base`, `map` | start-up, once (Relaxed) | nothing: published by `span` and `served_below` |
+//! | `base` | start-up, once (Relaxed) | nothing: published by `span` and `served_below` |
 //! | `state` | start-up: one CAS to `STARTING` (Acquire), then `READY` or `FAILED` (SeqCst) | nothing: it orders start-ups and switches |
-//! | `served_below` | start-up, `set_enabled` (SeqCst), read Acquire by takes | `base`, `map`, `metadata` |
-//! | `span` | start-up, once (Release), read Acquire by finds | `base`, `map` |
+//! | `served_below` | start-up, `set_enabled` (SeqCst), read Acquire by takes | `base`, `metadata` |
+//! | `span` | start-up, once (Release), read Acquire by finds | `base`, `metadata` |
 //! | `metadata` | start-up, once (Release), read Acquire | the metadata's constants |
 //! | `enabled` | `set_enabled` (SeqCst) | nothing |
 
 mod start_up;
 
 use core::alloc::Layout;
-use core::ptr::{self, NonNull};
+use core::ptr;
 
-use crate::config::{Class, Config, SLOT_STEP};
-use crate::counters::{Counters, Refusal};
+use crate::config::{CLASSES, Class, Config, SLOT_STEP};
+use crate::counters::{self, Counters, LaneCounters, Refusal, SharedCounters, add};
 use crate::fatal::{self, Misuse};
+use crate::lane::Lane;
 use crate::metadata::Metadata;
+use crate::peak::Peak;
 use crate::plan::Plan;
-use crate::pool::{Pool, Taken};
-use crate::slab::Slab;
-use crate::slot_map::{Slot, SlotMap};
-use crate::stats::{ClassStats, Reservation, Stats};
+use crate::slot_map::Slot;
+use crate::stats::{Reservation, Stats};
 use crate::sync::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, SeqCst},
+    fence,
 };
-use crate::thread_record::{Own, Shared, Tally};
+use crate::thread_record::{Inside, Own, Shared, Tally, ThreadRecord};
 use crate::tunables::LINE_PAIR;
 
 const UNTOUCHED: u8 = 0;
@@ -48,16 +49,17 @@ pub(crate) struct Pools {
     /// Bytes of the reservation from `base` on; 0 before start-up, so that nothing looks owned.
     span: AtomicUsize,
     base: AtomicPtr<u8>,
-    map: AtomicPtr<AtomicU8>,
     metadata: AtomicPtr<Metadata>,
     hardened: bool,
     zero_on_free: bool,
-    /// Either of the two.
-    careful: bool,
+    /// What a byte says whose slot may be freed without either of the two.
+    freed_quickly: Slot,
+    routes: Routes,
     enabled: AtomicBool,
     state: AtomicU8,
     plan: Plan,
-    shared: Counters,
+    peaks: [Peak; CLASSES],
+    shared: SharedCounters,
 }
 
 const _: () = assert!(
@@ -65,42 +67,65 @@ const _: () = assert!(
     "pad Pools: what threads without a place write must lie on lines of its own"
 );
 
+/// What it takes to find a layout's lane, in three cache lines with the above.
+#[repr(C)]
+struct Routes {
+    /// Of Small, Medium and Large.
+    slot_bytes: [usize; CLASSES - 1],
+    entitled_from: [usize; CLASSES],
+    floor: [usize; CLASSES],
+}
+
 /// Memory that was taken from a pool just now.
 pub(crate) struct Block {
-    pub(crate) start: NonNull<u8>,
+    pub(crate) start: *mut u8,
     pub(crate) is_clean: bool,
 }
 
 /// A live slot of ours.
 #[derive(Clone, Copy)]
 pub(crate) struct Found {
-    offset: usize,
-    slot: Slot,
+    start: *mut u8,
+    lane: Lane,
 }
 
 impl Pools {
     pub(crate) const fn new(config: &Config) -> Self {
+        let plan = Plan::new(config);
+        let [small, medium, large, xlarge] = &plan.classes;
+        let routes = Routes {
+            slot_bytes: [small.slab.slot_bytes, medium.slab.slot_bytes, large.slab.slot_bytes],
+            entitled_from: [
+                small.entitled_from,
+                medium.entitled_from,
+                large.entitled_from,
+                xlarge.entitled_from,
+            ],
+            floor: [small.floor, medium.floor, large.floor, xlarge.floor],
+        };
         Self {
             served_below: AtomicUsize::new(0),
             span: AtomicUsize::new(0),
             base: AtomicPtr::new(ptr::null_mut()),
-            map: AtomicPtr::new(ptr::null_mut()),
             metadata: AtomicPtr::new(ptr::null_mut()),
             hardened: config.hardened,
             zero_on_free: config.zero_on_free,
-            careful: config.hardened || config.zero_on_free,
+            freed_quickly: if config.hardened || config.zero_on_free { Slot::NEVER } else { Slot::LIVE },
+            routes,
             enabled: AtomicBool::new(true),
             state: AtomicU8::new(UNTOUCHED),
-            plan: Plan::new(config),
-            shared: Counters::new(),
+            plan,
+            peaks: [const { Peak::new() }; CLASSES],
+            shared: SharedCounters::new(),
         }
     }
 
-    /// This thread's own counters, or `None` if it has to go the slow way: [`prepare`](Self::prepare) and
+    /// This thread's own place, or `None` if it has to go the slow way: [`prepare`](Self::prepare) and
     /// [`shared`](Self::shared).
-    #[inline(always)]
-    pub(crate) fn own(&self) -> Option<Own<'_>> {
-        Own::at(self.metadata.load(Acquire))
+    #[inline]
+    pub(crate) fn own(&self) -> Option<Own> {
+        let metadata = self.metadata.load(Acquire);
+        if metadata.is_null() { None } else { Own::at(metadata) }
     }
 
     /// The counters for everybody.
@@ -108,8 +133,110 @@ impl Pools {
         Shared(&self.shared)
     }
 
+    /// Whether the size is served at present and the alignment one that every slot has. If not, [`take`](Self::take) knows what to do.
+    #[inline(always)]
+    pub(crate) fn is_usual(&self, layout: Layout) -> bool {
+        layout.size() < self.served_below.load(Acquire) && layout.align() <= SLOT_STEP
+    }
+
+    /// Whether no class has slots for a size, while the pools serve.
+    #[inline(always)]
+    pub(crate) fn is_too_large(&self, size: usize) -> bool {
+        let served_below = self.served_below.load(Acquire);
+        size >= served_below && served_below > 0
+    }
+
+    /// Whether a size is below the floor of its class.
+    #[inline(always)]
+    pub(crate) fn is_below_floor(&self, lane: Lane, size: usize) -> bool {
+        size < self.routes.floor[lane.class()]
+    }
+
+    /// The lane of a size that some class has slots for.
+    ///
+    /// Small has a branch of its own, because there a nanosecond counts; the others are told apart without one, because there a wrong
+    /// guess of the processor would be more than a comparison.
+    #[inline(always)]
+    pub(crate) fn lane_of(&self, size: usize) -> Lane {
+        let Routes { slot_bytes: [small, medium, large], entitled_from, .. } = &self.routes;
+        if size <= *small {
+            return Lane::new(0, size >= entitled_from[0]);
+        }
+        let class = 1 + (size > *medium) as usize + (size > *large) as usize;
+        Lane::new(class, size >= entitled_from[class])
+    }
+
+    /// This thread's place, entered; `None` if it has none, or if this interrupted it inside.
+    #[inline(always)]
+    pub(crate) fn enter(&self) -> Option<Inside> {
+        Own::enter_at(self.metadata.load(Acquire))
+    }
+
+    /// A live slot out of this thread's magazine: a hit in a few plain loads and stores. `None` says nothing.
+    #[inline(always)]
+    pub(crate) fn take_cached(&self, inside: &Inside, lane: Lane, size: usize) -> Option<*mut u8> {
+        let start = self.pop(inside, lane, size)?;
+        // SAFETY: the start of a slot of this lane, which is this thread's alone since the magazine let go of it.
+        unsafe { self.metadata().map.entry_of_start(start.addr()) }.hand_out(lane);
+        Some(start)
+    }
+
+    #[inline(always)]
+    fn pop(&self, inside: &Inside, lane: Lane, size: usize) -> Option<*mut u8> {
+        if !self.metadata().modes[lane.index()].is_cached() {
+            return None;
+        }
+        let start = inside.magazine(lane).pop()?;
+        inside.counters(lane).count_hit(size);
+        Some(start)
+    }
+
+    /// Why a lane with an empty magazine surely has nothing for a layout, found with a load or a few; `None` says nothing.
+    #[inline(always)]
+    pub(crate) fn refusal(&self, lane: Lane) -> Option<Refusal> {
+        let metadata = self.metadata();
+        if !metadata.lanes[lane.index()].set.is_exhausted() {
+            return None;
+        }
+        if metadata.lanes[lane.index()].is_refused {
+            return Some(Refusal::HeldBack);
+        }
+        let is_spent = |lane: Lane| {
+            !metadata.modes[lane.index()].may_hide_slots() && metadata.lanes[lane.index()].set.is_exhausted()
+        };
+        (is_spent(lane) && is_spent(lane.open())).then_some(Refusal::Miss)
+    }
+
+    /// The pools are ready.
+    #[inline(always)]
+    fn metadata(&self) -> &'static Metadata {
+        // SAFETY: `served_below` or `span`, which said that they are, published the metadata, for ever.
+        unsafe { &*self.metadata.load(Relaxed) }
+    }
+
+    /// Marks a slot live that was just taken.
+    #[inline(always)]
+    fn hand_out(metadata: &Metadata, lane: Lane, start: *mut u8) -> Block {
+        // SAFETY: the start of a slot of this lane, which is this thread's alone since the set or the magazine let go of it.
+        let entry = unsafe { metadata.map.entry_of_start(start.addr()) };
+        let is_clean = entry.is_clean();
+        entry.hand_out(lane);
+        Block { start, is_clean }
+    }
+
     /// A slot for `layout`, or `None` if the fallback has to serve it; counted either way.
     pub(crate) fn take(&self, tally: impl Tally, layout: Layout) -> Option<Block> {
+        let lane = self.lane_of(layout.size());
+        if self.is_usual(layout) && !self.is_below_floor(lane, layout.size()) {
+            self.take_from(tally, lane, layout.size())
+        } else {
+            self.take_unusual(tally, layout)
+        }
+    }
+
+    /// [`take`](Self::take) of a layout that is not usual, or below a floor.
+    #[inline(never)]
+    fn take_unusual(&self, tally: impl Tally, layout: Layout) -> Option<Block> {
         let size = layout.size();
         let mut served_below = self.served_below.load(Acquire);
         if served_below == 0 {
@@ -130,53 +257,29 @@ impl Pools {
             return refuse(tally, size, |counters| &counters.too_large);
         }
         match self.plan.classes.iter().position(|class| class.fits(layout)) {
-            Some(class) if self.refuses(tally, class, size) => None,
-            Some(class) => self.take_from(tally, class, size),
+            Some(class) if size < self.routes.floor[class] => {
+                refuse(tally, size, |counters| &counters.refused[class][Refusal::BelowFloor as usize])
+            }
+            Some(class) => {
+                self.take_from(tally, Lane::new(class, size >= self.routes.entitled_from[class]), size)
+            }
             None => refuse(tally, size, |counters| &counters.over_aligned),
         }
     }
 
-    /// The class of a layout whose size is served at present and whose alignment every slot has. `None` leaves it to
-    /// [`take`](Self::take).
-    #[inline(always)]
-    pub(crate) fn usual_class(&self, layout: Layout) -> Option<usize> {
-        let size = layout.size();
-        if size >= self.served_below.load(Acquire) || layout.align() > SLOT_STEP {
-            return None;
+    /// A slot of `lane`'s class for `size` bytes; counted either way. The pools are ready.
+    fn take_from(&self, tally: impl Tally, lane: Lane, size: usize) -> Option<Block> {
+        let taken = self.take_slot(tally, lane, size);
+        if taken.is_some() {
+            return taken;
         }
-        let exceeds = |class: Class| (size > self.plan.classes[class as usize].slab.slot_bytes) as usize;
-        Some(exceeds(Class::Small) + exceeds(Class::Medium) + exceeds(Class::Large))
-    }
-
-    /// Whether `class` has nothing for a layout of `size` bytes, found with one load and counted.
-    #[inline(always)]
-    pub(crate) fn refuses(&self, tally: impl Tally, class: usize, size: usize) -> bool {
-        let plan = &self.plan.classes[class];
-        let entitled = size >= plan.entitled_from;
-        let reason = if size < plan.floor {
-            Refusal::BelowFloor
-        } else if !self.pool(class).set.is_exhausted(entitled) {
-            return false;
-        } else if entitled || plan.held == 0 {
-            Refusal::Miss
-        } else {
-            Refusal::HeldBack
-        };
-        refuse(tally, size, |counters| &counters.classes[class].refused[reason as usize]);
-        true
-    }
-
-    /// A slot of `class` for `size` bytes, which it did not refuse just now; counted either way.
-    pub(crate) fn take_from(&self, tally: impl Tally, class: usize, size: usize) -> Option<Block> {
-        // Each pass after the first means that other threads emptied the class and gave a slot back since.
-        loop {
-            if let Some(block) = self.take_slot(tally, class, size) {
-                return Some(block);
-            }
-            if self.refuses(tally, class, size) {
-                return None;
-            }
+        let class = lane.class();
+        let held_back = !lane.is_held() && self.plan.classes[class].held > 0;
+        let reason = if held_back { Refusal::HeldBack } else { Refusal::Miss };
+        if !held_back && self.peaks[class].is_below(self.plan.classes[class].slab.slots) {
+            self.note_peak(class, 0);
         }
+        refuse(tally, size, |counters| &counters.refused[class][reason as usize])
     }
 
     /// A slot of a smaller class than `class` for a block that shrinks, if there is one now. Only a hit is counted.
@@ -185,111 +288,176 @@ impl Pools {
             return None;
         }
         let smaller = self.plan.classes.iter().position(|class| class.fits(layout))?;
-        let plan = &self.plan.classes[smaller];
-        if smaller >= class as usize || layout.size() < plan.floor {
+        if smaller >= class as usize || layout.size() < self.routes.floor[smaller] {
             return None;
         }
-        self.take_slot(tally, smaller, layout.size())
+        self.take_slot(
+            tally,
+            Lane::new(smaller, layout.size() >= self.routes.entitled_from[smaller]),
+            layout.size(),
+        )
     }
 
-    /// [`take_from`](Self::take_from) where that is one atomic operation; `None` says nothing.
+    fn take_slot(&self, tally: impl Tally, lane: Lane, size: usize) -> Option<Block> {
+        let metadata = self.metadata();
+        let (start, lane) = metadata.pool(lane).take(tally.own())?;
+        tally.hit(lane, size);
+        self.look_at_peak(metadata, lane.class());
+        Some(Self::hand_out(metadata, lane, start))
+    }
+
+    /// Whether an address lies in the reservation, guards included: all that decides where a block goes back to.
     #[inline(always)]
-    pub(crate) fn take_quickly(&self, own: Own<'_>, class: usize, size: usize) -> Option<Block> {
-        let entitled = size >= self.plan.classes[class].entitled_from;
-        let taken = self.pool(class).take_quickly(entitled, own.recent(class))?;
-        Some(self.count_hit(own, class, size, taken))
-    }
-
-    fn take_slot(&self, tally: impl Tally, class: usize, size: usize) -> Option<Block> {
-        let taken = self.pool(class).take(size >= self.plan.classes[class].entitled_from)?;
-        Some(self.count_hit(tally, class, size, taken))
+    pub(crate) fn spans(&self, ptr: *const u8) -> bool {
+        self.offset_of(ptr) < self.span.load(Acquire)
     }
 
     #[inline(always)]
-    fn count_hit(&self, tally: impl Tally, class: usize, size: usize, taken: Taken) -> Block {
-        tally.count(|counters, add| {
-            add(&counters.classes[class].hits, 1);
-            add(&counters.classes[class].requested_bytes, size as u64);
-        });
-        // SAFETY: the offset of a slot in the reservation at `base`, and no reservation lies at address 0.
-        let start = unsafe { NonNull::new_unchecked(Slab::pointer(self.base.load(Relaxed), taken.offset)) };
-        Block { start, is_clean: taken.is_clean }
+    fn offset_of(&self, ptr: *const u8) -> usize {
+        ptr.addr().wrapping_sub(self.base.load(Relaxed).addr())
     }
 
-    /// How far into the reservation an address lies, guards included: all that decides where a block goes back to.
+    /// Puts the slot at an address of the reservation into this thread's magazine: a free in a few plain loads and stores. Otherwise
+    /// `false`, and nothing was done.
+    ///
+    /// The layout tells what the slot's byte must be. One comparison then says that a slot starts there, that it is live, and that the
+    /// layout can have come from it, without waiting for the byte to find the magazine.
     #[inline(always)]
-    pub(crate) fn offset_of(&self, ptr: *const u8) -> Option<usize> {
-        let span = self.span.load(Acquire);
-        let offset = ptr.addr().wrapping_sub(self.base.load(Relaxed).addr());
-        (offset < span).then_some(offset)
+    pub(crate) fn give_cached(&self, ptr: *mut u8, layout: Layout) -> bool {
+        let size = layout.size();
+        if size >= self.served_below.load(Relaxed) || layout.align() > SLOT_STEP {
+            return false;
+        }
+        let lane = self.lane_of(size);
+        let metadata = self.metadata();
+        // SAFETY: an address of the reservation.
+        let entry = unsafe { metadata.map.entry(ptr.addr()) };
+        if entry.read() != self.freed_quickly.of(lane) {
+            return false;
+        }
+        let Some(inside) = self.enter() else { return false };
+        if !metadata.modes[lane.index()].is_cached() || !inside.magazine(lane).push(ptr) {
+            return false;
+        }
+        // Nobody can take the slot before this thread is outside again.
+        entry.retire(lane);
+        counters::owned(&inside.counters(lane).returns, 1);
+        true
     }
 
-    /// The live slot that starts at an offset of the reservation.
+    /// The live slot that starts at an address of the reservation.
     ///
     /// Aborts if none does, or if `layout` cannot have come from it (P7).
-    #[inline(always)]
-    pub(crate) fn find(&self, offset: usize, layout: Layout) -> Found {
-        // SAFETY: the caller has the offset from `offset_of`.
-        let slot = unsafe { self.slot_map().at(offset) };
-        if !slot.is_live() || !self.plan.classes[slot.class()].fits(layout) {
-            self.misuse(offset, slot, layout);
+    pub(crate) fn find(&self, ptr: *mut u8, layout: Layout) -> Found {
+        if let Some(found) = self.look_up(ptr)
+            && self.plan.classes[found.lane.class()].fits(layout)
+        {
+            return found;
         }
-        Found { offset, slot }
+        self.misuse(ptr, layout)
+    }
+
+    fn look_up(&self, ptr: *mut u8) -> Option<Found> {
+        let slot = self.slot_at(ptr.addr());
+        slot.is_live().then(|| Found { start: ptr, lane: slot.lane() })
+    }
+
+    /// What the map says of an address of the reservation.
+    fn slot_at(&self, address: usize) -> Slot {
+        // SAFETY: an address of the reservation.
+        unsafe { self.metadata().map.entry(address) }.read()
     }
 
     /// Frees a slot.
+    ///
+    /// Aborts if it turns out that another thread has just freed it too. Always so with `hardened`; otherwise only if both frees
+    /// reach the set before the slot is taken again.
     ///
     /// # Safety
     ///
     /// It was just found, and nobody uses its memory any more.
     pub(crate) unsafe fn give(&self, tally: impl Tally, found: Found) {
-        let class = found.slot.class();
-        // SAFETY: just found, so live, in the reservation at `base`.
-        unsafe {
-            let base = self.base.load(Relaxed);
-            self.pool(class).give(base, found.offset, found.slot, self.zero_on_free, self.hardened);
+        let Found { start, lane } = found;
+        let metadata = self.metadata();
+        // SAFETY: the start of a live slot of this lane, which is this thread's until the pool has it.
+        let entry = unsafe { metadata.map.entry_of_start(start.addr()) };
+        if !self.hardened {
+            entry.retire(lane);
+        } else if !entry.retire_once(lane) {
+            metadata.pool(lane).double_free(start);
         }
-        tally.count(|counters, add| add(&counters.classes[class].returns, 1));
-    }
-
-    /// [`give`](Self::give) where that is one atomic operation; otherwise `false`, and nothing was done.
-    ///
-    /// # Safety
-    ///
-    /// As [`give`](Self::give).
-    #[inline(always)]
-    pub(crate) unsafe fn give_quickly(&self, own: Own<'_>, found: Found) -> bool {
-        let class = found.slot.class();
-        // SAFETY: just found, so live.
-        let done = !self.careful
-            && unsafe { self.pool(class).give_quickly(found.offset, found.slot, own.recent(class)) };
-        if done {
-            own.count(|counters, add| add(&counters.classes[class].returns, 1));
+        if self.zero_on_free {
+            // SAFETY: a whole slot.
+            unsafe { start.write_bytes(0, self.slot_bytes(found)) };
+            entry.set_clean(lane);
         }
-        done
+        // Before the slot can be taken again: see `counters`.
+        tally.lane(lane, |counters, add| add(&counters.returns, 1));
+        metadata.pool(lane).give(tally.own(), start);
     }
 
     #[inline]
     pub(crate) fn class(&self, found: Found) -> Class {
-        Class::ALL[found.slot.class()]
+        Class::ALL[found.lane.class()]
     }
 
     #[inline]
     pub(crate) fn slot_bytes(&self, found: Found) -> usize {
-        self.plan.classes[found.slot.class()].slab.slot_bytes
+        self.plan.classes[found.lane.class()].slab.slot_bytes
+    }
+
+    /// Counts a `realloc` to `size` bytes that stays in its slot.
+    pub(crate) fn count_in_place(&self, tally: impl Tally, found: Found, size: usize) {
+        tally.lane(found.lane, |counters, add| {
+            add(&counters.reallocs_in_place, 1);
+            add(&counters.requested_bytes, size as u64);
+        });
     }
 
     /// Whether `ptr` lies in a slot, live or not.
     pub(crate) fn owns(&self, ptr: *const u8) -> bool {
-        self.offset_of(ptr).and_then(|offset| self.plan.locate(offset)).is_some()
+        self.spans(ptr) && self.plan.locate(self.offset_of(ptr)).is_some()
     }
 
     /// Bytes of the live slot that starts at `ptr`.
     pub(crate) fn usable_size(&self, ptr: *const u8) -> Option<usize> {
-        let offset = self.offset_of(ptr)?;
-        // SAFETY: the offset was just found to lie in the reservation.
-        let slot = unsafe { self.slot_map().at(offset) };
-        slot.is_live().then(|| self.slot_bytes(Found { offset, slot }))
+        let found = if self.spans(ptr) { self.look_up(ptr.cast_mut()) } else { None };
+        found.map(|found| self.slot_bytes(found))
+    }
+
+    /// Remembers how many slots of a class are live, if that may be more than ever.
+    #[inline]
+    fn look_at_peak(&self, metadata: &Metadata, class: usize) {
+        let lanes = [Lane::new(class, false), Lane::new(class, true)];
+        let free = lanes.map(|lane| metadata.pool(lane).set().free()).iter().sum();
+        if self.peaks[class].may_rise(self.plan.classes[class].slab.slots, free) {
+            self.note_peak(class, free);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_peak(&self, class: usize, free: usize) {
+        let hits = self.sum(class, |counters| &counters.hits);
+        fence(Acquire);
+        let returns = self.sum(class, |counters| &counters.returns);
+        self.peaks[class].note(hits.saturating_sub(returns) as usize, free);
+    }
+
+    fn sum(&self, class: usize, counter: impl Fn(&LaneCounters) -> &AtomicU64) -> u64 {
+        let mut sum = 0;
+        for lane in [Lane::new(class, false), Lane::new(class, true)] {
+            self.for_each_place(|record| add(&mut sum, counter(record.lane_counters(lane))));
+            add(&mut sum, counter(&self.shared.lanes[lane.index()]));
+        }
+        sum
+    }
+
+    fn for_each_place(&self, f: impl FnMut(&ThreadRecord)) {
+        // SAFETY: null, or published by start-up for ever.
+        if let Some(metadata) = unsafe { self.metadata.load(Acquire).as_ref() } {
+            (0..metadata.places.used()).map(|place| metadata.record(place)).for_each(f);
+        }
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -299,53 +467,42 @@ impl Pools {
             _ => Reservation::Pending,
         };
         let mut stats = Stats { reservation, ..Stats::default() };
-        self.shared.add_to(&mut stats);
-        // SAFETY: null, or published by start-up for ever.
-        let metadata = unsafe { self.metadata.load(Acquire).as_ref() };
-        if let Some(metadata) = metadata {
-            (0..metadata.places.used()).for_each(|place| metadata.record(place).counters.add_to(&mut stats));
-        }
         for class in Class::ALL {
-            let slab = &self.plan.classes[class as usize].slab;
-            let set = metadata.map(|metadata| &metadata.sets[class as usize]);
-            let sums = stats.classes[class as usize];
-            stats.classes[class as usize] = ClassStats {
-                slot_bytes: slab.slot_bytes as u64,
-                slots: slab.slots as u64,
-                in_use: set.map_or(0, |set| set.in_use() as u64),
-                peak: set.map_or(0, |set| set.peak() as u64),
-                ..sums
-            };
+            stats.classes[class as usize].hits = self.sum(class as usize, |counters| &counters.hits);
+        }
+        fence(Acquire);
+        for lane in Lane::ALL {
+            let class = &mut stats.classes[lane.class()];
+            self.for_each_place(|record| record.lane_counters(lane).add_to(class));
+            self.shared.lanes[lane.index()].add_to(class);
+        }
+        self.for_each_place(|record| record.counters().add_to(&mut stats));
+        self.shared.rest.add_to(&mut stats);
+        for (class, index) in stats.classes.iter_mut().zip(0..) {
+            let slab = &self.plan.classes[index].slab;
+            class.slot_bytes = slab.slot_bytes as u64;
+            class.slots = slab.slots as u64;
+            class.in_use = class.hits.saturating_sub(class.returns);
+            class.peak = self.peaks[index].raise_to(class.in_use as usize) as u64;
         }
         stats
-    }
-
-    /// The pools are ready.
-    #[inline(always)]
-    fn pool(&self, class: usize) -> Pool<'_> {
-        // SAFETY: published before any slot could be taken or found, and never unmapped.
-        let metadata = unsafe { &*self.metadata.load(Relaxed) };
-        Pool { class, slab: &self.plan.classes[class].slab, set: &metadata.sets[class], map: self.slot_map() }
-    }
-
-    #[inline(always)]
-    fn slot_map(&self) -> SlotMap {
-        SlotMap { bytes: self.map.load(Relaxed), granule_shift: self.plan.granule_shift }
     }
 
     /// Finds out what is wrong with a pointer or its layout, says so, and ends the process.
     #[cold]
     #[inline(never)]
-    fn misuse(&self, offset: usize, slot: Slot, layout: Layout) -> ! {
-        let address = self.base.load(Relaxed).addr() + offset;
-        let Some((class, index, bytes_in)) = self.plan.locate(offset) else { fatal::not_a_slot(address) };
-        let what = match (bytes_in, slot) {
-            (1.., _) => Misuse::Interior(bytes_in),
-            (_, slot) if slot.is_unknown() => Misuse::NeverHandedOut,
-            (_, slot) if !slot.is_live() => Misuse::DoubleFree,
-            _ => Misuse::WrongLayout(layout.size(), layout.align()),
+    fn misuse(&self, ptr: *mut u8, layout: Layout) -> ! {
+        let Some((class, index, bytes_in)) = self.plan.locate(self.offset_of(ptr)) else {
+            fatal::not_a_slot(ptr.addr())
         };
-        fatal::misuse(what, class, index, address)
+        let slot = self.slot_at(ptr.addr());
+        let what = match bytes_in {
+            1.. => Misuse::Interior(bytes_in),
+            0 if slot.is_unknown() => Misuse::NeverHandedOut,
+            0 if !slot.is_live() => Misuse::DoubleFree,
+            0 => Misuse::WrongLayout(layout.size(), layout.align()),
+        };
+        fatal::misuse(what, class, index, ptr.addr())
     }
 }
 

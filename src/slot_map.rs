@@ -1,30 +1,40 @@
-//! One byte a slot, out of line: which class it is of, whether it is live, whether its memory may hold something.
+//! One byte a slot, out of line: which lane it is of, whether it is live, whether its memory may hold something.
 //!
 //! The reservation is cut into granules (the largest power of two that divides every slot size), and the byte at a
 //! slot's first granule speaks for the slot. All others stay 0, and so does the byte of a slot that was never handed
 //! out, so start-up writes nothing and an interior pointer finds no slot. The owner of a slot writes its byte: `hand_out`
-//! after the slot was taken from the set, `retire` before it goes back.
+//! after the slot was taken, `retire` before it goes back.
 //!
 //! | field | who writes | ordering |
 //! |---|---|---|
-//! | a byte | whoever took the slot, then whoever frees it | Relaxed: the slot set's release and acquire carry it |
+//! | a byte | whoever took the slot, then whoever frees it | Relaxed: the slot set and the magazines carry it |
 //!
 //! Each step is one load or one store; `hardened` makes the free one exchange.
 
+use crate::lane::Lane;
 use crate::sync::{AtomicU8, Ordering::Relaxed};
 
 /// Set in every byte that speaks for a slot.
 const SLOT: u8 = 0x80;
-const LIVE: u8 = 0x04;
+const LIVE: u8 = 0x40;
 /// Handed out since it was last known to be zero.
-const DIRTY: u8 = 0x08;
-const CLASS: u8 = 0x03;
+const DIRTY: u8 = 0x20;
 
-/// What a byte says.
+/// What a byte says. The low bits are the lane's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Slot(u8);
 
 impl Slot {
+    /// What the byte of a live slot says, but for its lane.
+    pub(crate) const LIVE: Self = Self(SLOT | LIVE | DIRTY);
+    /// What no byte ever says, whatever the lane.
+    pub(crate) const NEVER: Self = Self(LIVE | DIRTY);
+
+    #[inline(always)]
+    pub(crate) const fn of(self, lane: Lane) -> Self {
+        Self(self.0 | lane.bits())
+    }
+
     #[inline]
     pub(crate) const fn is_live(self) -> bool {
         self.0 & LIVE != 0
@@ -37,80 +47,95 @@ impl Slot {
 
     /// Of a live or freed slot.
     #[inline]
-    pub(crate) const fn class(self) -> usize {
-        (self.0 & CLASS) as usize
+    pub(crate) const fn lane(self) -> Lane {
+        Lane::from_bits(self.0)
     }
 }
 
-/// The bytes of one reservation.
+/// The bytes of one reservation, asked by address.
 #[derive(Clone, Copy)]
 pub(crate) struct SlotMap {
-    pub(crate) bytes: *const AtomicU8,
-    pub(crate) granule_shift: u32,
+    /// Where the byte of address 0 would be, so that no base need be taken off.
+    origin: *const AtomicU8,
+    granule_shift: u32,
+    /// What no address of a granule's start has.
+    within_granule: usize,
 }
 
 impl SlotMap {
-    /// # Safety
-    ///
-    /// `bytes` has a byte for the granule of `offset`.
-    #[inline]
-    unsafe fn byte(&self, offset: usize) -> &AtomicU8 {
-        // SAFETY: by contract in bounds; the metadata is never unmapped.
-        unsafe { &*self.bytes.add(offset >> self.granule_shift) }
+    /// `bytes` has one for each granule, `1 << granule_shift` bytes, of the reservation at `base`, a multiple of it.
+    pub(crate) fn new(bytes: *const AtomicU8, base: *mut u8, granule_shift: u32) -> Self {
+        Self {
+            origin: bytes.wrapping_sub(base.addr() >> granule_shift),
+            granule_shift,
+            within_granule: (1 << granule_shift) - 1,
+        }
     }
 
-    /// What is known of the slot that starts at `offset`; nothing for an offset that no slot starts at.
+    /// The entry of the slot that starts at `address`; one that says nothing if no granule does.
     ///
     /// # Safety
     ///
-    /// `offset` lies in the reservation that this map is for. (True of all methods here.)
-    #[inline]
-    pub(crate) unsafe fn at(&self, offset: usize) -> Slot {
-        if offset & ((1 << self.granule_shift) - 1) != 0 {
-            return Slot(0);
+    /// `address` lies in the reservation that this map is for.
+    #[inline(always)]
+    pub(crate) unsafe fn entry(&self, address: usize) -> Entry<'_> {
+        if address & self.within_granule != 0 {
+            return Entry(&NO_SLOT);
         }
         // SAFETY: the caller's contract.
-        Slot(unsafe { self.byte(offset) }.load(Relaxed))
+        unsafe { self.entry_of_start(address) }
     }
 
-    /// Marks a slot live that was taken from its set just now. The caller may write to it from here on.
+    /// [`entry`](Self::entry) of an address that is known to be a slot's start.
     ///
     /// # Safety
     ///
-    /// As [`at`](Self::at); `offset` is the start of a slot of `class`.
-    #[inline]
-    pub(crate) unsafe fn hand_out(&self, offset: usize, class: usize) {
-        // SAFETY: the caller's contract.
-        unsafe { self.byte(offset) }.store(SLOT | LIVE | DIRTY | class as u8, Relaxed);
+    /// It is.
+    #[inline(always)]
+    pub(crate) unsafe fn entry_of_start(&self, address: usize) -> Entry<'_> {
+        // SAFETY: the map has a byte for each granule of the reservation, and the metadata is never unmapped.
+        Entry(unsafe { &*self.origin.wrapping_add(address >> self.granule_shift) })
+    }
+}
+
+/// What stands for addresses that no granule starts at. Never written: it is no live slot's.
+static NO_SLOT: AtomicU8 = AtomicU8::new(0);
+
+/// The byte of one slot. Only who has the slot may change it.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry<'a>(&'a AtomicU8);
+
+impl Entry<'_> {
+    #[inline(always)]
+    pub(crate) fn read(self) -> Slot {
+        Slot(self.0.load(Relaxed))
     }
 
-    /// Whether a slot that was taken from its set, and not marked live yet, is still all zeros.
-    ///
-    /// # Safety
-    ///
-    /// As [`at`](Self::at).
-    #[inline]
-    pub(crate) unsafe fn is_clean(&self, offset: usize) -> bool {
-        // SAFETY: the caller's contract.
-        unsafe { self.byte(offset) }.load(Relaxed) & DIRTY == 0
+    /// Whether a slot that was taken, and not marked live yet, is still all zeros.
+    #[inline(always)]
+    pub(crate) fn is_clean(self) -> bool {
+        self.read().0 & DIRTY == 0
     }
 
-    /// Marks a live slot free; `clean` if it was cleared.
-    ///
-    /// With `hardened`, returns whether the slot was still live at this very moment; otherwise `true`.
-    ///
-    /// # Safety
-    ///
-    /// As [`at`](Self::at); `slot` was just read there and is live.
-    #[inline]
-    pub(crate) unsafe fn retire(&self, offset: usize, slot: Slot, clean: bool, hardened: bool) -> bool {
-        let freed = slot.0 & !(LIVE | if clean { DIRTY } else { 0 });
-        // SAFETY: the caller's contract.
-        let byte = unsafe { self.byte(offset) };
-        if hardened {
-            return byte.swap(freed, Relaxed) & LIVE != 0;
-        }
-        byte.store(freed, Relaxed);
-        true
+    /// Marks a slot of `lane` live that was taken just now. The caller may write to it from here on.
+    #[inline(always)]
+    pub(crate) fn hand_out(self, lane: Lane) {
+        self.0.store(Slot::LIVE.of(lane).0, Relaxed);
+    }
+
+    /// Marks a live slot of `lane` free.
+    #[inline(always)]
+    pub(crate) fn retire(self, lane: Lane) {
+        self.0.store(SLOT | DIRTY | lane.bits(), Relaxed);
+    }
+
+    /// The same with one exchange, which tells whether the slot was live until this very moment.
+    pub(crate) fn retire_once(self, lane: Lane) -> bool {
+        self.0.swap(SLOT | DIRTY | lane.bits(), Relaxed) & LIVE != 0
+    }
+
+    /// Notes that a free slot of `lane`, which only the caller can get at, is all zeros.
+    pub(crate) fn set_clean(self, lane: Lane) {
+        self.0.store(SLOT | lane.bits(), Relaxed);
     }
 }

@@ -1,10 +1,88 @@
-//! The atomics that everything above is written with.
+//! The atomics, the fence pair and the lock that everything above is written with: real ones, or the model checker's.
 //!
-//! One room for them, so that a model checker can be put in their place without touching the code that it checks.
+//! One room for them, so that loom can be put in their place without touching the code that it checks.
+//!
+//! **The fence pair** makes a cheap side pay nothing: [`light_fence`] only stops the compiler, and [`heavy_fence`] makes every
+//! processor that runs this process pass a full fence (`membarrier`). Of a store before a light fence and a load after it, and a
+//! store before a heavy fence and a load after it, at least one load sees the other side's store (Dice, Huang and Yang 2001).
 
-pub(crate) use core::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering, compiler_fence,
+pub(crate) use core::sync::atomic::Ordering;
+
+pub(crate) use imp::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, TryLock, fence, heavy_fence,
+    light_fence,
 };
 
 #[cfg(not(target_has_atomic = "64"))]
 compile_error!("framepool needs 64-bit atomics: its counters and slot sets are made of them");
+
+#[cfg(not(feature = "loom"))]
+mod imp {
+    use core::sync::atomic::{Ordering::SeqCst, compiler_fence};
+
+    pub(crate) use core::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence,
+    };
+
+    #[inline(always)]
+    pub(crate) fn light_fence() {
+        compiler_fence(SeqCst);
+    }
+
+    /// Only after [`os::can_fence_all`](crate::os::can_fence_all) said yes.
+    pub(crate) fn heavy_fence() {
+        crate::os::fence_all();
+    }
+
+    /// A lock that nobody ever waits for.
+    pub(crate) struct TryLock<T>(spin::Mutex<T>);
+
+    impl<T> TryLock<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Self(spin::Mutex::new(value))
+        }
+
+        /// Runs `f` with the lock held; `None`, at once, if somebody else holds it.
+        pub(crate) fn try_with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
+            self.0.try_lock().map(|mut value| f(&mut value))
+        }
+
+        /// Opens the lock that a thread held which a `fork` left behind.
+        ///
+        /// # Safety
+        ///
+        /// No thread that lives holds it or tries to get it.
+        pub(crate) unsafe fn reopen(&self) {
+            // SAFETY: nobody holds the lock, by contract, so nothing is unlocked under anybody's feet.
+            unsafe { self.0.force_unlock() };
+        }
+    }
+}
+
+#[cfg(feature = "loom")]
+mod imp {
+    use loom::sync::atomic::{Ordering::SeqCst, fence};
+
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize};
+
+    /// The model's processors have no `membarrier`, so both sides pay.
+    pub(crate) fn light_fence() {
+        fence(SeqCst);
+    }
+
+    pub(crate) fn heavy_fence() {
+        fence(SeqCst);
+    }
+
+    pub(crate) struct TryLock<T>(loom::sync::Mutex<T>);
+
+    impl<T> TryLock<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::sync::Mutex::new(value))
+        }
+
+        pub(crate) fn try_with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
+            self.0.try_lock().ok().map(|mut value| f(&mut value))
+        }
+    }
+}

@@ -1,53 +1,62 @@
-//! A thread's place: counters that only it writes, from its first use of an allocator to its exit.
+//! A thread's place: magazines and counters that only it touches, from its first use of an allocator to its exit.
 //!
 //! Places lie in a table in the metadata, which is never unmapped, so a record may outlive everything else. A thread has
-//! one record, with the first allocator that it uses; with any other, and while it has none, it uses the shared
-//! counters. It has none when the table is full (in the child of a `fork` the places of the threads that are gone stay taken), on systems without a way to learn of a thread's exit, and after its own
+//! one record, with the first allocator that it uses; with any other, and while it has none, it uses the sets and the shared
+//! counters. It has none when the table is full, on systems without a way to learn of a thread's exit, and after its own
 //! exit has begun.
 //!
 //! A thread's record is reached by a `const` thread-local without `Drop`, which allocates nothing and works at any time of a
-//! thread's life; exit is the destructor of a pthread key, because registering a thread-local's `Drop` allocates. `busy`
-//! marks the owner's section, so that a signal handler that interrupted it does not write between its loads and stores.
+//! thread's life; exit is the destructor of a pthread key, because registering a thread-local's `Drop` allocates. The
+//! [`Gate`] says whose the record is and whether its owner is inside, in one word.
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
-//! | `owner` | who claims the place (Relaxed) | nothing: read by the same thread only |
-//! | `busy` | the owner (Relaxed), read by handlers on the same thread | nothing: a compiler fence orders it |
+//! | `gate`, magazines | see [`magazine`](crate::magazine) | |
 //! | `Places::taken` | who claims (Acquire), who exits (Release) | the counts that the last owner left |
-//! | `Places::used` | who claims (Relaxed) | nothing: snapshots read what they find |
+//! | `Places::used` | who claims (Release), read by reclaims and snapshots (Acquire) | the gates of new places |
 
 use core::ptr::{NonNull, from_ref};
 
-use crate::config::CLASSES;
-use crate::counters::{self, Add, Counters};
+use crate::counters::{self, Add, Counters, LaneCounters, SharedCounters};
+use crate::lane::{LANES, Lane};
+use crate::magazine::{Gate, Magazine};
 use crate::metadata::Metadata;
-use crate::recent::Recent;
 use crate::sync::{
-    AtomicBool, AtomicPtr, AtomicU64, AtomicUsize,
-    Ordering::{Acquire, Relaxed, Release, SeqCst},
-    compiler_fence,
+    AtomicPtr, AtomicU64, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+    light_fence,
 };
 use crate::tunables::PLACES;
 
 /// One place of the table.
 #[repr(C, align(128))]
 pub(crate) struct ThreadRecord {
-    /// Address of the metadata that the place belongs to; the stand-ins below have addresses that no mapping has.
-    owner: AtomicUsize,
-    busy: AtomicBool,
-    recent: [Recent; CLASSES],
-    pub(crate) counters: Counters,
+    /// Its key is the address of the metadata.
+    gate: Gate,
+    counters: Counters,
+    lanes: [LaneRecord; LANES],
 }
 
-const _: () = assert!(size_of::<ThreadRecord>() == 512, "correct the cost of a place in tunables.rs");
+/// All of a lane that a hit touches here.
+#[repr(C, align(128))]
+struct LaneRecord {
+    counters: LaneCounters,
+    magazine: Magazine,
+}
 
-/// A stand-in for threads without a place. Nothing is ever counted in it.
-const fn stand_in(owner: usize) -> ThreadRecord {
+const _: () =
+    assert!(size_of::<LaneRecord>() == 512, "make LaneRecord a power of two: it is indexed on each hit");
+const _: () = assert!(
+    size_of::<ThreadRecord>() == 256 + LANES * 512,
+    "correct the cost of a place in tunables.rs, and this"
+);
+
+/// A stand-in for threads without a place. Nothing is ever counted or cached in it: no allocator has its key.
+const fn stand_in(key: usize) -> ThreadRecord {
     ThreadRecord {
-        owner: AtomicUsize::new(owner),
-        busy: AtomicBool::new(false),
-        recent: [const { Recent::new() }; CLASSES],
+        gate: Gate::new(key),
         counters: Counters::new(),
+        lanes: [const { LaneRecord { counters: LaneCounters::new(), magazine: Magazine::new() } }; LANES],
     }
 }
 
@@ -63,8 +72,9 @@ thread_local! {
 
 #[inline(always)]
 fn this_thread() -> &'static ThreadRecord {
+    let record = RECORD.with(|record| record.load(Relaxed));
     // SAFETY: one of the stand-ins, or a record of a table, none of which is ever unmapped.
-    RECORD.with(|record| unsafe { &*record.load(Relaxed) })
+    unsafe { &*record }
 }
 
 fn set_this_thread(record: &'static ThreadRecord) {
@@ -73,51 +83,143 @@ fn set_this_thread(record: &'static ThreadRecord) {
 
 /// Where to count.
 pub(crate) trait Tally: Copy {
-    /// Adds to the counters that `update` picks.
+    /// Counts a hit of `bytes` bytes.
+    fn hit(self, lane: Lane, bytes: usize);
+    /// Adds to the counters of a lane that `update` picks.
+    fn lane(self, lane: Lane, update: impl Fn(&LaneCounters, Add));
+    /// Adds to the other counters that `update` picks.
     fn count(self, update: impl Fn(&Counters, Add));
+    /// This thread's place, if it has one.
+    fn own(self) -> Option<Own>;
 }
 
-/// This thread's own counters: plain loads and stores.
+/// This thread's own place: plain loads and stores.
 #[derive(Clone, Copy)]
-pub(crate) struct Own<'a>(&'a ThreadRecord);
+pub(crate) struct Own {
+    record: &'static ThreadRecord,
+    key: usize,
+}
 
-impl Own<'_> {
-    /// This thread's place at `metadata`; `None` if it has none, or if it was interrupted while it counts.
+/// This thread's own place, entered: counters and, while a lane is cached, its magazine are this thread's alone until this is dropped.
+pub(crate) struct Inside(&'static ThreadRecord);
+
+impl Own {
+    /// This thread's place at `metadata`; `None` if it has none, or if it was interrupted inside.
     #[inline(always)]
     pub(crate) fn at(metadata: *const Metadata) -> Option<Self> {
-        let record = this_thread();
-        let usable = record.owner.load(Relaxed) == metadata.addr() && !record.busy.load(Relaxed);
-        usable.then_some(Self(record))
+        let (record, key) = (this_thread(), metadata.addr());
+        record.gate.is_mine(key).then_some(Self { record, key })
     }
 
-    /// What this thread gave last in `class`.
+    /// Never `None` for a caller that was outside when it got this.
     #[inline(always)]
-    pub(crate) fn recent(&self, class: usize) -> &Recent {
-        &self.0.recent[class]
+    pub(crate) fn enter(self) -> Option<Inside> {
+        // Lazily: what is dropped opens the gate.
+        self.record.gate.enter(self.key).then(|| Inside(self.record))
+    }
+
+    /// [`at`](Self::at) and [`enter`](Self::enter) in one.
+    #[inline(always)]
+    pub(crate) fn enter_at(metadata: *const Metadata) -> Option<Inside> {
+        Self { record: this_thread(), key: metadata.addr() }.enter()
+    }
+
+    /// Where in the sets this thread looks first.
+    pub(crate) fn home(self, metadata: &Metadata) -> usize {
+        metadata.place_of(self.record)
     }
 }
 
-impl Tally for Own<'_> {
+impl Inside {
+    #[inline(always)]
+    pub(crate) fn magazine(&self, lane: Lane) -> &Magazine {
+        &self.0.lanes[lane.index()].magazine
+    }
+
+    #[inline(always)]
+    pub(crate) fn counters(&self, lane: Lane) -> &LaneCounters {
+        &self.0.lanes[lane.index()].counters
+    }
+
+    /// The counters that are not a lane's.
+    #[inline(always)]
+    pub(crate) fn rest(&self) -> &Counters {
+        &self.0.counters
+    }
+}
+
+impl Drop for Inside {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.0.gate.leave();
+    }
+}
+
+impl Tally for Own {
+    #[inline(always)]
+    fn hit(self, lane: Lane, bytes: usize) {
+        if let Some(inside) = self.enter() {
+            inside.counters(lane).count_hit(bytes);
+        }
+    }
+
+    #[inline(always)]
+    fn lane(self, lane: Lane, update: impl Fn(&LaneCounters, Add)) {
+        if let Some(inside) = self.enter() {
+            update(inside.counters(lane), counters::owned);
+        }
+    }
+
     #[inline(always)]
     fn count(self, update: impl Fn(&Counters, Add)) {
-        self.0.busy.store(true, Relaxed);
-        // The fences keep the compiler from moving the counts out of the section. The processor needs none: the only
-        // other reader of `busy` is a signal handler on this very thread.
-        compiler_fence(SeqCst);
-        update(&self.0.counters, counters::owned);
-        compiler_fence(SeqCst);
-        self.0.busy.store(false, Relaxed);
+        if let Some(inside) = self.enter() {
+            update(inside.rest(), counters::owned);
+        }
+    }
+
+    fn own(self) -> Option<Own> {
+        Some(self)
     }
 }
 
 /// The counters of all who have none of their own: atomic additions.
 #[derive(Clone, Copy)]
-pub(crate) struct Shared<'a>(pub(crate) &'a Counters);
+pub(crate) struct Shared<'a>(pub(crate) &'a SharedCounters);
 
 impl Tally for Shared<'_> {
-    #[inline]
+    fn hit(self, lane: Lane, bytes: usize) {
+        self.0.lanes[lane.index()].count_shared_hit(bytes);
+    }
+
+    fn lane(self, lane: Lane, update: impl Fn(&LaneCounters, Add)) {
+        update(&self.0.lanes[lane.index()], counters::shared);
+    }
+
     fn count(self, update: impl Fn(&Counters, Add)) {
-        update(self.0, counters::shared);
+        update(&self.0.rest, counters::shared);
+    }
+
+    fn own(self) -> Option<Own> {
+        None
+    }
+}
+
+/// What others see of a place.
+impl ThreadRecord {
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    pub(crate) fn magazine(&self, lane: Lane) -> &Magazine {
+        &self.lanes[lane.index()].magazine
+    }
+
+    pub(crate) fn lane_counters(&self, lane: Lane) -> &LaneCounters {
+        &self.lanes[lane.index()].counters
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
     }
 }
 
@@ -127,8 +229,10 @@ pub(crate) fn bind(metadata: &'static Metadata) {
     let without = from_ref(&WITHOUT).cast_mut();
     // One step, so that of a thread and the handlers that interrupt it only one goes on to claim a place.
     if RECORD.with(|record| record.compare_exchange(unbound, without, Relaxed, Relaxed)).is_ok() {
-        compiler_fence(SeqCst);
-        metadata.places.claim(metadata);
+        light_fence();
+        if metadata.is_settled() {
+            metadata.places.claim(metadata);
+        }
     }
 }
 
@@ -157,14 +261,16 @@ impl Places {
             return;
         };
         let record = metadata.record(place);
-        record.owner.store(from_ref(metadata).addr(), Relaxed);
-        record.busy.store(false, Relaxed);
-        self.used.fetch_max(place + 1, Relaxed);
+        for lane in Lane::ALL {
+            record.magazine(lane).set_capacity(metadata.first_capacities[lane.index()]);
+        }
+        record.gate.set(from_ref(metadata).addr());
+        self.used.fetch_max(place + 1, Release);
         if !exit_hook.watch_this_thread(NonNull::from(record).cast()) {
             self.release(place);
             return;
         }
-        compiler_fence(SeqCst);
+        light_fence();
         set_this_thread(record);
     }
 
@@ -173,21 +279,39 @@ impl Places {
     }
 
     pub(crate) fn used(&self) -> usize {
-        self.used.load(Relaxed)
+        self.used.load(Acquire)
+    }
+
+    /// In the child of a `fork`: frees the places of the threads that did not come along. One caught inside stays taken, and what its
+    /// magazines hold is lost; the magazines of the others are left for a reclaim or the next owner.
+    pub(crate) fn take_over(&self, metadata: &Metadata) {
+        for place in 0..self.used() {
+            let record = metadata.record(place);
+            let is_this_thread = core::ptr::eq(record, this_thread());
+            if !is_this_thread && record.gate.abandon_unless_open(from_ref(metadata).addr()) {
+                self.release(place);
+            }
+        }
     }
 }
 
-/// The pthread key's destructor: gives the place of the thread that is exiting to the next one, counts and all.
+/// The pthread key's destructor: empties the magazines of the thread that is exiting, and gives its place to the next one, counts and
+/// all.
 ///
 /// # Safety
 ///
 /// `record` is what [`Places::claim`] gave `watch_this_thread` on this thread.
 pub(crate) unsafe extern "C" fn on_thread_exit(record: *mut core::ffi::c_void) {
-    // Destructors that run after this one may allocate and free; they use the shared counters.
+    // Destructors that run after this one may allocate and free; they use the sets and the shared counters.
     set_this_thread(&WITHOUT);
     // SAFETY: by contract a record of a table that is never unmapped.
     let record = unsafe { &*record.cast::<ThreadRecord>() };
-    // SAFETY: `claim` stored the address of this record's metadata there.
-    let metadata = unsafe { &*core::ptr::with_exposed_provenance::<Metadata>(record.owner.load(Relaxed)) };
+    let address = record.gate.key();
+    // SAFETY: `claim` made the address of this record's metadata the key.
+    let metadata = unsafe { &*core::ptr::with_exposed_provenance::<Metadata>(address) };
+    let own = Own { record, key: address };
+    for lane in Lane::ALL {
+        metadata.pool(lane).empty_own_magazine(own);
+    }
     metadata.places.release(metadata.place_of(record));
 }

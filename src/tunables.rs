@@ -6,16 +6,33 @@
 /// address space only.
 pub(crate) const GUARD_BYTES: usize = 64 << 10;
 
-/// Threads that have counters of their own at one time; the ones beyond share a set, at an atomic addition a count.
+/// Threads that have counters and magazines of their own at one time; the ones beyond share counters, at an atomic addition a count,
+/// and take from the shared sets.
 ///
-/// Well above what a media program runs at once. Costs 512 bytes of metadata each, resident once used.
-pub(crate) const PLACES: usize = 256;
+/// Well above what a media program runs at once. Costs 4,352 bytes of metadata each, resident once used.
+pub(crate) const PLACES: usize = if cfg!(feature = "loom") { 3 } else { 256 };
 
-/// Gives that a thread notes after it lost a race for a slot, so that it can take those slots back at once.
+/// Slots that a magazine has room for.
 ///
-/// Long enough that two threads which keep meeting lose one race in so many takes; short enough that a thread alone soon stops paying
-/// the nanosecond.
-pub(crate) const NOTES_AFTER_A_RACE: u64 = 256;
+/// What makes a lane's record eight cache lines, counters included.
+pub(crate) const MAGAZINE_MAX: usize = if cfg!(feature = "loom") { 2 } else { 58 };
+
+/// Slots that move between a magazine and a set at a time, at most.
+///
+/// Enough to make the set's one or two atomic operations cheap a slot; they lie on the stack meanwhile.
+pub(crate) const MAGAZINE_BATCH: usize = if cfg!(feature = "loom") { 2 } else { 16 };
+
+/// Slots, and bytes of slots, that a magazine grows to by default, if its thread has use for them.
+///
+/// Bursts of 16 of any class come from the magazine then. Each cached slot may be one more that is touched.
+pub(crate) const MAGAZINE_MOST: usize = 32;
+pub(crate) const MAGAZINE_MOST_BYTES: usize = 32 << 20;
+
+/// Bytes of slots that a magazine starts with, if that is more than [`MAGAZINE_LEAST`] slots.
+pub(crate) const MAGAZINE_FIRST_BYTES: usize = 256 << 10;
+
+/// Slots that a magazine takes at least: one to give back and take again, one to hand over.
+pub(crate) const MAGAZINE_LEAST: usize = 2;
 
 /// Bytes that two threads' data are kept apart by: two cache lines, because x86 prefetches them in pairs.
 pub(crate) const LINE_PAIR: usize = 128;
@@ -25,5 +42,6 @@ pub(crate) const SLOT_BYTES_PER_MAP_BYTE: usize = 32;
 
 const _: () =
     assert!(GUARD_BYTES.is_power_of_two(), "make GUARD_BYTES a power of two: slabs are aligned to it");
+#[cfg(not(feature = "loom"))]
 const _: () =
     assert!(PLACES.is_multiple_of(64), "make PLACES a multiple of 64: they are claimed from 64-bit words");

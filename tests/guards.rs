@@ -51,7 +51,9 @@ fn writing_over_all_slots_and_their_neighbours_live_or_freed_damages_nothing() {
         let stats = POOL.stats().class(class);
         assert_eq!(stats.in_use, stats.slots / 2);
         assert_eq!(stats.in_use, stats.hits - stats.returns);
-        assert_eq!((stats.hits, stats.misses, stats.peak), (2 * stats.slots, 0, stats.slots));
+        assert_eq!((stats.hits, stats.misses), (2 * stats.slots, 0));
+        // Short of the truth by a magazine at most.
+        assert!(stats.peak <= stats.slots && stats.peak + 32 >= stats.slots, "{stats:?}");
     }
     assert_eq!(POOL.stats().fallbacks(), 0);
 }

@@ -165,8 +165,9 @@ fn the_child_of_a_fork_among_busy_threads_has_all_classes_and_frees_the_blocks_o
         inherited.into_iter().for_each(Block::give);
         use_every_class(&POOL, id);
         let class = Class::ALL[id as usize % 4];
-        // Each thread that is gone took one slot with it at most.
-        let slots = POOL.stats().class(class).slots - THREADS as u64;
+        // Each thread that is gone took one slot with it at most, and those that it had cached if it was inside the allocator.
+        let cached = [32, 4, 2, 2][class as usize];
+        let slots = POOL.stats().class(class).slots - THREADS as u64 * (1 + cached);
         let blocks: Vec<_> = (0..slots).map(|id| Block::take(&POOL, whole(class), id)).collect();
         assert!(blocks.iter().all(|block| POOL.owns(block.start)), "{class}");
         blocks.into_iter().for_each(Block::give);
@@ -208,6 +209,57 @@ fn the_child_of_a_fork_among_busy_threads_has_all_classes_and_frees_the_blocks_o
     let stats = POOL.stats();
     assert!(Class::ALL.iter().all(|&class| stats.class(class).in_use == 0));
     assert_eq!((stats.hits(), stats.fallbacks()), (stats.returns(), 0));
+}
+
+#[test]
+fn the_child_of_a_fork_has_what_the_threads_that_are_gone_had_cached_and_their_places() {
+    const THREADS: usize = 300;
+    static POOL: PoolAlloc = PoolAlloc::new();
+    static CACHED: Barrier = Barrier::new(THREADS + 1);
+    static DONE: Barrier = Barrier::new(THREADS + 1);
+
+    if common::case().is_none() {
+        let test = the_child_of_a_fork_has_what_the_threads_that_are_gone_had_cached_and_their_places;
+        return run_to_success(child(test, "fork"));
+    }
+    // The child's thread gets its place there: all are taken by then.
+    let threads: Vec<_> = (0..THREADS as u64)
+        .map(|id| {
+            let work = move || {
+                // Some misses, while others call slots in.
+                Class::ALL.into_iter().for_each(|class| Block::take(&POOL, whole(class), id).give());
+                CACHED.wait();
+                DONE.wait();
+            };
+            thread::Builder::new().stack_size(128 << 10).spawn(work).unwrap()
+        })
+        .collect();
+    CACHED.wait();
+    // SAFETY: the child uses the pools and, through the C library, `malloc`, which both work there.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let before = POOL.stats();
+        let outcome = std::panic::catch_unwind(|| {
+            for class in Class::ALL {
+                let slots = before.class(class).slots;
+                let blocks: Vec<_> = (0..slots).map(|id| Block::take(&POOL, whole(class), id)).collect();
+                assert!(blocks.iter().all(|block| POOL.owns(block.start)), "{class}");
+                blocks.into_iter().for_each(Block::give);
+            }
+            // Threads that have places of their own again, which only who has one caches in.
+            let cached = (0..100_u64).map(|id| thread::spawn(move || use_every_class(&POOL, id)));
+            cached.for_each(|thread| thread.join().unwrap());
+            assert_eq!(POOL.stats().since(&before).fallbacks(), 0);
+        });
+        // SAFETY: ends the child without running what belongs to its parent.
+        unsafe { libc::_exit(outcome.is_err().into()) }
+    }
+    let mut status = 0;
+    // SAFETY: a child of this process, and a place for its status.
+    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    assert_eq!(status, 0);
+    DONE.wait();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
 #[test]
@@ -301,9 +353,11 @@ fn more_threads_than_places_and_thousands_after_each_other_lose_no_count() {
     let assert_exact = |threads: usize| {
         let (stats, rounds) = (POOL.stats(), threads as u64 * ROUNDS);
         let small = stats.class(Class::Small);
-        assert_eq!((small.hits, small.returns, small.in_use), (rounds, rounds, 0));
-        assert_eq!((small.reallocs_in_place, small.requested_bytes), (rounds, 2_024 * rounds));
-        assert_eq!(stats.fallbacks(), 0);
+        // A miss is no mistake while another thread is calling in what the others have cached.
+        let hits = rounds - small.misses;
+        assert!(small.misses * 100 < rounds, "{stats}");
+        assert_eq!((small.hits, small.returns, small.in_use), (hits, hits, 0));
+        assert_eq!((small.reallocs_in_place, small.requested_bytes), (hits, 2_024 * hits));
     };
 
     let succession = || {

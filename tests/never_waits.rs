@@ -80,7 +80,7 @@ mod no_system_call {
 }
 
 #[test]
-fn a_thread_stopped_anywhere_in_the_allocator_keeps_one_slot_back_and_stops_nobody() {
+fn a_thread_stopped_anywhere_in_the_allocator_keeps_back_what_it_had_cached_at_most_and_stops_nobody() {
     const STOPS: u64 = 300;
     static POOL: PoolAlloc = PoolAlloc::new();
     static STOPPED: AtomicBool = AtomicBool::new(false);
@@ -105,7 +105,8 @@ fn a_thread_stopped_anywhere_in_the_allocator_keeps_one_slot_back_and_stops_nobo
     }
 
     if common::case().is_none() {
-        let test = a_thread_stopped_anywhere_in_the_allocator_keeps_one_slot_back_and_stops_nobody;
+        let test =
+            a_thread_stopped_anywhere_in_the_allocator_keeps_back_what_it_had_cached_at_most_and_stops_nobody;
         return run_to_success(child(test, "stops"));
     }
     // SAFETY: all zeros is a valid action.
@@ -125,6 +126,7 @@ fn a_thread_stopped_anywhere_in_the_allocator_keeps_one_slot_back_and_stops_nobo
     });
     let target = std::os::unix::thread::JoinHandleExt::as_pthread_t(&stopped);
     let mut random = 1_u32;
+    let mut none_missing = 0;
     for _ in 0..STOPS {
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (0..random >> 20).for_each(|_| std::hint::spin_loop());
@@ -133,10 +135,16 @@ fn a_thread_stopped_anywhere_in_the_allocator_keeps_one_slot_back_and_stops_nobo
         while !STOPPED.load(SeqCst) {
             thread::yield_now();
         }
-        let missing = take_and_give_all(Class::Small) + take_and_give_all(Class::XLarge);
-        assert!(missing <= 1, "{missing} slots are stuck");
+        let missing = [take_and_give_all(Class::Small), take_and_give_all(Class::XLarge)];
+        // A refill or a flush that was stopped has the slots that it was moving; a thread without magazines, the one.
+        let at_most =
+            if cfg!(all(target_os = "linux", not(framepool_os = "none"))) { [32, 3] } else { [1, 1] };
+        assert!(missing[0] <= at_most[0] && missing[1] <= at_most[1], "{missing:?} slots are stuck");
+        none_missing += u64::from(missing == [0, 0]);
         STOPPED.store(false, SeqCst);
     }
+    // Outside, where it often is, it keeps nothing back, however much it has cached.
+    assert!(cfg!(framepool_os = "none") || none_missing > STOPS / 20, "{none_missing} of {STOPS}");
     DONE.store(true, SeqCst);
     stopped.join().unwrap();
     assert_eq!(take_and_give_all(Class::Small) + take_and_give_all(Class::XLarge), 0);

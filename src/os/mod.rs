@@ -11,6 +11,9 @@
 #[cfg_attr(not(all(unix, not(framepool_os = "none"))), path = "none.rs")]
 mod system;
 
+mod fence;
+
+pub(crate) use fence::{can_fence_all, fence_all, map_wiped_on_fork};
 pub(crate) use system::{ExitHook, map_zeroed, reserve, write_to_stderr};
 
 use core::alloc::GlobalAlloc;

@@ -38,13 +38,15 @@ impl Pools {
             return;
         }
         let metadata = Metadata::new(&self.plan, source);
-        if let Some(metadata) = metadata {
-            // SAFETY: just made.
-            self.map.store(unsafe { metadata.as_ref() }.map.as_ptr(), Relaxed);
+        let base = metadata.and_then(|_| reservation::reserve(&self.plan, source));
+        if let Some(mut metadata) = metadata {
+            if let Some(base) = base {
+                // SAFETY: just made, and not shared yet.
+                unsafe { metadata.as_mut() }.set_base(base, &self.plan);
+            }
             // Kept without slots too: threads still count their bypasses there.
             self.metadata.store(metadata.as_ptr(), Release);
         }
-        let base = metadata.and_then(|_| reservation::reserve(&self.plan, source));
         if let Some(base) = base {
             self.base.store(base.as_ptr(), Relaxed);
             self.span.store(self.plan.span, Release);

@@ -3,120 +3,142 @@
 use super::*;
 
 /// A set of its own words.
-fn set(slots: usize, held: usize) -> SlotSet {
-    let words = (0..SlotSet::words_needed(slots, held)).map(|_| AtomicU64::new(0)).collect::<Vec<_>>();
+fn set(slots: usize) -> SlotSet {
+    let words = (0..SlotSet::words_needed(slots)).map(|_| AtomicU64::new(0)).collect::<Vec<_>>();
     // SAFETY: exactly the words needed, leaked.
-    unsafe { SlotSet::new(NonNull::new(words.leak().as_mut_ptr()).unwrap(), slots, held) }
+    unsafe { SlotSet::new(NonNull::new(words.leak().as_mut_ptr()).unwrap(), slots) }
 }
 
-const SHAPES: [(usize, usize); 11] = [
-    (1, 0),
-    (1, 1),
-    (64, 0),
-    (64, 32),
-    (64, 64),
-    (65, 0),
-    (65, 65),
-    (1_024, 512),
-    (4_097, 1),
-    (65_536, 100),
-    (MAX_SLOTS, 0),
-];
+const SHAPES: [usize; 8] = [0, 1, 63, 64, 65, 1_024, 4_097, MAX_SLOTS];
+
+fn take(set: &SlotSet, home: usize) -> Option<u32> {
+    let mut slot = [0];
+    (set.take_some(&mut slot, home) == 1).then_some(slot[0])
+}
+
+fn take_all(set: &SlotSet) -> Vec<u32> {
+    core::iter::from_fn(|| take(set, 0)).collect()
+}
 
 #[test]
-fn every_slot_is_taken_once_lowest_first_and_the_entitled_have_the_held_back_ones_before_the_others() {
-    for (slots, held) in SHAPES {
-        let set = set(slots, held);
-        let open: Vec<_> = core::iter::from_fn(|| set.take(false)).collect();
-        assert_eq!(open, (0..slots - held).collect::<Vec<_>>());
-        let rest: Vec<_> = core::iter::from_fn(|| set.take(true)).collect();
-        assert_eq!(rest, (slots - held..slots).collect::<Vec<_>>());
-        assert_eq!((set.in_use(), set.peak()), (slots, slots));
-
-        for index in 0..slots {
-            set.give(index).unwrap();
-        }
-        let first_entitled = if held > 0 { slots - held } else { 0 };
-        assert_eq!(set.take(true), Some(first_entitled));
-        set.give(first_entitled).unwrap();
-        let all: Vec<_> = core::iter::from_fn(|| set.take(true)).collect();
-        assert_eq!(all, (slots - held..slots).chain(0..slots - held).collect::<Vec<_>>());
+fn every_slot_is_taken_once_and_lowest_first() {
+    for slots in SHAPES {
+        let set = set(slots);
+        assert_eq!((set.free(), set.is_exhausted()), (slots, slots == 0));
+        assert_eq!(take_all(&set), (0..slots as u32).collect::<Vec<_>>());
+        assert_eq!((set.free(), set.is_exhausted()), (0, true));
+        set.give(&(0..slots as u32).collect::<Vec<_>>()[..slots.min(64)]).unwrap();
+        assert_eq!(set.free(), slots.min(64));
     }
 }
 
 #[test]
-fn any_single_slot_given_to_an_empty_set_is_found_again() {
-    for (slots, held) in SHAPES {
-        let set = set(slots, held);
-        while set.take(true).is_some() {}
+fn a_batch_is_as_large_as_asked_while_there_are_slots_and_what_is_left_after_that() {
+    for slots in SHAPES {
+        let set = set(slots);
+        let mut seen: Vec<u32> = Vec::new();
+        loop {
+            let mut batch = [u32::MAX; 7];
+            let taken = set.take_some(&mut batch, 0);
+            assert_eq!(taken, batch.len().min(slots - seen.len()));
+            seen.extend(&batch[..taken]);
+            if taken == 0 {
+                break;
+            }
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, (0..slots as u32).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_batch_of_slots_from_all_over_goes_back_whole() {
+    for slots in SHAPES.into_iter().filter(|&slots| slots > 0) {
+        let set = set(slots);
+        take_all(&set);
+        let mut batch: Vec<_> = (0..slots as u32).step_by(slots.div_ceil(40)).collect();
+        batch.reverse();
+        set.give(&batch).unwrap();
+        assert_eq!(set.free(), batch.len());
+        batch.reverse();
+        assert_eq!(take_all(&set), batch);
+    }
+}
+
+#[test]
+fn threads_of_different_homes_take_slots_of_different_words() {
+    let set = set(512);
+    let mut batches = [[0; 16]; 8];
+    for (home, batch) in batches.iter_mut().enumerate() {
+        assert_eq!(set.take_some(batch, home), 16);
+        assert!(batch.iter().all(|&slot| slot as usize / 64 == home), "{batch:?}");
+    }
+}
+
+#[test]
+fn any_single_slot_given_to_an_empty_set_is_found_again_from_any_home() {
+    for slots in SHAPES.into_iter().filter(|&slots| slots > 0) {
+        let set = set(slots);
+        take_all(&set);
         for index in (0..slots).step_by(slots.div_ceil(300)) {
-            assert_eq!(set.take(true), None);
-            set.give(index).unwrap();
-            assert_eq!(set.in_use(), slots - 1);
-            assert_eq!(set.take(true), Some(index));
+            assert_eq!(take(&set, index), None);
+            set.give(&[index as u32]).unwrap();
+            assert_eq!(set.free(), 1);
+            assert_eq!(take(&set, slots - index), Some(index as u32));
         }
     }
 }
 
 #[test]
-fn a_second_give_is_an_error_and_changes_nothing() {
-    for (slots, held) in SHAPES {
-        let set = set(slots, held);
-        let index = set.take(true).unwrap();
-        assert_eq!(set.give(index), Ok(()));
-        assert_eq!(set.give(index), Err(AlreadyFree));
-        assert_eq!(set.in_use(), 0);
-        assert_eq!(core::iter::from_fn(|| set.take(true)).count(), slots);
+fn a_second_give_is_an_error_in_one_batch_or_two() {
+    for slots in SHAPES.into_iter().filter(|&slots| slots > 0) {
+        let set = set(slots);
+        let index = take(&set, 0).unwrap() as usize;
+        assert_eq!(set.give(&[index as u32]), Ok(()));
+        assert_eq!(set.give(&[index as u32]), Err(AlreadyFree(index)));
     }
-}
-
-#[test]
-fn peak_is_the_most_that_was_out_at_once_in_both_lanes_together() {
-    for (slots, held) in [(64, 32), (1_024, 512)] {
-        let set = set(slots, held);
-        let taken = [set.take(true), set.take(false), set.take(true)].map(Option::unwrap);
-        taken.into_iter().for_each(|index| set.give(index).unwrap());
-        set.take(false).unwrap();
-        assert_eq!((set.in_use(), set.peak()), (1, 3));
+    for slots in SHAPES.into_iter().filter(|&slots| slots > 0) {
+        let set = set(slots);
+        let index = take(&set, 0).unwrap() as usize;
+        assert_eq!(set.give(&[index as u32, index as u32]), Err(AlreadyFree(index)));
     }
 }
 
 /// A giver that was stopped between its bit and its summary bit: its slot has no hint, and a permit finds it.
 #[test]
 fn a_missing_hint_costs_a_scan_and_no_slot() {
-    let set = set(65_536, 0);
-    while set.take(false).is_some() {}
-    set.give(40_000).unwrap();
-    set.shared.summaries[0].store(0, Relaxed);
-    assert_eq!(set.take(false), Some(40_000));
+    let set = set(65_536);
+    take_all(&set);
+    set.give(&[40_000]).unwrap();
+    set.shared.summary.store(0, Relaxed);
+    assert_eq!(take(&set, 0), Some(40_000));
 }
 
 #[test]
 fn threads_that_fight_for_slots_never_share_one_and_lose_none() {
-    for (slots, held) in [(3, 1), (64, 32), (130, 64)] {
-        let set = set(slots, held);
-        // The set's pointer is to leaked words; `Shared` only says so to the compiler.
-        struct Shared(SlotSet);
-        // SAFETY: all that is mutable in a set is atomic.
-        unsafe impl Sync for Shared {}
-        let set = Shared(set);
+    for slots in [3, 64, 130] {
+        let set = set(slots);
         let owners: Vec<_> = (0..slots).map(|_| AtomicU64::new(0)).collect();
         std::thread::scope(|scope| {
             for id in 1..=4 {
                 let (set, owners) = (&set, &owners);
                 scope.spawn(move || {
                     for round in 0..20_000 {
-                        let Some(index) = set.0.take(round % 3 == 0) else { continue };
-                        assert_eq!(owners[index].swap(id, Relaxed), 0);
-                        assert_eq!(owners[index].swap(0, Relaxed), id);
-                        set.0.give(index).unwrap();
+                        let mut batch = [0; 3];
+                        let taken = set.take_some(&mut batch[..1 + round % 3], id as usize);
+                        for &index in &batch[..taken] {
+                            assert_eq!(owners[index as usize].swap(id, Relaxed), 0);
+                        }
+                        for &index in &batch[..taken] {
+                            assert_eq!(owners[index as usize].swap(0, Relaxed), id);
+                        }
+                        set.give(&batch[..taken]).unwrap();
                     }
                 });
             }
         });
-        let mut left: Vec<_> = core::iter::from_fn(|| set.0.take(true)).collect();
+        let mut left = take_all(&set);
         left.sort_unstable();
-        assert_eq!(left, (0..slots).collect::<Vec<_>>());
-        assert!(set.0.peak() <= slots);
+        assert_eq!(left, (0..slots as u32).collect::<Vec<_>>());
     }
 }

@@ -1,0 +1,51 @@
+//! How the child of a `fork` finds out, at no cost to anybody else: one word that the kernel wipes in it.
+//!
+//! Only the thread that called `fork` goes on in the child. The others' places, and the reclaim lock if one of them held it, are
+//! for the child to take over before it changes a lane's mode or looks for a free place.
+//!
+//! | field | who writes | what its order publishes |
+//! |---|---|---|
+//! | the word | the kernel (`WIPED`), start-up and who takes over (Release), who begins to (Acquire) | that places and lock are in order |
+
+use core::ptr::NonNull;
+
+use crate::os;
+use crate::sync::{
+    AtomicUsize,
+    Ordering::{Acquire, Release},
+};
+
+/// The word in its wiped page.
+pub(crate) struct ForkMark(NonNull<AtomicUsize>);
+
+const WIPED: usize = 0;
+const SETTLED: usize = 1;
+const TAKING_OVER: usize = 2;
+
+impl ForkMark {
+    /// `None` where the system cannot wipe memory on `fork`.
+    pub(crate) fn new() -> Option<Self> {
+        let mark = Self(os::map_wiped_on_fork(size_of::<AtomicUsize>())?.cast());
+        mark.word().store(SETTLED, Release);
+        Some(mark)
+    }
+
+    /// Whether no `fork` is to be seen to. In a child, runs `take_over` once; until that is done, and for whoever interrupted it,
+    /// `false`.
+    pub(crate) fn settle(&self, take_over: impl FnOnce()) -> bool {
+        match self.word().load(Acquire) {
+            SETTLED => true,
+            WIPED if self.word().compare_exchange(WIPED, TAKING_OVER, Acquire, Acquire).is_ok() => {
+                take_over();
+                self.word().store(SETTLED, Release);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn word(&self) -> &AtomicUsize {
+        // SAFETY: a page of its own, zeroed, which is a valid atomic, and never unmapped.
+        unsafe { self.0.as_ref() }
+    }
+}

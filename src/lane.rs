@@ -1,0 +1,65 @@
+//! A lane: the open or the held-back slots of one class, each with its own set and magazines.
+//!
+//! The held-back lane is tried first by the layouts that may have it, the open lane is the only one for the others. So a hold-back
+//! costs a hit nothing but one more size boundary. A class that holds nothing back has an empty held-back lane.
+
+use crate::config::CLASSES;
+
+/// How many lanes there are.
+pub(crate) const LANES: usize = 2 * CLASSES;
+
+/// One of them, by its number: twice the class's, plus one if it is the held-back one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Lane(u8);
+
+impl Lane {
+    pub(crate) const ALL: [Lane; LANES] =
+        [Lane(0), Lane(1), Lane(2), Lane(3), Lane(4), Lane(5), Lane(6), Lane(7)];
+
+    #[inline(always)]
+    pub(crate) const fn new(class: usize, is_held: bool) -> Self {
+        Self::from_bits((class << 1) as u8 | is_held as u8)
+    }
+
+    /// From the low bits of a byte.
+    #[inline(always)]
+    pub(crate) const fn from_bits(bits: u8) -> Self {
+        Self(bits & (LANES as u8 - 1))
+    }
+
+    #[inline(always)]
+    pub(crate) const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Below [`LANES`], as the compiler can see.
+    #[inline(always)]
+    pub(crate) const fn index(self) -> usize {
+        (self.0 & (LANES as u8 - 1)) as usize
+    }
+
+    #[inline(always)]
+    pub(crate) const fn class(self) -> usize {
+        self.index() >> 1
+    }
+
+    /// Whether this is the held-back lane of its class.
+    #[inline(always)]
+    pub(crate) const fn is_held(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    /// The open lane of the same class.
+    #[inline(always)]
+    pub(crate) const fn open(self) -> Self {
+        Self(self.0 & !1)
+    }
+
+    /// The held-back lane of the same class.
+    #[inline(always)]
+    pub(crate) const fn held(self) -> Self {
+        Self(self.0 | 1)
+    }
+}
+
+const _: () = assert!(LANES.is_power_of_two(), "make LANES a power of two: lanes are masked bits");

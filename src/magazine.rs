@@ -1,0 +1,273 @@
+//! One thread's cached slots of one lane, and how a thread and a reclaim keep out of each other's way.
+//!
+//! A magazine is a small LIFO (Bonwick and Adams 2001) of free slots in front of a [`SlotSet`](crate::slot_set), so that a hit
+//! costs a few plain loads and stores. Its owner touches it only inside its [`Gate`], and only if it then reads
+//! [`Mode::CACHED`] from its lane; anybody else only during a [reclaim](crate::reclaim):
+//!
+//! | owner | reclaim, under its lock |
+//! |---|---|
+//! | 1. closes its gate | 1. stores `SET_ONLY` into the lane's mode |
+//! | 2. light fence | 2. heavy fence |
+//! | 3. reads the mode (Acquire); leaves the magazine alone unless `CACHED` | 3. reads the gate (Acquire); leaves the magazine alone unless open |
+//! | 4. opens its gate (Release) | 4. empties the magazine |
+//!
+//! At least one of the two sees the other (the fence pair), so never both have the magazine. An owner that was inside while the reclaim
+//! looked is pending: the mode does not return to `CACHED` until its gate was seen open. So an owner may
+//! have read the mode as long ago as it likes. A signal handler that interrupted the owner finds the gate closed, and goes to the set.
+//!
+//! | field | who writes | what its order publishes |
+//! |---|---|---|
+//! | the gate | its owner (Relaxed to close, Release to open), read by reclaims (Acquire) | all that the owner did inside |
+//! | a mode | reclaims (SeqCst to revoke, Release to restore), read by owners (Acquire) | that magazines are empty |
+//! | `len`, `slots` | the owner inside, or a reclaim (Relaxed) | nothing: the gate and the mode do |
+
+use core::ptr;
+
+use crate::sync::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release, SeqCst},
+    light_fence,
+};
+use crate::tunables::{MAGAZINE_BATCH, MAGAZINE_MAX};
+
+/// What keeps a thread's magazines and counters its own.
+pub(crate) struct Gate {
+    /// The key while the owner is outside, so that one comparison tells whose gate it is and that it is open.
+    state: AtomicUsize,
+    /// What opens it; constant once anybody has it.
+    key: AtomicUsize,
+}
+
+/// In a closed gate. No key.
+const CLOSED: usize = 0;
+/// In the gate of a thread that a `fork` left behind inside.
+const ABANDONED: usize = usize::MAX;
+
+impl Gate {
+    #[cfg(not(feature = "loom"))]
+    pub(crate) const fn new(key: usize) -> Self {
+        Self { state: AtomicUsize::new(key), key: AtomicUsize::new(key) }
+    }
+
+    #[cfg(feature = "loom")]
+    pub(crate) fn new(key: usize) -> Self {
+        Self { state: AtomicUsize::new(key), key: AtomicUsize::new(key) }
+    }
+
+    /// Hands the place to an owner.
+    pub(crate) fn set(&self, key: usize) {
+        self.key.store(key, Relaxed);
+        self.state.store(key, Release);
+    }
+
+    pub(crate) fn key(&self) -> usize {
+        self.key.load(Relaxed)
+    }
+
+    /// Whether the key is this one and the owner outside, asked by the thread that may be the owner.
+    #[inline(always)]
+    pub(crate) fn is_mine(&self, key: usize) -> bool {
+        self.state.load(Relaxed) == key
+    }
+
+    /// Lets the owner in; `false` if the key is another's, or if this interrupted the owner inside.
+    #[inline(always)]
+    pub(crate) fn enter(&self, key: usize) -> bool {
+        let is_mine = self.is_mine(key);
+        if is_mine {
+            // A signal handler that came since has gone again.
+            self.state.store(CLOSED, Relaxed);
+            light_fence();
+        }
+        is_mine
+    }
+
+    /// Lets the owner out.
+    #[inline(always)]
+    pub(crate) fn leave(&self) {
+        self.state.store(self.key.load(Relaxed), Release);
+    }
+
+    /// Whether the owner is outside; if so, all that it did inside is visible.
+    pub(crate) fn is_open(&self, key: usize) -> bool {
+        self.state.load(Acquire) == key
+    }
+
+    /// For the gate of a thread that no longer exists: `true` if it was open, otherwise nobody will ever pass it.
+    #[cfg(not(feature = "loom"))]
+    pub(crate) fn abandon_unless_open(&self, key: usize) -> bool {
+        let is_open = self.is_open(key);
+        if !is_open {
+            self.state.store(ABANDONED, Relaxed);
+        }
+        is_open
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.state.load(Relaxed) == ABANDONED
+    }
+}
+
+/// Whether the threads may cache slots of a lane.
+pub(crate) struct Mode(AtomicU8);
+
+impl Mode {
+    /// They may.
+    pub(crate) const CACHED: u8 = 0;
+    /// They may not; all free slots are in the set.
+    pub(crate) const SET_ONLY: u8 = 1;
+    /// They may not; some magazines are still to be emptied.
+    pub(crate) const PENDING: u8 = 2;
+    /// They never may.
+    pub(crate) const OFF: u8 = 3;
+
+    #[cfg(not(feature = "loom"))]
+    pub(crate) const fn new(mode: u8) -> Self {
+        Self(AtomicU8::new(mode))
+    }
+
+    #[cfg(feature = "loom")]
+    pub(crate) fn new(mode: u8) -> Self {
+        Self(AtomicU8::new(mode))
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_cached(&self) -> bool {
+        self.get() == Self::CACHED
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> u8 {
+        self.0.load(Acquire)
+    }
+
+    /// Whether slots that are not in the set may be in a magazine.
+    #[inline(always)]
+    pub(crate) fn may_hide_slots(&self) -> bool {
+        matches!(self.get(), Self::CACHED | Self::PENDING)
+    }
+
+    /// Whether the lane was cached and will be again.
+    pub(crate) fn is_revoked(&self) -> bool {
+        matches!(self.get(), Self::SET_ONLY | Self::PENDING)
+    }
+
+    pub(crate) fn set(&self, mode: u8) {
+        self.0.store(mode, SeqCst);
+    }
+}
+
+/// The cache itself. All zeros is an empty one. Every method is for who has the magazine: see the table
+/// above.
+#[repr(C)]
+pub(crate) struct Magazine {
+    len: AtomicU32,
+    capacity: AtomicU32,
+    /// Whether the last that happened beside pops and pushes was that slots overflowed into the set.
+    overflowed: AtomicBool,
+    /// Pointers to the slots' starts, because that is what a hit has to return.
+    slots: [AtomicPtr<u8>; MAGAZINE_MAX],
+}
+
+impl Magazine {
+    #[cfg(not(feature = "loom"))]
+    pub(crate) const fn new() -> Self {
+        Self {
+            len: AtomicU32::new(0),
+            capacity: AtomicU32::new(0),
+            overflowed: AtomicBool::new(false),
+            slots: [const { AtomicPtr::new(ptr::null_mut()) }; MAGAZINE_MAX],
+        }
+    }
+
+    #[cfg(feature = "loom")]
+    pub(crate) fn new() -> Self {
+        Self {
+            len: AtomicU32::new(0),
+            capacity: AtomicU32::new(0),
+            overflowed: AtomicBool::new(false),
+            slots: core::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
+        }
+    }
+
+    /// At most [`MAGAZINE_MAX`].
+    pub(crate) fn set_capacity(&self, slots: usize) {
+        self.capacity.store(slots.min(MAGAZINE_MAX) as u32, Relaxed);
+    }
+
+    /// To be called when it is empty: how many slots to fetch from the set, so that it is half full and neither a take nor a give comes next to
+    /// the set at once.
+    ///
+    /// A magazine that overflowed and now is empty was too small by that much: it doubles, up to `limit`. (One whose owner only
+    /// takes, or only gives, stays as it is.)
+    pub(crate) fn wants(&self, limit: usize) -> usize {
+        let mut capacity = self.capacity.load(Relaxed) as usize;
+        if self.overflowed.load(Relaxed) {
+            self.overflowed.store(false, Relaxed);
+            capacity = (2 * capacity).min(limit).max(capacity);
+            self.set_capacity(capacity);
+        }
+        capacity.div_ceil(2).min(MAGAZINE_BATCH)
+    }
+
+    #[inline(always)]
+    pub(crate) fn pop(&self) -> Option<*mut u8> {
+        let len = self.len.load(Relaxed);
+        if len == 0 {
+            return None;
+        }
+        self.len.store(len - 1, Relaxed);
+        Some(self.slot(len - 1).load(Relaxed))
+    }
+
+    /// `false`, and nothing done, if it is full.
+    #[inline(always)]
+    pub(crate) fn push(&self, slot: *mut u8) -> bool {
+        let len = self.len.load(Relaxed);
+        if len >= self.capacity.load(Relaxed) {
+            return false;
+        }
+        self.slot(len).store(slot, Relaxed);
+        self.len.store(len + 1, Relaxed);
+        true
+    }
+
+    /// Makes room: moves the older half out, or as much of it as `out` takes, the oldest first, and returns how many that were.
+    pub(crate) fn unload(&self, out: &mut Batch) -> usize {
+        let len = self.len.load(Relaxed);
+        let moved = self.move_oldest(len.div_ceil(2), out);
+        self.overflowed.store(true, Relaxed);
+        moved
+    }
+
+    /// Moves as much out as `out` takes, and returns how many that were: 0 when it is empty.
+    pub(crate) fn empty(&self, out: &mut Batch) -> usize {
+        self.move_oldest(self.len.load(Relaxed), out)
+    }
+
+    fn move_oldest(&self, slots: u32, out: &mut Batch) -> usize {
+        let moved = slots.min(out.len() as u32);
+        let kept = self.len.load(Relaxed) - moved;
+        for (i, out) in (0..moved).zip(out) {
+            *out = self.slot(i).load(Relaxed);
+        }
+        for i in 0..kept {
+            self.slot(i).store(self.slot(moved + i).load(Relaxed), Relaxed);
+        }
+        self.len.store(kept, Relaxed);
+        moved as usize
+    }
+
+    #[inline(always)]
+    fn slot(&self, i: u32) -> &AtomicPtr<u8> {
+        debug_assert!((i as usize) < MAGAZINE_MAX);
+        // SAFETY: `len` stays at or below `capacity`, and that at or below `MAGAZINE_MAX`; `i` is below the one or the other.
+        unsafe { self.slots.get_unchecked(i as usize) }
+    }
+}
+
+/// Slots on their way between a magazine and a set.
+pub(crate) type Batch = [*mut u8; MAGAZINE_BATCH];
+
+/// None of them.
+pub(crate) const NO_SLOTS: Batch = [ptr::null_mut(); MAGAZINE_BATCH];
