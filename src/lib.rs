@@ -9,8 +9,10 @@ mod os;
 mod plan;
 mod pool;
 mod pools;
+mod readiness;
 mod recent;
 mod reservation;
+mod residency;
 mod slab;
 mod slot_map;
 mod slot_set;
@@ -22,4 +24,5 @@ mod tunables;
 
 pub use config::{Class, Config};
 pub use global::PoolAlloc;
+pub use residency::{Request, Residency};
 pub use stats::{Bypass, ClassStats, Named, Reservation, Stats};

@@ -23,6 +23,8 @@ pub(crate) struct Metadata {
     records: NonNull<ThreadRecord>,
     /// The slot map's bytes.
     pub(crate) map: NonNull<AtomicU8>,
+    /// Of the whole mapping.
+    bytes: usize,
 }
 
 impl Metadata {
@@ -35,6 +37,10 @@ impl Metadata {
         let (layout, records) = layout.extend(Layout::array::<ThreadRecord>(PLACES).ok()?).ok()?;
         let (layout, map) = layout.extend(Layout::array::<AtomicU8>(plan.map_bytes()).ok()?).ok()?;
         let base = os::map_zeroed(layout.size(), source)?;
+        let pages = NonNull::slice_from_raw_parts(base, layout.size());
+        os::name(pages, c"framepool: metadata");
+        // One huge page would make resident what start-up takes care not to touch. If refused, that is what happens.
+        let _ = os::use_huge_pages(pages, false);
 
         let mut next_word = words_offset;
         let sets = plan.classes.each_ref().map(|class| {
@@ -53,11 +59,17 @@ impl Metadata {
                 exit_hook: os::ExitHook::new(thread_record::on_thread_exit),
                 records: base.byte_add(records).cast(),
                 map: base.byte_add(map).cast(),
+                bytes: layout.size(),
             });
         }
         // `ThreadRecord::owner` names this mapping by address.
         metadata.as_ptr().expose_provenance();
         Some(metadata)
+    }
+
+    /// The whole mapping, for the system to deal with.
+    pub(crate) fn pages(&self) -> NonNull<[u8]> {
+        NonNull::slice_from_raw_parts(NonNull::from(self).cast(), self.bytes)
     }
 
     pub(crate) fn record(&self, place: usize) -> &ThreadRecord {

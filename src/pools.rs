@@ -14,6 +14,7 @@
 //! | `enabled` | `set_enabled` (SeqCst) | nothing |
 
 mod start_up;
+mod warm;
 
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
@@ -24,6 +25,7 @@ use crate::fatal::{self, Misuse};
 use crate::metadata::Metadata;
 use crate::plan::Plan;
 use crate::pool::{Pool, Taken};
+use crate::readiness::Readiness;
 use crate::slab::Slab;
 use crate::slot_map::{Slot, SlotMap};
 use crate::stats::{ClassStats, Reservation, Stats};
@@ -58,6 +60,7 @@ pub(crate) struct Pools {
     state: AtomicU8,
     plan: Plan,
     shared: Counters,
+    readiness: Readiness,
 }
 
 const _: () = assert!(
@@ -93,6 +96,7 @@ impl Pools {
             state: AtomicU8::new(UNTOUCHED),
             plan: Plan::new(config),
             shared: Counters::new(),
+            readiness: Readiness::new(config.memory),
         }
     }
 

@@ -3,7 +3,7 @@
 //! One room for them, so that a model checker can be put in their place without touching the code that it checks.
 
 pub(crate) use core::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering, compiler_fence,
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering, compiler_fence,
 };
 
 #[cfg(not(target_has_atomic = "64"))]
