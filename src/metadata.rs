@@ -23,8 +23,8 @@ pub(crate) struct Metadata {
     records: NonNull<ThreadRecord>,
     /// The slot map's bytes.
     pub(crate) map: NonNull<AtomicU8>,
-    /// Of the whole mapping.
-    bytes: usize,
+    /// The whole mapping, for the system to deal with.
+    pub(crate) pages: NonNull<[u8]>,
 }
 
 impl Metadata {
@@ -59,17 +59,12 @@ impl Metadata {
                 exit_hook: os::ExitHook::new(thread_record::on_thread_exit),
                 records: base.byte_add(records).cast(),
                 map: base.byte_add(map).cast(),
-                bytes: layout.size(),
+                pages,
             });
         }
         // `ThreadRecord::owner` names this mapping by address.
         metadata.as_ptr().expose_provenance();
         Some(metadata)
-    }
-
-    /// The whole mapping, for the system to deal with.
-    pub(crate) fn pages(&self) -> NonNull<[u8]> {
-        NonNull::slice_from_raw_parts(NonNull::from(self).cast(), self.bytes)
     }
 
     pub(crate) fn record(&self, place: usize) -> &ThreadRecord {

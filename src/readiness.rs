@@ -137,7 +137,7 @@ impl Readiness {
 
 /// Makes the metadata resident, so that first uses of slots cause no fault there. It is best effort and not reported: a few
 /// hundred KiB.
-pub(crate) fn populate_metadata(metadata: &'static Metadata) {
+pub(crate) fn populate_metadata(metadata: &Metadata) {
     // SAFETY: its own mapping, for ever.
-    let _ = unsafe { os::populate(metadata.pages()) };
+    let _ = unsafe { os::populate(metadata.pages) };
 }
