@@ -3,6 +3,10 @@
 //! Nothing here runs after start-up. A table that makes no sense stops the build with a text that says what to change
 //! (P10); [`Config::check`] is the list of what makes sense, and [`Plan`](crate::plan::Plan) is what follows from it.
 
+mod memory;
+
+pub(crate) use memory::MemoryConfig;
+
 use crate::text::Text;
 use crate::tunables::{MAGAZINE_FIRST_BYTES, MAGAZINE_LEAST, MAGAZINE_MOST, MAGAZINE_MOST_BYTES};
 
@@ -140,6 +144,7 @@ pub struct Config {
     pub(crate) classes: [ClassConfig; CLASSES],
     pub(crate) hardened: bool,
     pub(crate) zero_on_free: bool,
+    pub(crate) memory: MemoryConfig,
 }
 
 impl Default for Config {
@@ -168,6 +173,7 @@ impl Config {
             ],
             hardened: false,
             zero_on_free: false,
+            memory: MemoryConfig::new(),
         }
     }
 

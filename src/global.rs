@@ -3,6 +3,8 @@
 //! In by layout, out by address (P1): a block goes back to whoever served it, whatever its layout. The one room beside
 //! `buffer_pool` that knows the fallback. Nothing here blocks, panics, or holds anything across a call into the fallback.
 
+mod warm;
+
 use core::alloc::{GlobalAlloc, Layout};
 use core::fmt;
 use std::alloc::System;

@@ -13,8 +13,10 @@ mod peak;
 mod plan;
 mod pool;
 mod pools;
+mod readiness;
 mod reclaim;
 mod reservation;
+mod residency;
 mod slab;
 mod slot_map;
 mod slot_set;
@@ -26,4 +28,5 @@ mod tunables;
 
 pub use config::{Class, Config};
 pub use global::PoolAlloc;
+pub use residency::{Request, Residency};
 pub use stats::{Bypass, ClassStats, Named, Reservation, Stats};

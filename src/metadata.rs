@@ -39,6 +39,8 @@ pub(crate) struct Metadata {
     pub(crate) places: Places,
     pub(crate) reclaim: Reclaim,
     fork_mark: Option<ForkMark>,
+    /// The whole mapping, for the system to deal with.
+    pub(crate) pages: NonNull<[u8]>,
 }
 
 /// What there is of one lane.
@@ -66,6 +68,10 @@ impl Metadata {
         let (layout, records) = layout.extend(Layout::array::<ThreadRecord>(PLACES).ok()?).ok()?;
         let (layout, map) = layout.extend(Layout::array::<AtomicU8>(plan.map_bytes()).ok()?).ok()?;
         let base = os::map_zeroed(layout.size(), source)?;
+        let pages = NonNull::slice_from_raw_parts(base, layout.size());
+        os::name(pages, c"framepool: metadata");
+        // One huge page would make resident what start-up takes care not to touch. If refused, that is what happens.
+        let _ = os::use_huge_pages(pages, false);
 
         let mut next_word = words_offset;
         let lanes = Lane::ALL.map(|lane| {
@@ -103,6 +109,7 @@ impl Metadata {
                 places: Places::new(),
                 reclaim: Reclaim::new(),
                 fork_mark,
+                pages,
             });
         }
         // `ThreadRecord::metadata` names this mapping by address.

@@ -14,6 +14,7 @@
 //! | `enabled` | `set_enabled` (SeqCst) | nothing |
 
 mod start_up;
+mod warm;
 
 use core::alloc::Layout;
 use core::ptr;
@@ -25,6 +26,7 @@ use crate::lane::Lane;
 use crate::metadata::Metadata;
 use crate::peak::Peak;
 use crate::plan::Plan;
+use crate::readiness::Readiness;
 use crate::slot_map::Slot;
 use crate::stats::{Reservation, Stats};
 use crate::sync::{
@@ -60,6 +62,7 @@ pub(crate) struct Pools {
     plan: Plan,
     peaks: [Peak; CLASSES],
     shared: SharedCounters,
+    readiness: Readiness,
 }
 
 const _: () = assert!(
@@ -117,6 +120,7 @@ impl Pools {
             plan,
             peaks: [const { Peak::new() }; CLASSES],
             shared: SharedCounters::new(),
+            readiness: Readiness::new(config.memory),
         }
     }
 

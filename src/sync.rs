@@ -9,8 +9,8 @@
 pub(crate) use core::sync::atomic::Ordering;
 
 pub(crate) use imp::{
-    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, TryLock, fence, heavy_fence,
-    light_fence,
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, TryLock, fence,
+    heavy_fence, light_fence,
 };
 
 #[cfg(not(target_has_atomic = "64"))]
@@ -21,7 +21,7 @@ mod imp {
     use core::sync::atomic::{Ordering::SeqCst, compiler_fence};
 
     pub(crate) use core::sync::atomic::{
-        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence,
+        AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence,
     };
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 # Breaks the code in one way after another, in a copy, and expects a test to go red each time.
 #
 # A line: the promise, the file, a Perl substitution that breaks it, and the test target that has to notice. A
-# substitution that changes nothing, or code that no longer compiles, is an error of this script. Takes about 3 minutes.
+# substitution that changes nothing, or code that no longer compiles, is an error of this script. Takes about 5 minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -90,6 +90,44 @@ breaks "small layouts leave held-back slots alone" src/plan.rs \
   's/if held == 0 \{ usize::MAX \} else \{ min_bytes \}/0/' routing
 breaks "switched off, nothing new is taken" src/pools/start_up.rs \
   's/ && self\.enabled\.load\(SeqCst\)//' routing
+breaks "P13 prewarm makes slots resident" src/pools/warm.rs \
+  's/self\.readiness\.populate\(reserved\);//' residency
+breaks "P13 prewarm makes the last page of a slab resident" src/readiness.rs \
+  's/\.next_multiple_of\(os::page_bytes\(\)\)/ \& !4095/' residency
+breaks "P13 prefault makes slots resident" src/readiness.rs \
+  's/if self\.wishes\.prefault \{/if false {/' residency
+breaks "P13 a report touches nothing" src/pools/warm.rs \
+  's/(\|reserved\|) self\.readiness\.report\(reserved\)\)/$1 { self.readiness.populate(reserved); self.readiness.report(reserved) })/' residency
+breaks "P13 touching a page writes to it" src/os/touch.rs \
+  's/let _ = byte\.compare_exchange\(.*?\);/let _ = found;/' lib
+breaks "P13 touching without a write is not enough for prewarm" src/os/touch.rs \
+  's/let _ = byte\.compare_exchange\(.*?\);/let _ = found;/' residency_refused
+breaks "P13 touching loses no write" src/os/touch.rs \
+  's/let _ = byte\.compare_exchange\(.*?\);/byte.store(found, Relaxed);/' lib
+breaks "P13 huge pages are asked for" src/os/linux.rs \
+  's/if yes \{ libc::MADV_HUGEPAGE \}/if false { libc::MADV_HUGEPAGE }/' residency
+breaks "P13 huge pages are declined" src/os/linux.rs \
+  's/else \{ libc::MADV_NOHUGEPAGE \}/else { libc::MADV_NORMAL }/' residency
+breaks "P13 the metadata gets no huge page" src/metadata.rs \
+  's/os::use_huge_pages\(pages, false\)/os::use_huge_pages(pages, true)/' residency
+breaks "P13 core dumps leave slots out" src/readiness.rs \
+  's/if !self\.wishes\.core_dumps \{/if false {/' residency
+breaks "P13 a refused lock is reported" src/readiness.rs \
+  's/return Err\(refused\);/let _ = refused; return Ok(());/' residency_refused
+breaks "P13 what fits the limit is locked" src/readiness.rs \
+  's/locked = slots;/locked = 0;/' residency_refused
+breaks "P13 an unused slot costs nothing, locked or not" src/os/linux.rs \
+  's/const MLOCK_ONFAULT: c_int = 1;/const MLOCK_ONFAULT: c_int = 0;/' residency_refused
+breaks "P13 locks have a lower rung" src/os/linux.rs \
+  's/=> system::lock\(pages\)/=> { let _ = system::lock; Err(refused) }/' residency_refused
+breaks "P13 prewarm in a forked child locks anew" src/pools/warm.rs \
+  's/self\.readiness\.ask\(reserved\);//' residency_refused
+breaks "P13 without /proc what is resident is told" src/os/linux.rs \
+  's/Given \{ resident: resident\(pages\), /Given { resident: 0 * resident(pages), /' residency_refused
+breaks "P10 without memory no page is touched" src/os/linux.rs \
+  's/\[libc::EINVAL, /[libc::ENOMEM, /' residency_refused
+breaks "errno stays as it was" src/os/errno.rs \
+  's/unsafe \{ place\.write\(before\) \}/let _ = before/' residency_refused
 
 echo
 if [ ${#green[@]} -gt 0 ]; then

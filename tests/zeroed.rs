@@ -5,7 +5,7 @@ mod common;
 use std::alloc::GlobalAlloc;
 
 use common::layout;
-use framepool::{Class, Config, PoolAlloc};
+use framepool::{Class, Config, PoolAlloc, Request};
 
 fn pool(config: Config) -> &'static PoolAlloc {
     Box::leak(Box::new(PoolAlloc::with_config(config)))
@@ -76,6 +76,27 @@ fn a_slot_that_was_never_handed_out_is_not_cleared() {
         }
     }
     assert_eq!((pool.stats().memsets_skipped(), pool.stats().memsets_done()), (12, 0));
+}
+
+#[test]
+fn prewarmed_slots_are_as_clean_as_untouched_ones_whatever_the_system_can_tell_of_them() {
+    let pool = pool(Config::new().class(Class::XLarge, 2 << 20, 4));
+    let residency = pool.prewarm();
+    assert_eq!(residency.reserved_bytes, (1 + 4 + 8 + 8) << 20);
+    match residency.refused(Request::Figures) {
+        None => assert_eq!(residency.resident_bytes, residency.reserved_bytes),
+        Some(error) => assert_eq!(error.kind(), std::io::ErrorKind::Unsupported),
+    }
+    for class in Class::ALL {
+        let layout = layout(Config::new().slot_bytes(class), 1);
+        // SAFETY: read within its size, freed as it was allocated.
+        unsafe {
+            let ptr = pool.alloc_zeroed(layout);
+            assert!(is_all(0, ptr, layout.size()), "{class}");
+            pool.dealloc(ptr, layout);
+        }
+    }
+    assert_eq!((pool.stats().memsets_skipped(), pool.stats().memsets_done()), (4, 0));
 }
 
 #[test]

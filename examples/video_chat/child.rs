@@ -26,7 +26,9 @@ const WARM_UP: Duration = Duration::from_secs(1);
 pub(crate) fn run(cli: &Cli, mode: Mode) -> Result<(), Failure> {
     die_with_parent();
     let pool = cli.table.pick();
-    pool.set_enabled(matches!(mode, Mode::On | Mode::Show));
+    let on = matches!(mode, Mode::On | Mode::Show);
+    pool.set_enabled(on);
+    let residency = (on && cli.prewarm).then(|| pool.prewarm().to_string());
     let clip = match &cli.clip {
         Some(_) => source::read(&source::inherited()?, &cli.source())?,
         None => Clip::generated(cli.size.0, cli.size.1),
@@ -37,7 +39,8 @@ pub(crate) fn run(cli: &Cli, mode: Mode) -> Result<(), Failure> {
         let settings = Settings { ansi: cli.ansi, canvas: screen.canvas(), ..settings };
         return serve(&settings, &clip, &|grid| screen.draw(grid)).map(|_| ());
     }
-    let figures = measure(cli, &settings, &clip, pool)?;
+    let mut figures = measure(cli, &settings, &clip, pool)?;
+    figures.pools.residency = residency;
     let line = serde_json::to_string(&figures).map_err(|error| Failure::broken(error.to_string()))?;
     io::stdout().write_all(line.as_bytes()).map_err(|error| Failure::broken(error.to_string()))
 }
@@ -110,6 +113,7 @@ fn measure(
         unserved: requests.unserved,
         pools: PoolFigures {
             reserved_bytes: if stats.reservation() == Reservation::Ready { reserved } else { 0 },
+            residency: None,
             table: stats.named("Video chat").to_string(),
             classes: Class::ALL.map(class).to_vec(),
             bypasses: Bypass::ALL.map(|reason| (reason.name().to_owned(), stats.bypassed(reason))).to_vec(),

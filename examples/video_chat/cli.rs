@@ -54,6 +54,9 @@ pub(crate) struct Cli {
     /// Table of the pools: XLarge 2 MiB x 64, 3,110,400 x 48 or 12,441,600 x 24
     #[arg(long, value_enum, default_value_t = Table::Default)]
     pub(crate) table: Table,
+    /// Make the pools' memory resident before each run with the pools on
+    #[arg(long)]
+    pub(crate) prewarm: bool,
     /// How the program starts itself for one run
     #[arg(long, hide = true)]
     pub(crate) child: Option<Mode>,

@@ -39,6 +39,8 @@ pub(crate) struct Figures {
 pub(crate) struct PoolFigures {
     /// Address space that the pools set aside; 0 where nothing was ever asked of them.
     pub(crate) reserved_bytes: u64,
+    /// What prewarming them brought, where that was asked for.
+    pub(crate) residency: Option<String>,
     /// The table as the allocator prints it.
     pub(crate) table: String,
     pub(crate) classes: Vec<ClassFigures>,

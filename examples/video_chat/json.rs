@@ -26,6 +26,7 @@ impl Results<'_> {
                 "source": cli.source(),
                 "clip": self.clip,
                 "table": cli.table.name(),
+                "prewarm": cli.prewarm,
                 "reserved_bytes": cli.table.config().reserved_bytes(),
                 "glibc_tunables": tuned.then_some(parent::TUNABLES),
             },

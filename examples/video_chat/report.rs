@@ -72,7 +72,8 @@ impl Results<'_> {
             writeln!(out, "  tuned  off, and GLIBC_TUNABLES={mmap}:")?;
             writeln!(out, "         {trim}")?;
         }
-        writeln!(out, "  on     the pools on, table {}", self.cli.table.name())
+        let prewarmed = if self.cli.prewarm { ", prewarmed" } else { "" };
+        writeln!(out, "  on     the pools on, table {}{prewarmed}", self.cli.table.name())
     }
 
     fn write_figures(&self, out: &mut String) -> fmt::Result {
@@ -136,6 +137,9 @@ impl Results<'_> {
     fn write_pools(&self, out: &mut String) -> fmt::Result {
         let Some(run) = self.figures(Mode::On).last() else { return Ok(()) };
         writeln!(out, "\nThe last run with the pools on:\n{}", run.pools.table)?;
+        if let Some(residency) = &run.pools.residency {
+            writeln!(out, "Prewarmed. {residency}")?;
+        }
         let used = run.pools.classes.iter().filter(|class| class.hits + class.misses > 0);
         let rates = used.map(|class| {
             format!("{} {:.1} %", class.name, 100.0 * class.hits as f64 / (class.hits + class.misses) as f64)

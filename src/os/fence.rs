@@ -6,6 +6,8 @@
 mod imp {
     use core::ptr::{self, NonNull};
 
+    use super::super::keeping_errno;
+
     // From linux/membarrier.h; libc does not have them for every target.
     const REGISTER_PRIVATE_EXPEDITED: libc::c_int = 1 << 4;
     const PRIVATE_EXPEDITED: libc::c_int = 1 << 3;
@@ -23,8 +25,10 @@ mod imp {
     /// Returns after every thread of this process has passed a full fence. Cannot fail once registered. One system call, from half a
     /// microsecond to some ten with other processors busy.
     pub(crate) fn fence_all() {
-        let done = membarrier(PRIVATE_EXPEDITED);
-        debug_assert!(done, "membarrier was registered");
+        keeping_errno(|| {
+            let done = membarrier(PRIVATE_EXPEDITED);
+            debug_assert!(done, "membarrier was registered");
+        });
     }
 
     /// Zeroed memory, a page at least, for ever, that is zeroed again in the child of each `fork`. `None` where that cannot be had.

@@ -1,20 +1,35 @@
 //! The operating system, as little of it as is needed: memory, standard error, the exit of a thread.
 //!
-//! | system | memory | exit of a thread |
-//! |---|---|---|
-//! | Linux and other Unix (`unix.rs`) | `mmap`, `mprotect`, `munmap` | a pthread key |
-//! | anything else (`none.rs`) | from the fallback, no guard pages | unknown |
+//! | system | memory | exit of a thread | what memory is asked and found to be |
+//! |---|---|---|---|
+//! | Linux (`unix.rs`, `linux.rs`) | `mmap`, `mprotect`, `munmap` | a pthread key | `madvise`, `mlock2`, `/proc` |
+//! | other Unix (`unix.rs`, `portable.rs`) | the same | the same | `mlock` |
+//! | anything else (`none.rs`, `portable.rs`) | from the fallback, no guard pages | unknown | nothing |
 //!
-//! `--cfg framepool_os="none"` builds the second on any system; a Unix without `mmap` needs it.
+//! `--cfg framepool_os="none"` builds the last on any system; a Unix without `mmap` needs it.
 
+mod errno;
+mod fence;
+#[cfg_attr(
+    all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")),
+    path = "linux.rs"
+)]
+#[cfg_attr(
+    not(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none"))),
+    path = "portable.rs"
+)]
+mod requests;
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")))]
+mod smaps;
 #[cfg_attr(all(unix, not(framepool_os = "none")), path = "unix.rs")]
 #[cfg_attr(not(all(unix, not(framepool_os = "none"))), path = "none.rs")]
 mod system;
+mod touch;
 
-mod fence;
-
+pub(crate) use errno::{Errno, keeping_errno};
 pub(crate) use fence::{can_fence_all, fence_all, map_wiped_on_fork};
-pub(crate) use system::{ExitHook, map_zeroed, reserve, write_to_stderr};
+pub(crate) use requests::{given, leave_out_of_core_dumps, lock, name, populate, use_huge_pages};
+pub(crate) use system::{ExitHook, map_zeroed, page_bytes, reserve, write_to_stderr};
 
 use core::alloc::GlobalAlloc;
 
@@ -23,3 +38,14 @@ pub(crate) type Source<'a> = &'a dyn GlobalAlloc;
 
 /// What runs when a watched thread exits, with what was given to watch it.
 pub(crate) type OnThreadExit = unsafe extern "C" fn(*mut core::ffi::c_void);
+
+/// What the system has given to a range of memory, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Given {
+    pub(crate) resident: u64,
+    pub(crate) huge: u64,
+    pub(crate) locked: u64,
+}
+
+#[cfg(test)]
+mod tests;

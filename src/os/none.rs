@@ -9,7 +9,7 @@ use core::ops::Range;
 use core::ptr::NonNull;
 use std::io::Write;
 
-use super::{OnThreadExit, Source};
+use super::{Errno, OnThreadExit, Source};
 
 /// More than any type in the metadata needs.
 const METADATA_ALIGN: usize = 4096;
@@ -34,6 +34,25 @@ pub(crate) fn reserve(
 /// `bytes` of zeroed memory for ever.
 pub(crate) fn map_zeroed(bytes: usize, source: Source<'_>) -> Option<NonNull<u8>> {
     reserve(bytes, METADATA_ALIGN, core::iter::empty(), source)
+}
+
+/// Bytes of a page, or less: no known system has smaller ones.
+pub(crate) fn page_bytes() -> usize {
+    4096
+}
+
+/// There is no way to.
+pub(crate) fn lock(_: NonNull<[u8]>) -> Result<(), Errno> {
+    Err(Errno::UNSUPPORTED)
+}
+
+/// There is no way to.
+///
+/// # Safety
+///
+/// None needed.
+pub(crate) unsafe fn map_anew(_: NonNull<[u8]>) -> Result<(), Errno> {
+    Err(Errno::UNSUPPORTED)
 }
 
 pub(crate) fn write_to_stderr(text: &[u8]) {

@@ -1,4 +1,4 @@
-//! Unix: `mmap`, `mprotect`, `munmap`, `write`, and pthread keys, all through libc.
+//! Every Unix: `mmap`, `mprotect`, `munmap`, `mlock`, `write`, and pthread keys, all through libc.
 //!
 //! Called by start-up, by a thread's first and last use, and by abort texts; never on a hit. What start-up and a
 //! thread's first use call is no more than system calls on Linux, but for one case: where the process had 32 pthread keys before ours,
@@ -8,7 +8,7 @@ use core::ffi::c_void;
 use core::ops::Range;
 use core::ptr::{self, NonNull};
 
-use super::{OnThreadExit, Source};
+use super::{Errno, OnThreadExit, Source, keeping_errno};
 
 /// Some systems count a private mapping against a commit limit unless told not to; most slots are never touched.
 #[cfg(any(
@@ -79,6 +79,35 @@ pub(crate) fn map_zeroed(bytes: usize, _: Source<'_>) -> Option<NonNull<u8>> {
     map(bytes, libc::PROT_READ | libc::PROT_WRITE, NO_RESERVE)
 }
 
+/// Bytes of a page: a power of two, 64 KiB at most.
+pub(crate) fn page_bytes() -> usize {
+    // SAFETY: a plain question.
+    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    // Every Unix answers. Less than a page is never wrong, only slow.
+    usize::try_from(bytes).ok().filter(|bytes| bytes.is_power_of_two()).unwrap_or(4096)
+}
+
+/// Makes `pages` resident, and keeps them from being paged out.
+pub(crate) fn lock(pages: NonNull<[u8]>) -> Result<(), Errno> {
+    // SAFETY: leaves every byte as it is, whatever is mapped there.
+    let refused = unsafe { libc::mlock(pages.cast().as_ptr(), pages.len()) };
+    if refused == 0 { Ok(()) } else { Err(Errno::last()) }
+}
+
+/// Maps zeroed memory in the place of `pages`.
+///
+/// # Safety
+///
+/// They are a page-aligned piece of a mapping made here, and nobody uses them.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) unsafe fn map_anew(pages: NonNull<[u8]>) -> Result<(), Errno> {
+    let (protection, fixed) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_FIXED);
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANON | fixed | NO_RESERVE;
+    // SAFETY: what is replaced is given up by the caller.
+    let base = unsafe { libc::mmap(pages.cast().as_ptr(), pages.len(), protection, flags, -1, 0) };
+    if base == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(()) }
+}
+
 /// Tries again only if a signal came first. Any other failure is not worth it: the process is about to end.
 pub(crate) fn write_to_stderr(text: &[u8]) {
     // SAFETY: a valid buffer of that length.
@@ -103,6 +132,6 @@ impl ExitHook {
     /// Has the destructor called with `value` when this thread exits; `false` if that cannot be had.
     pub(crate) fn watch_this_thread(self, value: NonNull<c_void>) -> bool {
         // SAFETY: the key was created and is never deleted.
-        unsafe { libc::pthread_setspecific(self.0, value.as_ptr()) == 0 }
+        keeping_errno(|| unsafe { libc::pthread_setspecific(self.0, value.as_ptr()) == 0 })
     }
 }

@@ -8,6 +8,7 @@ use super::{FAILED, Pools, READY, STARTING, UNTOUCHED};
 use crate::config::CLASSES;
 use crate::metadata::Metadata;
 use crate::os;
+use crate::readiness::Reserved;
 use crate::reservation;
 use crate::sync::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use crate::thread_record;
@@ -37,6 +38,10 @@ impl Pools {
         if self.state.compare_exchange(UNTOUCHED, STARTING, Acquire, Relaxed).is_err() {
             return;
         }
+        os::keeping_errno(|| self.start_once(source));
+    }
+
+    fn start_once(&self, source: os::Source<'_>) {
         let metadata = Metadata::new(&self.plan, source);
         let base = metadata.and_then(|_| reservation::reserve(&self.plan, source));
         if let Some(mut metadata) = metadata {
@@ -47,12 +52,21 @@ impl Pools {
             // Kept without slots too: threads still count their bypasses there.
             self.metadata.store(metadata.as_ptr(), Release);
         }
+        // SAFETY: just reserved, for ever.
+        let reserved = base.map(|base| unsafe { Reserved::new(base, &self.plan) });
+        if let Some(reserved) = reserved {
+            self.readiness.ask(reserved);
+        }
         if let Some(base) = base {
             self.base.store(base.as_ptr(), Relaxed);
             self.span.store(self.plan.span, Release);
         }
         self.state.store(if base.is_some() { READY } else { FAILED }, SeqCst);
         self.refresh_served_below();
+        // Last, because it takes long: the others need not wait for it, nor bypass the pools meanwhile.
+        if let Some(reserved) = reserved {
+            self.readiness.prefault(reserved);
+        }
     }
 
     /// Start-up and any number of switches may be here at once. Whoever stores last has looked last or looks again, so the

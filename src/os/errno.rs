@@ -1,0 +1,109 @@
+//! The error that a system call left, and how calls that the program did not make leave its own alone.
+//!
+//! A program may allocate between a call of its own and its look at `errno`, so what the allocator calls meanwhile must not
+//! show there. Keeping it costs two loads and a store.
+
+use core::ffi::c_int;
+use core::num::NonZeroI32;
+use std::io;
+
+/// Why the system refused something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Errno(NonZeroI32);
+
+impl Errno {
+    /// There is no way to ask this system. (No `errno` is negative.)
+    pub(crate) const UNSUPPORTED: Self = Self(NonZeroI32::MIN);
+
+    /// What the last failed call of this thread left.
+    #[cfg(all(unix, not(framepool_os = "none")))]
+    pub(crate) fn last() -> Self {
+        let code = io::Error::last_os_error().raw_os_error();
+        code.and_then(Self::from_code).unwrap_or(Self::UNSUPPORTED)
+    }
+
+    /// The inverse of [`code_of`](Self::code_of).
+    pub(crate) fn from_code(code: i32) -> Option<Self> {
+        NonZeroI32::new(code).map(Self)
+    }
+
+    /// 0 where nothing was refused.
+    pub(crate) fn code_of(outcome: Result<(), Self>) -> i32 {
+        outcome.map_or_else(|refused| refused.0.get(), |()| 0)
+    }
+
+    pub(crate) fn to_error(self) -> io::Error {
+        match self {
+            Self::UNSUPPORTED => io::ErrorKind::Unsupported.into(),
+            Self(code) => io::Error::from_raw_os_error(code.get()),
+        }
+    }
+}
+
+/// Runs `calls`, and leaves this thread's `errno` as it was.
+pub(crate) fn keeping_errno<R>(calls: impl FnOnce() -> R) -> R {
+    let place = location();
+    if place.is_null() {
+        return calls();
+    }
+    // SAFETY: the C library's place for this thread's `errno`, which lives as long as the thread.
+    let before = unsafe { place.read() };
+    let result = calls();
+    // SAFETY: as above, on the same thread.
+    unsafe { place.write(before) };
+    result
+}
+
+/// Where this thread's `errno` is; null where that is not known.
+fn location() -> *mut c_int {
+    #[cfg(all(any(target_os = "solaris", target_os = "illumos"), not(framepool_os = "none")))]
+    use libc::___errno as ask;
+    #[cfg(all(
+        any(target_os = "android", target_os = "netbsd", target_os = "openbsd"),
+        not(framepool_os = "none")
+    ))]
+    use libc::__errno as ask;
+    #[cfg(all(any(target_os = "linux", target_os = "dragonfly"), not(framepool_os = "none")))]
+    use libc::__errno_location as ask;
+    #[cfg(all(any(target_vendor = "apple", target_os = "freebsd"), not(framepool_os = "none")))]
+    use libc::__error as ask;
+    #[cfg(not(all(
+        any(
+            target_os = "linux",
+            target_os = "dragonfly",
+            target_os = "android",
+            target_os = "netbsd",
+            target_os = "openbsd",
+            target_vendor = "apple",
+            target_os = "freebsd",
+            target_os = "solaris",
+            target_os = "illumos"
+        ),
+        not(framepool_os = "none")
+    )))]
+    unsafe fn ask() -> *mut c_int {
+        core::ptr::null_mut()
+    }
+
+    // SAFETY: takes nothing and answers with an address.
+    unsafe { ask() }
+}
+
+#[cfg(all(test, unix, not(framepool_os = "none")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_fails_inside_does_not_show_outside() {
+        let fail = |code| {
+            // SAFETY: both refuse nonsense.
+            unsafe {
+                if code == libc::EBADF { libc::close(-1) } else { libc::munmap(core::ptr::null_mut(), 0) }
+            };
+            io::Error::last_os_error().raw_os_error()
+        };
+        assert_eq!(fail(libc::EBADF), Some(libc::EBADF));
+        assert_eq!(keeping_errno(|| fail(libc::EINVAL)), Some(libc::EINVAL));
+        assert_eq!(Errno::last(), Errno::from_code(libc::EBADF).unwrap());
+    }
+}

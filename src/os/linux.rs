@@ -1,0 +1,156 @@
+//! What only Linux (and Android) can be asked about memory, and its answers.
+//!
+//! Called at start-up and by `prewarm` and the like; never on a hit. Whatever an older kernel does not know, it refuses with an
+//! error, which is passed on or answered by the next rung of a ladder.
+
+use core::ffi::{CStr, c_int};
+use core::ptr::NonNull;
+use std::fs::File;
+use std::io::Read;
+
+use super::errno::Errno;
+use super::smaps::Smaps;
+use super::{Given, system, touch};
+
+/// Since Linux 5.14. libc has it for some C libraries only.
+const MADV_POPULATE_WRITE: c_int = 23;
+/// Since Linux 4.4.
+const MLOCK_ONFAULT: c_int = 1;
+
+/// What is read of `/proc/self/smaps` at once. On the stack.
+const READ_BYTES: usize = 4096;
+/// Pages that `mincore` is asked for at once. On the stack.
+const MINCORE_PAGES: usize = 1024;
+
+/// What old kernels and filters of system calls answer.
+fn is_no_such_call(refused: Errno) -> bool {
+    [libc::EINVAL, libc::ENOSYS, libc::EPERM].map(Errno::from_code).contains(&Some(refused))
+}
+
+fn advise(pages: NonNull<[u8]>, advice: c_int) -> Result<(), Errno> {
+    // SAFETY: each advice given here leaves every byte of every page as it is, whatever is mapped there.
+    let refused = unsafe { libc::madvise(pages.cast().as_ptr(), pages.len(), advice) };
+    if refused == 0 { Ok(()) } else { Err(Errno::last()) }
+}
+
+/// Huge pages where they fit, or none at all. A kernel without them has nothing against `false`.
+pub(crate) fn use_huge_pages(pages: NonNull<[u8]>, yes: bool) -> Result<(), Errno> {
+    let outcome = advise(pages, if yes { libc::MADV_HUGEPAGE } else { libc::MADV_NOHUGEPAGE });
+    match outcome {
+        Err(refused) if !yes && Errno::from_code(libc::EINVAL) == Some(refused) => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// Core dumps show nothing of `pages`.
+pub(crate) fn leave_out_of_core_dumps(pages: NonNull<[u8]>) -> Result<(), Errno> {
+    advise(pages, libc::MADV_DONTDUMP)
+}
+
+/// Makes `pages` resident and this process's own: by one call, or where there is none (before 5.14, or forbidden), by touching
+/// each page.
+///
+/// A kernel that knows the call but has not got the memory is not asked again: touching would end the process.
+///
+/// # Safety
+///
+/// They are mapped, readable and writable, for the length of the call. Others may use them meanwhile.
+pub(crate) unsafe fn populate(pages: NonNull<[u8]>) -> Result<(), Errno> {
+    match advise(pages, MADV_POPULATE_WRITE) {
+        Err(refused) if is_no_such_call(refused) => {
+            // SAFETY: the caller's contract.
+            unsafe { touch::touch(pages, system::page_bytes()) };
+            Ok(())
+        }
+        outcome => outcome,
+    }
+}
+
+/// Keeps `pages` from being paged out, each from its first use on; before 4.4, makes them resident as well.
+pub(crate) fn lock(pages: NonNull<[u8]>) -> Result<(), Errno> {
+    // SAFETY: leaves every byte as it is, whatever is mapped there. (By number, because C libraries before glibc 2.27 have no
+    // name for it.)
+    let refused =
+        unsafe { libc::syscall(libc::SYS_mlock2, pages.cast::<u8>().as_ptr(), pages.len(), MLOCK_ONFAULT) };
+    match (refused, Errno::last()) {
+        (0, _) => Ok(()),
+        (_, refused) if is_no_such_call(refused) => system::lock(pages),
+        (_, refused) => Err(refused),
+    }
+}
+
+/// Shows `name` for `pages` in `/proc/self/maps`: since 5.17, if the kernel was built to. Otherwise nothing happens.
+pub(crate) fn name(pages: NonNull<[u8]>, name: &'static CStr) {
+    // SAFETY: the kernel reads a string that lives for ever, and changes nothing but what it shows.
+    unsafe {
+        libc::prctl(
+            libc::PR_SET_VMA,
+            libc::PR_SET_VMA_ANON_NAME as libc::c_ulong,
+            pages.cast::<u8>().as_ptr(),
+            pages.len(),
+            name.as_ptr(),
+        );
+    }
+}
+
+/// Drops what is in `pages`: they read as zeros from now on, and cost nothing until they are written again.
+///
+/// Refused, in part or as a whole, for locked pages; then some may have been dropped.
+///
+/// # Safety
+///
+/// They are mapped, page-aligned, and nobody uses what is in them.
+#[cfg_attr(not(test), expect(dead_code, reason = "for `trim`, which is not here yet"))]
+pub(crate) unsafe fn discard(pages: NonNull<[u8]>) -> Result<(), Errno> {
+    // SAFETY: the caller gives up what is in them.
+    let refused = unsafe { libc::madvise(pages.cast().as_ptr(), pages.len(), libc::MADV_DONTNEED) };
+    if refused == 0 { Ok(()) } else { Err(Errno::last()) }
+}
+
+/// What `pages`, a range of whole mappings, has been given. Where `/proc` cannot be read, only what is resident, and why.
+///
+/// Reads an account of all mappings of the process: a fraction of a millisecond for 100 MiB resident, whoever's.
+pub(crate) fn given(pages: NonNull<[u8]>) -> (Given, Result<(), Errno>) {
+    match read_smaps(pages) {
+        Ok(given) => (given, Ok(())),
+        Err(refused) => (Given { resident: resident(pages), ..Given::default() }, Err(refused)),
+    }
+}
+
+fn read_smaps(pages: NonNull<[u8]>) -> Result<Given, Errno> {
+    let start = pages.addr().get();
+    let mut smaps = Smaps::new(start..start + pages.len());
+    let mut buffer = [0; READ_BYTES];
+    let code =
+        |error: std::io::Error| error.raw_os_error().and_then(Errno::from_code).unwrap_or(Errno::UNSUPPORTED);
+    // Neither allocates: so short a path is copied to the stack. (Of the thread, because `self` is empty once the main
+    // thread has ended on its own.)
+    let mut file = File::open("/proc/thread-self/smaps").map_err(code)?;
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return smaps.given().ok_or(Errno::UNSUPPORTED),
+            Ok(read) => smaps.read(&buffer[..read]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(code(error)),
+        }
+    }
+}
+
+/// Bytes of `pages` that have memory, pages of shared zeros included.
+fn resident(pages: NonNull<[u8]>) -> u64 {
+    let (page, start) = (system::page_bytes(), pages.cast::<u8>().as_ptr());
+    let mut is_resident = [0_u8; MINCORE_PAGES];
+    let mut resident = 0;
+    for offset in (0..pages.len()).step_by(MINCORE_PAGES * page) {
+        let bytes = (pages.len() - offset).min(MINCORE_PAGES * page);
+        // SAFETY: the kernel writes a byte for each of at most that many pages, and only looks at the range.
+        let refused = unsafe {
+            libc::mincore(start.wrapping_add(offset).cast(), bytes, is_resident.as_mut_ptr().cast())
+        };
+        if refused == 0 {
+            let pages = is_resident[..bytes.div_ceil(page)].iter().filter(|&&page| page & 1 != 0).count();
+            resident += (pages * page) as u64;
+        }
+    }
+    resident
+}

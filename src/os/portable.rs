@@ -1,0 +1,56 @@
+//! The same questions as `linux.rs` has, for systems that know few of the answers.
+//!
+//! Memory can be made resident by touching it, locked where there is `mlock`, and dropped where there is `mmap`. The rest is
+//! refused as unsupported, and no figures are read back.
+
+use core::ffi::CStr;
+use core::ptr::NonNull;
+
+use super::errno::Errno;
+use super::{Given, system, touch};
+
+/// No huge pages is what there is anyway.
+pub(crate) fn use_huge_pages(_: NonNull<[u8]>, yes: bool) -> Result<(), Errno> {
+    if yes { Err(Errno::UNSUPPORTED) } else { Ok(()) }
+}
+
+/// Not here.
+pub(crate) fn leave_out_of_core_dumps(_: NonNull<[u8]>) -> Result<(), Errno> {
+    Err(Errno::UNSUPPORTED)
+}
+
+/// Makes `pages` resident by touching each.
+///
+/// # Safety
+///
+/// They are mapped, readable and writable, for the length of the call. Others may use them meanwhile.
+pub(crate) unsafe fn populate(pages: NonNull<[u8]>) -> Result<(), Errno> {
+    // SAFETY: the caller's contract.
+    unsafe { touch::touch(pages, system::page_bytes()) };
+    Ok(())
+}
+
+/// Makes `pages` resident and keeps them from being paged out, where there is a call for it.
+pub(crate) fn lock(pages: NonNull<[u8]>) -> Result<(), Errno> {
+    system::lock(pages)
+}
+
+/// Not here.
+pub(crate) fn name(_: NonNull<[u8]>, _: &'static CStr) {}
+
+/// Drops what is in `pages`, by mapping them anew: what Linux has a call for need not zero elsewhere. Requests made for them
+/// before are forgotten.
+///
+/// # Safety
+///
+/// They are mapped, page-aligned, and nobody uses them.
+#[cfg_attr(not(test), expect(dead_code, reason = "for `trim`, which is not here yet"))]
+pub(crate) unsafe fn discard(pages: NonNull<[u8]>) -> Result<(), Errno> {
+    // SAFETY: the caller's contract.
+    unsafe { system::map_anew(pages) }
+}
+
+/// Nothing is known.
+pub(crate) fn given(_: NonNull<[u8]>) -> (Given, Result<(), Errno>) {
+    (Given::default(), Err(Errno::UNSUPPORTED))
+}

@@ -1,0 +1,79 @@
+//! What only the inside can see of the system: memory touched beside others who write to it, memory dropped.
+
+use core::ptr::NonNull;
+use std::alloc::System;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
+
+use super::*;
+
+const PAGES: usize = 64;
+
+/// Zeroed memory of whole pages, for ever.
+fn memory() -> NonNull<[u8]> {
+    let bytes = PAGES * page_bytes();
+    NonNull::slice_from_raw_parts(map_zeroed(bytes, &System).unwrap(), bytes)
+}
+
+/// Both at one byte, again and again, so that a touch which reads and writes in two steps is caught between them.
+#[test]
+fn touching_loses_nothing_that_others_write_meanwhile() {
+    let address = memory().cast::<u8>().as_ptr().expose_provenance();
+    let start = || NonNull::new(core::ptr::with_exposed_provenance_mut::<u8>(address)).unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let page = NonNull::slice_from_raw_parts(start(), 1);
+            while !done.load(Relaxed) {
+                // SAFETY: mapped for ever.
+                unsafe { touch::touch(page, page_bytes()) };
+            }
+        });
+        // SAFETY: mapped for ever. What the user of a slot writes plainly is written atomically here.
+        let byte = unsafe { AtomicU8::from_ptr(start().as_ptr()) };
+        let mut lost = 0;
+        for round in 0..1_000_000_u32 {
+            byte.store(round as u8, Relaxed);
+            (0..round % 16).for_each(|_| core::hint::spin_loop());
+            lost += u32::from(byte.load(Relaxed) != round as u8);
+        }
+        done.store(true, Relaxed);
+        assert_eq!(lost, 0);
+    });
+}
+
+#[cfg(all(target_os = "linux", not(framepool_os = "none")))]
+#[test]
+fn touched_pages_are_resident_and_keep_what_they_say() {
+    // A mapping that merges with no neighbour, so that the kernel's account has it alone.
+    let guarded = reserve(1 << 20, 1 << 16, core::iter::once(1 << 16..1 << 19), &System).unwrap();
+    // SAFETY: inside the reservation.
+    let start = unsafe { guarded.byte_add(1 << 16) };
+    let pages = NonNull::slice_from_raw_parts(start, (1 << 19) - (1 << 16));
+    // SAFETY: reserved readable and writable, for ever, for this test alone.
+    unsafe {
+        start.byte_add(5).write(7);
+        assert_eq!(given(pages), (Given { resident: page_bytes() as u64, huge: 0, locked: 0 }, Ok(())));
+        touch::touch(pages, page_bytes());
+        assert_eq!(given(pages).0.resident, pages.len() as u64);
+        let all = core::slice::from_raw_parts(start.as_ptr(), pages.len());
+        assert!(all.iter().enumerate().all(|(offset, &byte)| byte == if offset == 5 { 7 } else { 0 }));
+    }
+}
+
+#[test]
+fn discarded_memory_reads_as_zeros() {
+    let pages = memory();
+    let bytes = page_bytes();
+    // SAFETY: this test's own.
+    unsafe {
+        pages.cast::<u8>().write_bytes(0xAA, pages.len());
+        let middle = NonNull::slice_from_raw_parts(pages.cast::<u8>().add(bytes), bytes);
+        let outcome = requests::discard(middle);
+        let expected = if cfg!(all(unix, not(framepool_os = "none"))) { 0 } else { 0xAA };
+        assert_eq!(outcome.is_ok(), expected == 0);
+        let found = core::slice::from_raw_parts(pages.cast::<u8>().as_ptr(), pages.len());
+        let stale = |page: usize| found[page * bytes..(page + 1) * bytes].iter().all(|&byte| byte == 0xAA);
+        assert!(stale(0) && (2..PAGES).all(stale));
+        assert!(found[bytes..2 * bytes].iter().all(|&byte| byte == expected));
+    }
+}

@@ -1,0 +1,157 @@
+//! What the slots' memory is made of right now, and what the system would not do about it: a `Copy` report.
+//!
+//! Every figure is read back from the system (P13), none is what somebody asked for. It is true of the moment that it was read
+//! at: pages come and go with allocations, `trim`, and the system's need for memory.
+
+use core::fmt;
+use core::time::Duration;
+use std::io;
+
+use crate::os::Errno;
+
+/// Something that the system is asked to do for the slots' memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Request {
+    /// Huge pages: [`Config::huge_pages(true)`](crate::Config::huge_pages).
+    HugePages,
+    /// Small pages only: `Config::huge_pages(false)`, the default.
+    SmallPages,
+    /// No slot in core dumps: [`Config::core_dumps(false)`](crate::Config::core_dumps).
+    NoCoreDumps,
+    /// No page of a slot ever paged out: [`Config::lock_memory(true)`](crate::Config::lock_memory).
+    Lock,
+    /// Every page resident: [`Config::prefault(true)`](crate::Config::prefault) at start-up, and
+    /// [`prewarm`](crate::PoolAlloc::prewarm).
+    Resident,
+    /// The figures of the report. Where they are refused as a whole, all are 0; without `/proc`, Linux still tells what is
+    /// resident.
+    Figures,
+}
+
+/// How many requests there are.
+pub(crate) const REQUESTS: usize = Request::ALL.len();
+
+impl Request {
+    /// Every request.
+    pub const ALL: [Request; 6] = [
+        Request::HugePages,
+        Request::SmallPages,
+        Request::NoCoreDumps,
+        Request::Lock,
+        Request::Resident,
+        Request::Figures,
+    ];
+
+    /// The request in words, lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Request::HugePages => "huge pages",
+            Request::SmallPages => "small pages only",
+            Request::NoCoreDumps => "no core dumps",
+            Request::Lock => "locked memory",
+            Request::Resident => "resident memory",
+            Request::Figures => "figures",
+        }
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What the slots' memory is made of: see [`PoolAlloc::prewarm`](crate::PoolAlloc::prewarm) and
+/// [`PoolAlloc::residency`](crate::PoolAlloc::residency).
+///
+/// All zeros while there are no pools. Its `Display` is a line of figures, and one for each request that was refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Residency {
+    /// Bytes of all pages that the slots lie in: [`Config::reserved_bytes`](crate::Config::reserved_bytes), each class rounded
+    /// up to whole pages.
+    pub reserved_bytes: u64,
+    /// Of these, bytes that have memory of their own behind them, so that writing there causes no page fault.
+    pub resident_bytes: u64,
+    /// Of the resident ones, bytes in huge pages (2 MiB on most machines).
+    pub huge_bytes: u64,
+    /// Of the resident ones, bytes that the system may not page out.
+    pub locked_bytes: u64,
+    /// How long it took to bring this about and to read it back.
+    pub elapsed: Duration,
+    /// A bit for each request.
+    pub(crate) asked: u8,
+    /// What [`Errno::code_of`] says of each.
+    pub(crate) refused: [i32; REQUESTS],
+}
+
+impl Residency {
+    /// Whether the system was ever asked for this, by the configuration or by a call.
+    pub fn asked(&self, request: Request) -> bool {
+        self.asked & 1 << request as u8 != 0
+    }
+
+    /// Why the system refused this, in part or as a whole, when it was asked last; `None` if it did not.
+    ///
+    /// On a system that has no way to ask, an error of the kind [`Unsupported`](io::ErrorKind::Unsupported). What is not
+    /// refused may fall short all the same: the figures tell.
+    pub fn refused(&self, request: Request) -> Option<io::Error> {
+        Errno::from_code(self.refused[request as usize]).map(Errno::to_error)
+    }
+}
+
+impl fmt::Display for Residency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mib = |bytes: u64| bytes as f64 / (1 << 20) as f64;
+        let percent = 100.0 * self.resident_bytes as f64 / self.reserved_bytes.max(1) as f64;
+        write!(
+            f,
+            "Residency: resident={:.1}/{:.1} MiB ({percent:.1}%) huge={:.1} MiB locked={:.1} MiB in {:.1} ms",
+            mib(self.resident_bytes),
+            mib(self.reserved_bytes),
+            mib(self.huge_bytes),
+            mib(self.locked_bytes),
+            self.elapsed.as_secs_f64() * 1e3,
+        )?;
+        for request in Request::ALL {
+            if let Some(error) = self.refused(request) {
+                write!(f, "\nRefused: {request}: {error}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_prints_figures_in_one_line_and_each_refusal_in_one_more() {
+        let mut residency = Residency {
+            reserved_bytes: 147_849_216,
+            resident_bytes: 64 << 20,
+            huge_bytes: 63 << 20,
+            locked_bytes: 8 << 20,
+            elapsed: Duration::from_micros(41_260),
+            ..Residency::default()
+        };
+        let figures = "Residency: resident=64.0/141.0 MiB (45.4%) huge=63.0 MiB locked=8.0 MiB in 41.3 ms";
+        assert_eq!(residency.to_string(), figures);
+        residency.refused[Request::Lock as usize] = Errno::code_of(Err(Errno::UNSUPPORTED));
+        assert_eq!(residency.to_string(), format!("{figures}\nRefused: locked memory: unsupported"));
+    }
+
+    #[test]
+    fn without_pools_it_prints_zeros() {
+        let none = Residency::default();
+        assert_eq!(
+            none.to_string(),
+            "Residency: resident=0.0/0.0 MiB (0.0%) huge=0.0 MiB locked=0.0 MiB in 0.0 ms"
+        );
+        assert!(
+            Request::ALL.into_iter().all(|request| !none.asked(request) && none.refused(request).is_none())
+        );
+    }
+}
