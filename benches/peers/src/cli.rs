@@ -69,7 +69,7 @@ impl Cli {
 
     /// How long a plain sample takes.
     pub(crate) fn sample_time(&self) -> Duration {
-        Duration::from_micros(if self.quick { 3_500 } else { 14_000 })
+        Duration::from_micros(if self.quick { 2_500 } else { 14_000 })
     }
 
     /// Whether that workload was asked for.
