@@ -101,7 +101,7 @@ fn apart<const HELD: usize, const WRITTEN: bool>(
 
 /// Two threads at once, each with batches of its own from the same class; the longer of the two times.
 fn two_threads<const HELD: usize>(allocator: &Allocator, layout: Layout, rounds: u64) -> Duration {
-    at_once::longer_of_two(rounds, |rounds| pair::<HELD, false>(allocator, layout, rounds))
+    at_once::longest_of(2, rounds, |rounds| pair::<HELD, false>(allocator, layout, rounds))
 }
 
 /// `HELD` places for blocks, and the allocator they come from and go back to.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode};
 
-use crate::common::at_once;
+use crate::common;
 use crate::common::contestants::{self, CONTESTANTS, layout};
 use crate::common::system::SystemState;
 use crate::common::workloads::WORKLOADS;
@@ -42,6 +42,6 @@ pub(crate) fn run(state: &str) {
         group.finish();
     }
     contestants::assert_that_every_request_was_a_hit();
-    at_once::tell_disturbed();
+    common::tell_disturbed();
     criterion.final_summary();
 }

@@ -7,7 +7,7 @@ use std::env;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::at_once;
+use crate::common;
 use crate::common::contestants::{self, Allocator, CONTESTANTS, layout};
 use crate::common::system::SystemState;
 use crate::common::workloads::{WORKLOADS, Workload};
@@ -73,7 +73,7 @@ pub(crate) fn child(state: SystemState, plan: Plan) {
     }
     contestants::assert_that_every_request_was_a_hit();
     if plan.rounds > SMOKE.rounds {
-        at_once::tell_disturbed();
+        common::tell_disturbed();
     }
 }
 

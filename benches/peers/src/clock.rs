@@ -1,0 +1,86 @@
+//! Times a step that is run over and over: the median of a few stretches, each long enough for the clock.
+//!
+//! A stretch that another process interrupts is an outlier among its neighbours, and the median drops it. It drops a rare
+//! slow path of the allocator too: `frame_ready` is there to show those.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use crate::spread::median;
+
+/// Stretches of one sample: odd, so that the median is one of them.
+const STRETCHES: u32 = 7;
+
+/// Nanoseconds that one `step` takes. Runs for about `time`, plus as much again to find out how many steps that is, which is
+/// the warm-up.
+#[inline(always)]
+pub(crate) fn ns_a_step(time: Duration, mut step: impl FnMut()) -> f64 {
+    let steps = steps_in(time / STRETCHES, &mut step);
+    median((0..STRETCHES).map(|_| ns(stretch(steps, &mut step), steps)).collect())
+}
+
+/// Two steps in turns, some ten microseconds each: the median nanoseconds of either, and the median of `first / second`
+/// over neighbouring stretches, in which a drift of the machine cancels out.
+#[inline(always)]
+pub(crate) fn ns_in_turns(time: Duration, mut first: impl FnMut(), mut second: impl FnMut()) -> [f64; 3] {
+    const TURN: Duration = Duration::from_micros(10);
+
+    let steps = steps_in(TURN, &mut first).max(steps_in(TURN, &mut second));
+    let start = Instant::now();
+    let (mut firsts, mut seconds) = (Vec::new(), Vec::new());
+    while start.elapsed() < time || firsts.is_empty() {
+        // Each goes first every other time.
+        firsts.push(ns(stretch(steps, &mut first), steps));
+        seconds.push(ns(stretch(steps, &mut second), steps));
+        seconds.push(ns(stretch(steps, &mut second), steps));
+        firsts.push(ns(stretch(steps, &mut first), steps));
+    }
+    let ratios = firsts.iter().zip(&seconds).map(|(first, second)| first / second).collect();
+    [median(firsts), median(seconds), median(ratios)]
+}
+
+/// How many steps take at least `time`, found by trying.
+fn steps_in(time: Duration, step: &mut impl FnMut()) -> u64 {
+    let mut steps = 1;
+    loop {
+        let took = stretch(steps, step);
+        if took >= time {
+            return steps;
+        }
+        // One slow first step, which faults its pages in, must not end the search for good: at most ten times as many.
+        let short_by = time.div_duration_f64(took.max(Duration::from_nanos(1))).clamp(1.1, 10.0);
+        steps = (steps as f64 * short_by).ceil() as u64;
+    }
+}
+
+#[inline(always)]
+fn stretch(steps: u64, step: &mut impl FnMut()) -> Duration {
+    let start = Instant::now();
+    for _ in 0..black_box(steps) {
+        step();
+    }
+    start.elapsed()
+}
+
+fn ns(time: Duration, steps: u64) -> f64 {
+    time.as_secs_f64() * 1e9 / steps as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread::sleep;
+
+    #[test]
+    fn a_step_that_sleeps_takes_as_long_as_it_sleeps() {
+        let ns = ns_a_step(Duration::from_millis(7), || sleep(Duration::from_millis(1)));
+        assert!(ns >= 1e6, "{ns} ns for a sleep of a millisecond");
+    }
+
+    #[test]
+    fn steps_in_turns_are_told_apart() {
+        let sleep_us = |us| move || sleep(Duration::from_micros(us));
+        let [first, second, ratio] = ns_in_turns(Duration::from_millis(40), sleep_us(3_000), sleep_us(100));
+        assert!(first >= 3e6 && second >= 1e5 && ratio > 1.0, "{first} ns, {second} ns, {ratio} x");
+    }
+}

@@ -1,0 +1,159 @@
+//! Who is measured, under which name, and what its process needs.
+//!
+//! A sample runs one contestant in a process of its own: no heap carries anything from one workload into the next, and glibc,
+//! whose behaviour depends on what was freed before, is in a known state.
+
+mod coloured;
+mod ring;
+mod rpmalloc;
+mod served;
+
+use std::alloc::System;
+
+use framepool::{Class, Config, PoolAlloc};
+use mimalloc::MiMalloc;
+use snmalloc_rs::SnMalloc;
+use tikv_jemallocator::Jemalloc;
+
+use crate::baselines::{Original, PerPoolSpin};
+use crate::source::Allocator;
+use coloured::Coloured;
+use ring::Ring;
+use rpmalloc::RpMalloc;
+use served::Served;
+
+/// What a contestant is to the others: how it is drawn, and whether its figure is one to beat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The pools, and variants of them.
+    Ours,
+    /// An allocator as it comes: one to beat.
+    Peer,
+    /// glibc in a state that somebody must put it in, and older designs of the pools.
+    Reference,
+    /// What no allocator does: the limit.
+    Limit,
+}
+
+/// One of those who are measured.
+#[derive(Debug)]
+pub(crate) struct Contestant {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    /// Variables that its processes start with.
+    pub(crate) variables: &'static [(&'static str, &'static str)],
+    /// The largest block that it is made for, in bytes.
+    pub(crate) most_bytes: usize,
+    /// Makes it ready for blocks of so many bytes, before any clock runs.
+    pub(crate) prepare: fn(usize) -> Subject,
+}
+
+/// A contestant that is ready.
+#[derive(Clone, Copy)]
+pub(crate) struct Subject {
+    pub(crate) allocator: &'static Allocator,
+    /// Those that have pools tell what these served.
+    pub(crate) pools: Option<&'static dyn Served>,
+}
+
+impl Subject {
+    fn plain(allocator: &'static Allocator) -> Self {
+        Self { allocator, pools: None }
+    }
+
+    fn pooled<A: Served>(allocator: &'static A) -> Self {
+        Self { allocator, pools: Some(allocator) }
+    }
+}
+
+/// 1080p 4:2:0: the largest block of any workload that the pools can be made to serve.
+pub(crate) const FULL_HD_BYTES: usize = 1920 * 1080 * 3 / 2;
+
+static POOLS: PoolAlloc = PoolAlloc::new();
+static FULL_HD_POOLS: PoolAlloc =
+    PoolAlloc::with_config(Config::new().class(Class::XLarge, FULL_HD_BYTES, 48));
+static HARDENED: PoolAlloc = PoolAlloc::with_config(Config::new().hardened(true));
+static UNHELD: PoolAlloc = PoolAlloc::with_config(Config::new().hold_back(Class::Small, 0, 0));
+static COLOURED: Coloured = Coloured::new(&POOLS);
+static ORIGINAL: Original = Original::new();
+static PER_POOL_SPIN: PerPoolSpin = PerPoolSpin::new();
+
+/// The default table as long as it serves such blocks, else one that fits them.
+fn pools_for(bytes: usize) -> &'static PoolAlloc {
+    if bytes <= XLARGE_BYTES { &POOLS } else { &FULL_HD_POOLS }
+}
+
+const XLARGE_BYTES: usize = Config::new().slot_bytes(Class::XLarge);
+
+const OURS: Contestant = Contestant {
+    name: "framepool",
+    kind: Kind::Ours,
+    variables: &[],
+    most_bytes: FULL_HD_BYTES,
+    prepare: |bytes| Subject::pooled(pools_for(bytes)),
+};
+
+const PEER: Contestant =
+    Contestant { kind: Kind::Peer, most_bytes: usize::MAX, prepare: |_| Subject::plain(&System), ..OURS };
+
+const REFERENCE: Contestant = Contestant { kind: Kind::Reference, ..PEER };
+
+/// Everyone. Which workloads each takes part in is said there.
+pub(crate) const CONTESTANTS: &[Contestant] = &[
+    OURS,
+    Contestant { name: "framepool_hardened", prepare: |_| Subject::pooled(&HARDENED), ..OURS },
+    Contestant { name: "framepool_unheld", prepare: |_| Subject::pooled(&UNHELD), ..OURS },
+    Contestant {
+        name: "framepool_coloured",
+        most_bytes: XLARGE_BYTES - coloured::MOST_BYTES,
+        prepare: |_| Subject::plain(&COLOURED),
+        ..OURS
+    },
+    Contestant { name: "mimalloc", prepare: |_| Subject::plain(&MiMalloc), ..PEER },
+    Contestant { name: "jemalloc", prepare: |_| Subject::plain(&Jemalloc), ..PEER },
+    Contestant { name: "rpmalloc", prepare: |_| Subject::plain(&RpMalloc), ..PEER },
+    Contestant { name: "snmalloc", prepare: |_| Subject::plain(&SnMalloc), ..PEER },
+    Contestant { name: "glibc", ..PEER },
+    Contestant {
+        name: "glibc_tuned",
+        variables: &[(
+            "GLIBC_TUNABLES",
+            "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=1073741824",
+        )],
+        ..REFERENCE
+    },
+    Contestant {
+        name: "glibc_pinned",
+        variables: &[(
+            "GLIBC_TUNABLES",
+            "glibc.malloc.mmap_threshold=131072:glibc.malloc.trim_threshold=131072",
+        )],
+        ..REFERENCE
+    },
+    Contestant {
+        name: "original",
+        most_bytes: XLARGE_BYTES,
+        prepare: |_| Subject::pooled(&ORIGINAL),
+        ..REFERENCE
+    },
+    Contestant {
+        name: "per_pool_spin",
+        most_bytes: XLARGE_BYTES,
+        prepare: |_| Subject::pooled(&PER_POOL_SPIN),
+        ..REFERENCE
+    },
+    Contestant {
+        name: "ring",
+        kind: Kind::Limit,
+        prepare: |bytes| {
+            ring::fill(bytes);
+            Subject::plain(&Ring)
+        },
+        ..PEER
+    },
+];
+
+/// The contestant of that name.
+pub(crate) fn named(name: &str) -> Option<&'static Contestant> {
+    CONTESTANTS.iter().find(|contestant| contestant.name == name)
+}

@@ -1,0 +1,59 @@
+//! The pools with coloured slots: each block starts a few cache lines into its slot, and neighbours start at different ones.
+//!
+//! Slots that are aligned to 2 MiB put equal offsets of all frames into the same cache sets, and into the same place of a 4 KiB
+//! page, where a load waits for an unrelated store. This wrapper shows what would be won if the pools moved the
+//! blocks of large layouts about in the room that the layouts leave.
+
+use std::alloc::{GlobalAlloc, Layout};
+
+use framepool::{Class, Config, PoolAlloc};
+
+/// Different starts.
+const COLOURS: usize = 16;
+
+/// From one start to the next, in bytes: an odd number of cache lines, so that all cache sets have their turn.
+const STEP_BYTES: usize = 17 * 64;
+
+/// What the colours may take from a slot.
+pub(crate) const MOST_BYTES: usize = (COLOURS - 1) * STEP_BYTES;
+
+/// Both classes that are coloured align their slots to this at least; no colour reaches so far.
+const SLOT_ALIGN: usize = Config::new().slot_bytes(Class::Large);
+
+const _: () =
+    assert!(MOST_BYTES < SLOT_ALIGN, "take fewer colours: a slot's start is found by rounding down");
+
+pub(crate) struct Coloured {
+    pools: &'static PoolAlloc,
+}
+
+impl Coloured {
+    pub(crate) const fn new(pools: &'static PoolAlloc) -> Self {
+        Self { pools }
+    }
+
+    /// The layout with its colour's room, which is the same for all blocks of that layout.
+    fn widened(layout: Layout) -> Layout {
+        assert!(layout.size() > Config::new().slot_bytes(Class::Medium), "only frames are coloured");
+        Layout::array::<u8>(layout.size() + MOST_BYTES).expect("the sizes are constants")
+    }
+}
+
+// SAFETY: a block is a block of the pools, moved up by less than it was widened by; rounding down to the alignment that all
+// slots of Large and XLarge have finds its start again. The workloads ask for byte buffers, which may start anywhere.
+unsafe impl GlobalAlloc for Coloured {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: wider than a layout that is not empty.
+        let slot = unsafe { self.pools.alloc(Self::widened(layout)) };
+        assert!(self.pools.owns(slot), "the classes are large enough for what is coloured");
+        // Neighbours of either class get different colours.
+        let number = (slot.addr() >> 18) + (slot.addr() >> 21);
+        slot.wrapping_add(number % COLOURS * STEP_BYTES)
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        let slot = block.map_addr(|address| address & !(SLOT_ALIGN - 1));
+        // SAFETY: the start of the slot that `alloc` got for this layout, given up by the caller.
+        unsafe { self.pools.dealloc(slot, Self::widened(layout)) };
+    }
+}

@@ -1,0 +1,109 @@
+//! A dot for each contestant at its median, on a line over the middle half of the rounds; a panel for each size.
+
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::plots::{Drawn, Page, log_bounds, page};
+use super::style::{self, FAINT, FONT, INK};
+use crate::contestants::CONTESTANTS;
+use crate::results::{Figures, Key, Results};
+use crate::spread::{Spread, figure};
+use crate::workloads::{Workload, size_in_words};
+
+const PANEL_WIDTH: u32 = 290;
+const NAMES_WIDTH: u32 = 150;
+const ROW_HEIGHT: u32 = 26;
+
+/// Draws it.
+pub(super) fn draw(results: &Results, workload: &Workload, svg: &mut String) -> Drawn {
+    let figures = Figures::of(&results.rows);
+    let spread =
+        |contestant, bytes| figures.spread(Key { workload: workload.name, bytes, contestant, figure: "ns" });
+    let names: Vec<_> = CONTESTANTS
+        .iter()
+        .map(|contestant| contestant.name)
+        .filter(|name| workload.sizes.iter().any(|&bytes| spread(name, bytes).is_some()))
+        .collect();
+    let panels = workload.sizes.len();
+    let size = (NAMES_WIDTH + PANEL_WIDTH * panels as u32, 120 + ROW_HEIGHT * names.len() as u32);
+    let page = page(svg, size, workload)?;
+    let (left, right) = page.split_horizontally(NAMES_WIDTH);
+    for (panel, &bytes) in right.split_evenly((1, panels)).iter().zip(workload.sizes) {
+        let spreads: Vec<_> = names.iter().map(|&name| (name, spread(name, bytes))).collect();
+        draw_panel(panel, &size_in_words(bytes), &spreads)?;
+    }
+    draw_names(&left, &names)?;
+    page.present()?;
+    Ok(())
+}
+
+/// The plots' own rows are found again by giving the names the same margins.
+const CAPTION_HEIGHT: u32 = 20;
+const AXIS_HEIGHT: u32 = 35;
+
+fn draw_names(area: &Page<'_>, names: &[&str]) -> Drawn {
+    let (_, height) = area.dim_in_pixel();
+    let rows = height - CAPTION_HEIGHT - AXIS_HEIGHT;
+    for (row, name) in names.iter().enumerate() {
+        let y = CAPTION_HEIGHT + rows * (2 * row as u32 + 1) / (2 * names.len() as u32);
+        let text = (FONT, 14).into_font().color(&INK).pos(Pos::new(HPos::Right, VPos::Center));
+        area.draw(&Text::new(*name, (NAMES_WIDTH as i32 - 14, y as i32), text))?;
+    }
+    Ok(())
+}
+
+fn draw_panel(area: &Page<'_>, caption: &str, spreads: &[(&str, Option<Spread>)]) -> Drawn {
+    let (caption_area, plot) = area.split_vertically(CAPTION_HEIGHT);
+    let text = (FONT, 14).into_font().color(&INK).pos(Pos::new(HPos::Center, VPos::Center));
+    let middle = (caption_area.dim_in_pixel().0 as i32 / 2, CAPTION_HEIGHT as i32 / 2);
+    caption_area.draw(&Text::new(caption.to_owned(), middle, text))?;
+
+    let known = || spreads.iter().filter_map(|(_, spread)| *spread);
+    let (low, high) = log_bounds(known().flat_map(|spread| [spread.low, spread.high]));
+    let mut chart = ChartBuilder::on(&plot)
+        .x_label_area_size(AXIS_HEIGHT)
+        .margin_right(14)
+        // Room for the figure to the right of the last dot.
+        .build_cartesian_2d((low..high * 2.5).log_scale(), -(spreads.len() as f64)..0.0)?;
+    chart
+        .configure_mesh()
+        .disable_y_mesh()
+        .bold_line_style(FAINT)
+        .light_line_style(TRANSPARENT)
+        .x_labels(5)
+        .x_label_formatter(&|ns| short(*ns))
+        .x_desc("ns, logarithmic")
+        .label_style((FONT, 12).into_font().color(&INK))
+        .axis_style(FAINT)
+        .draw()?;
+    for (row, (name, spread)) in spreads.iter().enumerate() {
+        let Some(Spread { median, low, high }) = *spread else { continue };
+        let y = -(row as f64) - 0.5;
+        let (colour, _) = style::of(name);
+        chart.draw_series([PathElement::new([(low, y), (high, y)], colour.stroke_width(3))])?;
+        chart.draw_series([Circle::new((median, y), 4, colour.filled())])?;
+        let text = (FONT, 12).into_font().color(&INK).pos(Pos::new(HPos::Left, VPos::Center));
+        let beside = EmptyElement::at((high, y)) + Text::new(figure(median), (9, 0), text);
+        chart.draw_series([beside])?;
+    }
+    Ok(())
+}
+
+/// A label of an axis: `20`, `3k`, `4M`.
+pub(super) fn short(value: f64) -> String {
+    match value {
+        millions if millions >= 1e6 => format!("{}M", millions / 1e6),
+        thousands if thousands >= 1e3 => format!("{}k", thousands / 1e3),
+        _ => format!("{value}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_short() {
+        assert_eq!([0.5, 20.0, 3e3, 4.5e6].map(short), ["0.5", "20", "3k", "4.5M"]);
+    }
+}

@@ -1,0 +1,14 @@
+//! One block over and over, and 16 or 64 held, then freed: what a call costs, and what it costs to find many.
+
+use std::time::Duration;
+
+use crate::clock::ns_a_step;
+use crate::contestants::Subject;
+use crate::outcome::Outcome;
+use crate::source::Source;
+
+/// Nanoseconds to allocate and free a block, in batches of `HELD` that are freed oldest first. Nothing is written.
+pub(crate) fn run<const HELD: usize>(subject: Subject, bytes: usize, time: Duration) -> Outcome {
+    let source = Source::new(subject.allocator, bytes);
+    Outcome::of("ns", ns_a_step(time, || source.batch::<HELD>()) / HELD as f64)
+}

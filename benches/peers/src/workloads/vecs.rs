@@ -1,0 +1,36 @@
+//! What `Vec` asks of an allocator beside `alloc`: zeros, and growth.
+
+use std::time::Duration;
+
+use crate::clock::ns_a_step;
+use crate::contestants::Subject;
+use crate::outcome::Outcome;
+use crate::source::Source;
+
+/// Nanoseconds of `vec![0; bytes]`, written through and dropped, over and over: on memory that was used before, somebody must
+/// clear it or have the kernel do so.
+pub(crate) fn zeroed(subject: Subject, bytes: usize, time: Duration) -> Outcome {
+    let source = Source::new(subject.allocator, bytes);
+    let ns = ns_a_step(time, || {
+        source.zeroed_block().fill(0xA5);
+    });
+    Outcome::of("ns", ns)
+}
+
+/// What a growing vector adds each time, in bytes.
+const STEP_BYTES: usize = 4096;
+
+/// Nanoseconds for a vector of 4 KiB to grow to `bytes` in steps of 4 KiB, each of them written, and to be dropped.
+pub(crate) fn grown(subject: Subject, bytes: usize, time: Duration) -> Outcome {
+    let source = Source::new(subject.allocator, STEP_BYTES);
+    let ns = ns_a_step(time, || {
+        let mut vector = source.block();
+        for length in (STEP_BYTES * 2..=bytes).step_by(STEP_BYTES) {
+            vector.grow(length);
+            for place in &mut vector.spare()[length - STEP_BYTES..] {
+                place.write(0xA5);
+            }
+        }
+    });
+    Outcome::of("ns", ns)
+}
