@@ -12,7 +12,7 @@ use std::alloc::System;
 use crate::config::Config;
 use crate::counters::Refusal;
 use crate::lane::Lane;
-use crate::pools::{Found, Pools};
+use crate::pools::{Detour, Found, Pools};
 use crate::stats::Stats;
 use crate::thread_record::{Inside, Tally};
 
@@ -137,32 +137,33 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for PoolAlloc<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let (pools, size) = (&self.pools, layout.size());
-        let Some(inside) = pools.enter() else {
+        let Some((inside, metadata)) = pools.enter() else {
             // SAFETY: the caller's contract.
             return unsafe { self.alloc_slowly(layout) };
         };
-        if !pools.is_usual(layout) {
-            if pools.is_too_large(size) {
-                inside.rest().count_too_large(size);
+        let lane = match pools.route(layout) {
+            Ok(lane) => lane,
+            Err(Detour::Unusual) => {
                 drop(inside);
                 // SAFETY: the caller's contract.
-                return unsafe { self.fallback.alloc(layout) };
+                return unsafe { self.alloc_slowly(layout) };
             }
-            drop(inside);
-            // SAFETY: the caller's contract.
-            return unsafe { self.alloc_slowly(layout) };
-        }
-        let lane = pools.lane_of(size);
-        if pools.is_below_floor(lane, size) {
-            inside.rest().count_refusal(lane.class(), Refusal::BelowFloor, size);
-            drop(inside);
-            // SAFETY: the caller's contract.
-            return unsafe { self.fallback.alloc(layout) };
-        }
-        match pools.take_cached(&inside, lane, size) {
+            Err(detour) => {
+                match detour {
+                    Detour::BelowFloor(class) => {
+                        inside.rest().count_refusal(class, Refusal::BelowFloor, size);
+                    }
+                    _ => inside.rest().count_too_large(size),
+                }
+                drop(inside);
+                // SAFETY: the caller's contract.
+                return unsafe { self.fall_back(layout) };
+            }
+        };
+        match Pools::take_cached(&inside, metadata, lane, size) {
             Some(start) => start,
             // SAFETY: the caller's contract.
-            None => unsafe { self.alloc_dry(inside, lane, layout) },
+            None => unsafe { self.alloc_dry(layout, lane, inside) },
         }
     }
 
@@ -211,16 +212,23 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
     /// A lane that has nothing at hand. If it has nothing at all, which is what tiny objects make of Small's open lane within the first
     /// milliseconds of many programs, this is on its way to the fallback at once.
     #[inline(never)]
-    unsafe fn alloc_dry(&self, inside: Inside, lane: Lane, layout: Layout) -> *mut u8 {
+    unsafe fn alloc_dry(&self, layout: Layout, lane: Lane, inside: Inside) -> *mut u8 {
         if let Some(reason) = self.pools.refusal(lane) {
             inside.rest().count_refusal(lane.class(), reason, layout.size());
             drop(inside);
             // SAFETY: the caller's contract.
-            return unsafe { self.fallback.alloc(layout) };
+            return unsafe { self.fall_back(layout) };
         }
         drop(inside);
         // SAFETY: the caller's contract.
         unsafe { self.alloc_slowly(layout) }
+    }
+
+    /// Out of line, so that what the fallback's code needs is not set up by hits.
+    #[inline(never)]
+    unsafe fn fall_back(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's contract.
+        unsafe { self.fallback.alloc(layout) }
     }
 
     #[inline(never)]

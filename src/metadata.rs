@@ -50,8 +50,6 @@ pub(crate) struct LaneParts {
     pub(crate) slab: Slab,
     /// The index in the slab of its first slot.
     pub(crate) first: usize,
-    /// Whether its layouts may not have the held-back slots of its class, of which there are some.
-    pub(crate) is_refused: bool,
 }
 
 // SAFETY: all that changes after the metadata is published is atomic or behind the reclaim lock; its pointers are to mappings that
@@ -81,12 +79,7 @@ impl Metadata {
             let slots = plan.lane(lane);
             // SAFETY: exactly as many zeroed words as the set needs, for ever.
             let set = unsafe { SlotSet::new(set_words, slots.len()) };
-            LaneParts {
-                set,
-                slab: plan.classes[lane.class()].slab,
-                first: slots.start,
-                is_refused: !lane.is_held() && plan.classes[lane.class()].held > 0,
-            }
+            LaneParts { set, slab: plan.classes[lane.class()].slab, first: slots.start }
         });
         let exit_hook = os::ExitHook::new(thread_record::on_thread_exit);
         // A magazine has to be emptied when its thread exits, revoked by a fence, and found again after a `fork`.

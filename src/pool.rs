@@ -28,20 +28,17 @@ impl<'a> Pool<'a> {
         Self { metadata, lane }
     }
 
-    /// A slot for whoever may have this lane's, and the open lane's after it, and the lane that it is of; `None` if there is none.
+    /// A slot for whoever may have this lane's, and the lane that it is of; `None` if there is none.
     ///
-    /// Where no hold-back refuses, slots in other threads' magazines are called in first.
+    /// Who may have the held-back lane's may have the open lane's too; before that fails, slots in other threads' magazines
+    /// are called in.
     pub(crate) fn take(self, own: Option<Own>) -> Option<(*mut u8, Lane)> {
-        let (open, held) = (self.with(self.lane.open()), self.with(self.lane.held()));
-        if self.lane.is_held() {
-            held.take_here(own)
-                .or_else(|| open.take_here(own))
-                .or_else(|| self.take_revoked([held.lane, open.lane]))
-        } else if held.set().slots() > 0 {
-            open.take_here(own)
-        } else {
-            open.take_here(own).or_else(|| self.take_revoked([open.lane]))
+        if !self.lane.is_held() {
+            return self.take_here(own);
         }
+        let open = self.with(self.lane.open());
+        let found = self.take_here(own).or_else(|| open.take_here(own));
+        found.or_else(|| self.take_revoked([self.lane, open.lane]))
     }
 
     /// A slot of this lane: out of this thread's magazine, or out of the set with some more for the magazine.

@@ -9,7 +9,7 @@
 pub(crate) use core::sync::atomic::Ordering;
 
 pub(crate) use imp::{
-    AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, TryLock, fence,
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, ReadOwn, TryLock, fence,
     heavy_fence, light_fence,
 };
 
@@ -33,6 +33,31 @@ mod imp {
     pub(crate) fn heavy_fence() {
         crate::os::fence_all();
     }
+
+    /// A plain read, which the compiler may fold into the instruction that uses it.
+    pub(crate) trait ReadOwn {
+        type Value;
+
+        /// # Safety
+        ///
+        /// No other thread writes this now.
+        unsafe fn read_own(&self) -> Self::Value;
+    }
+
+    macro_rules! read_own {
+        ($($atomic:ty: $value:ty),+) => {
+            $(impl ReadOwn for $atomic {
+                type Value = $value;
+
+                #[inline(always)]
+                unsafe fn read_own(&self) -> $value {
+                    // SAFETY: valid and aligned; by contract no write races with this.
+                    unsafe { *self.as_ptr() }
+                }
+            })+
+        };
+    }
+    read_own!(AtomicU32: u32, AtomicU64: u64, AtomicUsize: usize, AtomicPtr<u8>: *mut u8);
 
     /// A lock that nobody ever waits for.
     pub(crate) struct TryLock<T>(spin::Mutex<T>);
@@ -73,6 +98,29 @@ mod imp {
     pub(crate) fn heavy_fence() {
         fence(SeqCst);
     }
+
+    pub(crate) trait ReadOwn {
+        type Value;
+
+        /// # Safety
+        ///
+        /// No other thread writes this now. (The model checker sees to it.)
+        unsafe fn read_own(&self) -> Self::Value;
+    }
+
+    macro_rules! read_own {
+        ($($atomic:ty: $value:ty),+) => {
+            $(impl ReadOwn for $atomic {
+                type Value = $value;
+
+                unsafe fn read_own(&self) -> $value {
+                    // SAFETY: the caller's contract, which loom checks.
+                    unsafe { self.unsync_load() }
+                }
+            })+
+        };
+    }
+    read_own!(AtomicU32: u32, AtomicU64: u64, AtomicUsize: usize, AtomicPtr<u8>: *mut u8);
 
     pub(crate) struct TryLock<T>(loom::sync::Mutex<T>);
 
