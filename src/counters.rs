@@ -131,6 +131,12 @@ impl Counters {
         owned(&self.fallback_bytes, bytes as u64);
     }
 
+    /// Calls of `alloc_zeroed` that found their slot clean, or not.
+    #[inline(always)]
+    pub(crate) fn memsets(&self, is_clean: bool) -> &AtomicU64 {
+        if is_clean { &self.memsets_skipped } else { &self.memsets_done }
+    }
+
     pub(crate) fn add_to(&self, stats: &mut Stats) {
         for (sum, refused) in stats.classes.iter_mut().zip(&self.refused) {
             add(&mut sum.misses, &refused[Refusal::Miss as usize]);

@@ -180,15 +180,16 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for PoolAlloc<A> {
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        match self.pools.own() {
-            // SAFETY: the caller's contract.
-            Some(own) => unsafe { self.alloc_zeroed_with(own, layout) },
-            None => {
-                self.pools.prepare(&self.fallback);
-                // SAFETY: the caller's contract.
-                unsafe { self.alloc_zeroed_with(self.pools.shared(), layout) }
-            }
+        if let Some((inside, metadata)) = self.pools.enter()
+            && let Ok(lane) = self.pools.route(layout)
+            && let Some(block) = Pools::take_cached_zeroed(&inside, metadata, lane, layout.size())
+        {
+            drop(inside);
+            // SAFETY: a block of this layout that was taken just now.
+            return unsafe { block.zeroed(layout) };
         }
+        // SAFETY: the caller's contract.
+        unsafe { self.alloc_zeroed_slowly(layout) }
     }
 
     #[inline]
@@ -217,7 +218,7 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
             inside.rest().count_refusal(lane.class(), reason, layout.size());
             drop(inside);
             // SAFETY: the caller's contract.
-            return unsafe { self.fall_back(layout) };
+            return unsafe { self.fallback.alloc(layout) };
         }
         drop(inside);
         // SAFETY: the caller's contract.
@@ -284,19 +285,31 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
         }
     }
 
+    #[inline(never)]
+    unsafe fn alloc_zeroed_slowly(&self, layout: Layout) -> *mut u8 {
+        match self.pools.own() {
+            // SAFETY: the caller's contract.
+            Some(own) => unsafe { self.alloc_zeroed_with(own, layout) },
+            None => {
+                self.pools.prepare(&self.fallback);
+                match self.pools.own() {
+                    // SAFETY: the caller's contract.
+                    Some(own) => unsafe { self.alloc_zeroed_with(own, layout) },
+                    // SAFETY: the caller's contract.
+                    None => unsafe { self.alloc_zeroed_with(self.pools.shared(), layout) },
+                }
+            }
+        }
+    }
+
     unsafe fn alloc_zeroed_with(&self, tally: impl Tally, layout: Layout) -> *mut u8 {
         let Some(block) = self.pools.take(tally, layout) else {
             // SAFETY: the caller's contract.
             return unsafe { self.fallback.alloc_zeroed(layout) };
         };
-        if block.is_clean {
-            tally.count(|counters, add| add(&counters.memsets_skipped, 1));
-        } else {
-            // SAFETY: the block has at least `size` bytes and is ours alone.
-            unsafe { block.start.write_bytes(0, layout.size()) };
-            tally.count(|counters, add| add(&counters.memsets_done, 1));
-        }
-        block.start
+        tally.count(|counters, add| add(counters.memsets(block.is_clean), 1));
+        // SAFETY: a block of this layout that was taken just now.
+        unsafe { block.zeroed(layout) }
     }
 
     unsafe fn realloc_with(

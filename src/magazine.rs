@@ -203,12 +203,10 @@ impl Magazine {
     /// A magazine that overflowed and now is empty was too small by that much: it doubles, up to `limit`. (One whose owner only
     /// takes, or only gives, stays as it is.)
     pub(crate) fn wants(&self, limit: usize) -> usize {
-        let mut capacity = self.capacity() as usize;
-        if self.overflowed.load(Relaxed) {
-            self.overflowed.store(false, Relaxed);
-            capacity = (2 * capacity).min(limit).max(capacity);
-            self.set_capacity(capacity);
-        }
+        let doublings = u32::from(self.overflowed.load(Relaxed));
+        let capacity = ((self.capacity() as usize) << doublings).min(limit);
+        self.overflowed.store(false, Relaxed);
+        self.set_capacity(capacity);
         capacity.div_ceil(2).min(MAGAZINE_BATCH)
     }
 

@@ -97,6 +97,22 @@ pub(crate) struct Block {
     pub(crate) is_clean: bool,
 }
 
+impl Block {
+    /// Its start, its first bytes all zeros.
+    ///
+    /// # Safety
+    ///
+    /// It serves `layout`, and nobody knows it yet.
+    #[inline(always)]
+    pub(crate) unsafe fn zeroed(self, layout: Layout) -> *mut u8 {
+        if !self.is_clean {
+            // SAFETY: a slot has at least the bytes of the layouts that it serves.
+            unsafe { self.start.write_bytes(0, layout.size()) };
+        }
+        self.start
+    }
+}
+
 /// A live slot of ours.
 #[derive(Clone, Copy)]
 pub(crate) struct Found {
@@ -215,6 +231,24 @@ impl Pools {
         // SAFETY: the start of a slot of this lane, which is this thread's alone since the magazine let go of it.
         unsafe { metadata.map.entry_of_start(start.addr()) }.hand_out(lane);
         Some(start)
+    }
+
+    /// The same for `alloc_zeroed`, counted as such too.
+    #[inline(always)]
+    pub(crate) fn take_cached_zeroed(
+        inside: &Inside,
+        metadata: &Metadata,
+        lane: Lane,
+        size: usize,
+    ) -> Option<Block> {
+        if !metadata.modes[lane.index()].is_cached() {
+            return None;
+        }
+        let start = inside.magazine(lane).pop()?;
+        inside.counters(lane).count_hit(size);
+        let block = Self::hand_out(metadata, lane, start);
+        counters::owned(inside.rest().memsets(block.is_clean), 1);
+        Some(block)
     }
 
     /// Why a lane with an empty magazine surely has nothing for a layout, found with a load or a few; `None` says nothing.

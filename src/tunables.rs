@@ -29,7 +29,10 @@ pub(crate) const MAGAZINE_MOST: usize = 32;
 pub(crate) const MAGAZINE_MOST_BYTES: usize = 32 << 20;
 
 /// Bytes of slots that a magazine starts with, if that is more than [`MAGAZINE_LEAST`] slots.
-pub(crate) const MAGAZINE_FIRST_BYTES: usize = 256 << 10;
+///
+/// What makes a hand-over between threads cheap where slots are small; a slot of a MiB takes a hundred microseconds to fill, against
+/// which an atomic operation is nothing, and each cached one may be one more that is touched.
+pub(crate) const MAGAZINE_FIRST_BYTES: usize = 1 << 20;
 
 /// Slots that a magazine takes at least: one to give back and take again, one to hand over.
 pub(crate) const MAGAZINE_LEAST: usize = 2;
