@@ -118,10 +118,13 @@ impl Plan {
         if lane.is_held() { held_from..slots } else { 0..held_from }
     }
 
-    /// How many slots of a lane a thread may cache in the end, and at first. Half of the lane at most, and none in one of fewer than 4.
+    /// How many slots of a lane a thread may cache in the end, and at first; none in a small lane.
+    ///
+    /// Half of the lane at most. An eighth where hold-backs refuse what exceeds it, because nobody calls those slots in.
     pub(crate) fn magazine(&self, lane: Lane) -> (usize, usize) {
         let (most, first) = self.classes[lane.class()].magazine;
-        let most = most.min(self.lane(lane).len() / 2).min(MAGAZINE_MAX);
+        let share = if lane.is_held() { 2 } else { 8 };
+        let most = most.min(self.lane(lane).len() / share).min(MAGAZINE_MAX);
         if most < MAGAZINE_LEAST { (0, 0) } else { (most, first.min(most)) }
     }
 
