@@ -56,13 +56,18 @@ pub(crate) struct SharedCounters {
     pub(crate) rest: Counters,
 }
 
+/// Whether anything is counted. `--cfg framepool_stats="off"` builds the crate without, only to measure what counting costs.
+const COUNTS: bool = cfg!(not(framepool_stats = "off"));
+
 /// How to add to a counter: [`owned`] or [`shared`].
 pub(crate) type Add = fn(&AtomicU64, u64);
 
 /// Adds to a counter that only this thread writes.
 #[inline(always)]
 pub(crate) fn owned(counter: &AtomicU64, n: u64) {
-    counter.store(counter.load(Relaxed).wrapping_add(n), Relaxed);
+    if COUNTS {
+        counter.store(counter.load(Relaxed).wrapping_add(n), Relaxed);
+    }
 }
 
 /// Adds to a counter that any thread writes.
@@ -84,7 +89,9 @@ impl LaneCounters {
     #[inline(always)]
     pub(crate) fn count_hit(&self, bytes: usize) {
         owned(&self.requested_bytes, bytes as u64);
-        self.hits.store(self.hits.load(Relaxed).wrapping_add(1), Release);
+        if COUNTS {
+            self.hits.store(self.hits.load(Relaxed).wrapping_add(1), Release);
+        }
     }
 
     /// The same by anybody.
