@@ -10,6 +10,7 @@ mod magazine;
 mod metadata;
 mod os;
 mod peak;
+mod places;
 mod plan;
 mod pool;
 mod pools;

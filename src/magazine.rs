@@ -94,7 +94,6 @@ impl Gate {
     }
 
     /// For the gate of a thread that no longer exists: `true` if it was open, otherwise nobody will ever pass it.
-    #[cfg(not(feature = "loom"))]
     pub(crate) fn abandon_unless_open(&self, key: usize) -> bool {
         let is_open = self.is_open(key);
         if !is_open {
@@ -148,10 +147,12 @@ impl Mode {
     }
 
     /// Whether the lane was cached and will be again.
+    #[inline]
     pub(crate) fn is_revoked(&self) -> bool {
         matches!(self.get(), Self::SET_ONLY | Self::PENDING)
     }
 
+    #[inline]
     pub(crate) fn set(&self, mode: u8) {
         self.0.store(mode, SeqCst);
     }
@@ -200,6 +201,7 @@ impl Magazine {
     ///
     /// A magazine that overflowed and now is empty was too small by that much: it doubles, up to `limit`. (One whose owner only
     /// takes, or only gives, stays as it is.)
+    #[inline]
     pub(crate) fn wants(&self, limit: usize) -> usize {
         let mut capacity = self.capacity.load(Relaxed) as usize;
         if self.overflowed.load(Relaxed) {
@@ -233,6 +235,7 @@ impl Magazine {
     }
 
     /// Makes room: moves the older half out, or as much of it as `out` takes, the oldest first, and returns how many that were.
+    #[inline]
     pub(crate) fn unload(&self, out: &mut Batch) -> usize {
         let len = self.len.load(Relaxed);
         let moved = self.move_oldest(len.div_ceil(2), out);
@@ -241,6 +244,7 @@ impl Magazine {
     }
 
     /// Moves as much out as `out` takes, and returns how many that were: 0 when it is empty.
+    #[inline]
     pub(crate) fn empty(&self, out: &mut Batch) -> usize {
         self.move_oldest(self.len.load(Relaxed), out)
     }
