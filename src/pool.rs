@@ -109,17 +109,20 @@ impl<'a, L: Lanes> Pool<'a, L> {
     /// Puts a slot, which the map says is free, into this thread's magazine, after half of what is there if it is full; or into
     /// the set.
     pub(crate) fn give(self, own: Option<L::Own>, start: *mut u8) {
-        let mut older = NO_SLOTS;
-        let flushed = own.and_then(|own| {
+        let (mut older, mut moved) = (NO_SLOTS, 0);
+        let cached = own.and_then(|own| {
             self.magazine_of(own, |magazine| {
-                let is_full = !magazine.push(start);
-                let moved = if is_full { magazine.unload(&mut older) } else { 0 };
-                (!is_full || magazine.push(start)).then_some(moved)
+                if magazine.push(start) {
+                    return Some(());
+                }
+                moved = magazine.unload(&mut older);
+                // Still full if the place's last owner, in the parent of a `fork`, left more than fits this one's.
+                magazine.push(start).then_some(())
             })
         });
-        match flushed {
-            Some(moved) => self.give_to_set(&older[..moved]),
-            None => self.give_to_set(&[start]),
+        self.give_to_set(&older[..moved]);
+        if cached.is_none() {
+            self.give_to_set(&[start]);
         }
         if self.mode().is_revoked() && is_half_free(self.set()) && self.lanes.is_settled() {
             self.lanes.reclaim().restore(self.lanes, self.lane);
