@@ -44,12 +44,12 @@ const CLOSED: usize = 0;
 const ABANDONED: usize = usize::MAX;
 
 impl Gate {
-    #[cfg(not(feature = "loom"))]
+    #[cfg(not(all(test, feature = "loom")))]
     pub(crate) const fn new(key: usize) -> Self {
         Self { state: AtomicUsize::new(key), key: AtomicUsize::new(key) }
     }
 
-    #[cfg(feature = "loom")]
+    #[cfg(all(test, feature = "loom"))]
     pub(crate) fn new(key: usize) -> Self {
         Self { state: AtomicUsize::new(key), key: AtomicUsize::new(key) }
     }
@@ -120,12 +120,12 @@ impl Mode {
     /// They never may.
     pub(crate) const OFF: u8 = 3;
 
-    #[cfg(not(feature = "loom"))]
+    #[cfg(not(all(test, feature = "loom")))]
     pub(crate) const fn new(mode: u8) -> Self {
         Self(AtomicU8::new(mode))
     }
 
-    #[cfg(feature = "loom")]
+    #[cfg(all(test, feature = "loom"))]
     pub(crate) fn new(mode: u8) -> Self {
         Self(AtomicU8::new(mode))
     }
@@ -171,7 +171,7 @@ pub(crate) struct Magazine {
 }
 
 impl Magazine {
-    #[cfg(not(feature = "loom"))]
+    #[cfg(not(all(test, feature = "loom")))]
     pub(crate) const fn new() -> Self {
         Self {
             len: AtomicU32::new(0),
@@ -181,7 +181,7 @@ impl Magazine {
         }
     }
 
-    #[cfg(feature = "loom")]
+    #[cfg(all(test, feature = "loom"))]
     pub(crate) fn new() -> Self {
         Self {
             len: AtomicU32::new(0),

@@ -22,8 +22,14 @@ pub(crate) struct Places {
 }
 
 impl Places {
+    #[cfg(not(all(test, feature = "loom")))]
     pub(crate) const fn new() -> Self {
         Self { taken: [const { AtomicU64::new(0) }; WORDS], used: AtomicUsize::new(0) }
+    }
+
+    #[cfg(all(test, feature = "loom"))]
+    pub(crate) fn new() -> Self {
+        Self { taken: core::array::from_fn(|_| AtomicU64::new(0)), used: AtomicUsize::new(0) }
     }
 
     /// Makes the lowest free place the caller's, after `set_up` made it ready for reclaims to look at; `None` if there is none.
