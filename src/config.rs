@@ -322,7 +322,7 @@ pub(crate) const fn refuse(text: Text) -> ! {
     panic!("{}", text.as_str())
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "loom")))]
 mod tests {
     use super::*;
 

@@ -1,32 +1,58 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(
+    all(test, feature = "loom"),
+    allow(dead_code, reason = "the model checker compiles only what it runs, and not what uses that")
+)]
 
 mod config;
+#[cfg(not(all(test, feature = "loom")))]
 mod counters;
+#[cfg(not(all(test, feature = "loom")))]
 mod fatal;
+#[cfg(not(all(test, feature = "loom")))]
 mod fork;
+#[cfg(not(all(test, feature = "loom")))]
 mod global;
 mod lane;
 mod magazine;
+#[cfg(not(all(test, feature = "loom")))]
 mod metadata;
+#[cfg(all(test, feature = "loom"))]
+mod model;
+#[cfg(not(all(test, feature = "loom")))]
 mod os;
+#[cfg(not(all(test, feature = "loom")))]
 mod peak;
+mod places;
+#[cfg(not(all(test, feature = "loom")))]
 mod plan;
 mod pool;
+#[cfg(not(all(test, feature = "loom")))]
 mod pools;
+#[cfg(not(all(test, feature = "loom")))]
 mod readiness;
 mod reclaim;
+#[cfg(not(all(test, feature = "loom")))]
 mod reservation;
+#[cfg(not(all(test, feature = "loom")))]
 mod residency;
+#[cfg(not(all(test, feature = "loom")))]
 mod slab;
+#[cfg(not(all(test, feature = "loom")))]
 mod slot_map;
 mod slot_set;
+#[cfg(not(all(test, feature = "loom")))]
 mod stats;
 mod sync;
 mod text;
+#[cfg(not(all(test, feature = "loom")))]
 mod thread_record;
 mod tunables;
 
 pub use config::{Class, Config};
+#[cfg(not(all(test, feature = "loom")))]
 pub use global::PoolAlloc;
+#[cfg(not(all(test, feature = "loom")))]
 pub use residency::{Request, Residency};
+#[cfg(not(all(test, feature = "loom")))]
 pub use stats::{Bypass, ClassStats, Named, Reservation, Stats};

@@ -44,12 +44,12 @@ const CLOSED: usize = 3;
 const ABANDONED: usize = usize::MAX;
 
 impl Gate {
-    #[cfg(not(feature = "loom"))]
+    #[cfg(not(all(test, feature = "loom")))]
     pub(crate) const fn new(key: usize) -> Self {
         Self { state: AtomicUsize::new(key), key: AtomicUsize::new(key) }
     }
 
-    #[cfg(feature = "loom")]
+    #[cfg(all(test, feature = "loom"))]
     pub(crate) fn new(key: usize) -> Self {
         Self { state: AtomicUsize::new(key), key: AtomicUsize::new(key) }
     }
@@ -96,7 +96,6 @@ impl Gate {
     }
 
     /// For the gate of a thread that no longer exists: `true` if it was open, otherwise nobody will ever pass it.
-    #[cfg(not(feature = "loom"))]
     pub(crate) fn abandon_unless_open(&self, key: usize) -> bool {
         let is_open = self.is_open(key);
         if !is_open {
@@ -123,12 +122,12 @@ impl Mode {
     /// They never may.
     pub(crate) const OFF: u8 = 3;
 
-    #[cfg(not(feature = "loom"))]
+    #[cfg(not(all(test, feature = "loom")))]
     pub(crate) const fn new(mode: u8) -> Self {
         Self(AtomicU8::new(mode))
     }
 
-    #[cfg(feature = "loom")]
+    #[cfg(all(test, feature = "loom"))]
     pub(crate) fn new(mode: u8) -> Self {
         Self(AtomicU8::new(mode))
     }
@@ -150,10 +149,12 @@ impl Mode {
     }
 
     /// Whether the lane was cached and will be again.
+    #[inline]
     pub(crate) fn is_revoked(&self) -> bool {
         matches!(self.get(), Self::SET_ONLY | Self::PENDING)
     }
 
+    #[inline]
     pub(crate) fn set(&self, mode: u8) {
         self.0.store(mode, SeqCst);
     }
@@ -172,7 +173,7 @@ pub(crate) struct Magazine {
 }
 
 impl Magazine {
-    #[cfg(not(feature = "loom"))]
+    #[cfg(not(all(test, feature = "loom")))]
     pub(crate) const fn new() -> Self {
         Self {
             len: AtomicU32::new(0),
@@ -182,7 +183,7 @@ impl Magazine {
         }
     }
 
-    #[cfg(feature = "loom")]
+    #[cfg(all(test, feature = "loom"))]
     pub(crate) fn new() -> Self {
         Self {
             len: AtomicU32::new(0),
@@ -202,6 +203,7 @@ impl Magazine {
     ///
     /// A magazine that overflowed and now is empty was too small by that much: it doubles, up to `limit`. (One whose owner only
     /// takes, or only gives, stays as it is.)
+    #[inline]
     pub(crate) fn wants(&self, limit: usize) -> usize {
         let doublings = u32::from(self.overflowed.load(Relaxed));
         let capacity = ((self.capacity() as usize) << doublings).min(limit);
@@ -233,6 +235,7 @@ impl Magazine {
     }
 
     /// Makes room: moves the older half out, or as much of it as `out` takes, the oldest first, and returns how many that were.
+    #[inline]
     pub(crate) fn unload(&self, out: &mut Batch) -> usize {
         let len = self.len();
         let moved = self.move_oldest(len.div_ceil(2), out);
@@ -241,6 +244,7 @@ impl Magazine {
     }
 
     /// Moves as much out as `out` takes, and returns how many that were: 0 when it is empty.
+    #[inline]
     pub(crate) fn empty(&self, out: &mut Batch) -> usize {
         self.move_oldest(self.len(), out)
     }

@@ -7,18 +7,21 @@
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
+use crate::config::Class;
+use crate::fatal::{self, Misuse};
 use crate::fork::ForkMark;
 use crate::lane::{LANES, Lane};
 use crate::magazine::{Gate, Magazine, Mode};
 use crate::os;
+use crate::places::Places;
 use crate::plan::Plan;
-use crate::pool::Pool;
+use crate::pool::{Lanes, Pool};
 use crate::reclaim::{Caches, Reclaim};
 use crate::slab::Slab;
 use crate::slot_map::SlotMap;
 use crate::slot_set::SlotSet;
 use crate::sync::{AtomicU8, AtomicU64, AtomicUsize};
-use crate::thread_record::{self, Places, ThreadRecord};
+use crate::thread_record::{self, Own, ThreadRecord};
 use crate::tunables::PLACES;
 
 /// The head of the mapping; constant once published, but for the atomics in it. What hits read comes first.
@@ -126,16 +129,17 @@ impl Metadata {
         (ptr::from_ref(record).addr() - self.records.addr().get()) / size_of::<ThreadRecord>()
     }
 
-    pub(crate) fn pool(&self, lane: Lane) -> Pool<'_> {
+    pub(crate) fn pool(&self, lane: Lane) -> Pool<'_, Self> {
         Pool::new(self, lane)
     }
 
     /// To be asked before the reclaim lock is tried or a place is looked for: `false` while the child of a `fork` is not in order
     /// yet.
+    #[inline]
     pub(crate) fn is_settled(&self) -> bool {
         self.fork_mark.as_ref().is_none_or(|mark| {
             mark.settle(|| {
-                self.places.take_over(self);
+                thread_record::take_over_places(self);
                 // SAFETY: in the child no thread but this one has been here, and others are sent away until this is done.
                 unsafe { self.reclaim.take_over(self) };
             })
@@ -174,5 +178,48 @@ impl Caches for Metadata {
 
     fn give_to_set(&self, lane: Lane, slots: &[*mut u8]) {
         self.pool(lane).give_to_set(slots);
+    }
+}
+
+impl Lanes for Metadata {
+    type Own = Own;
+
+    #[inline]
+    fn inside<R>(&self, own: Own, lane: Lane, f: impl FnOnce(&Magazine) -> Option<R>) -> Option<R> {
+        let inside = own.enter()?;
+        f(inside.magazine(lane))
+    }
+
+    #[inline]
+    fn home(&self, own: Own) -> usize {
+        own.home(self)
+    }
+
+    #[inline]
+    fn reclaim(&self) -> &Reclaim {
+        &self.reclaim
+    }
+
+    #[inline]
+    fn is_settled(&self) -> bool {
+        self.is_settled()
+    }
+
+    #[inline]
+    fn start(&self, lane: Lane, index: usize) -> *mut u8 {
+        let LaneParts { slab, first, .. } = &self.lanes[lane.index()];
+        // SAFETY: the offset of a slot in the reservation at `base`.
+        unsafe { Slab::pointer(self.base, slab.offset_of(first + index)) }
+    }
+
+    #[inline]
+    fn index(&self, lane: Lane, start: *mut u8) -> usize {
+        let LaneParts { slab, first, .. } = &self.lanes[lane.index()];
+        slab.index_of(start.addr() - self.base.addr()) - first
+    }
+
+    fn double_free(&self, lane: Lane, start: *mut u8) -> ! {
+        let index = self.lanes[lane.index()].first + self.index(lane, start);
+        fatal::misuse(Misuse::DoubleFree, Class::ALL[lane.class()], index, start.addr());
     }
 }

@@ -4,35 +4,56 @@
 //! atomic operation on the set (two in a set of more than 64 slots), or a few where the slots lie in different words. All
 //! lock-free; none touches a slot.
 
-use crate::config::Class;
-use crate::fatal::{self, Misuse};
 use crate::lane::Lane;
 use crate::magazine::{Magazine, Mode, NO_SLOTS};
-use crate::metadata::{LaneParts, Metadata};
-use crate::reclaim::{Caches, is_half_free};
-use crate::slab::Slab;
+use crate::reclaim::{Caches, Reclaim, is_half_free};
 use crate::slot_set::{AlreadyFree, SlotSet};
 use crate::sync::Ordering::Relaxed;
-use crate::thread_record::Own;
 use crate::tunables::MAGAZINE_BATCH;
 
+/// What pools work on, beside what a reclaim does: the metadata, or what the model checker has in its place.
+pub(crate) trait Lanes: Caches {
+    /// A thread's place, in the hands of that thread.
+    type Own: Copy;
+
+    /// What `f` does inside with this thread's magazine; `None` too, and nothing done, if the thread was inside already.
+    fn inside<R>(&self, own: Self::Own, lane: Lane, f: impl FnOnce(&Magazine) -> Option<R>) -> Option<R>;
+    /// Where in the sets this thread looks first.
+    fn home(&self, own: Self::Own) -> usize;
+    fn reclaim(&self) -> &Reclaim;
+    /// To be asked before the reclaim lock is tried.
+    fn is_settled(&self) -> bool;
+    /// Where the slot of this index starts.
+    fn start(&self, lane: Lane, index: usize) -> *mut u8;
+    fn index(&self, lane: Lane, start: *mut u8) -> usize;
+    /// Ends the process.
+    fn double_free(&self, lane: Lane, start: *mut u8) -> !;
+}
+
 /// A lane and everything that it needs. Outside the set, a slot goes by its address.
-#[derive(Clone, Copy)]
-pub(crate) struct Pool<'a> {
-    metadata: &'a Metadata,
+pub(crate) struct Pool<'a, L> {
+    lanes: &'a L,
     lane: Lane,
 }
 
-impl<'a> Pool<'a> {
-    pub(crate) fn new(metadata: &'a Metadata, lane: Lane) -> Self {
-        Self { metadata, lane }
+impl<L> Clone for Pool<'_, L> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<L> Copy for Pool<'_, L> {}
+
+impl<'a, L: Lanes> Pool<'a, L> {
+    pub(crate) fn new(lanes: &'a L, lane: Lane) -> Self {
+        Self { lanes, lane }
     }
 
     /// A slot for whoever may have this lane's, and the lane that it is of; `None` if there is none.
     ///
     /// Who may have the held-back lane's may have the open lane's too; before that fails, slots in other threads' magazines
     /// are called in.
-    pub(crate) fn take(self, own: Option<Own>) -> Option<(*mut u8, Lane)> {
+    pub(crate) fn take(self, own: Option<L::Own>) -> Option<(*mut u8, Lane)> {
         if !self.lane.is_held() {
             return self.take_here(own);
         }
@@ -42,13 +63,13 @@ impl<'a> Pool<'a> {
     }
 
     /// A slot of this lane: out of this thread's magazine, or out of the set with some more for the magazine.
-    fn take_here(self, own: Option<Own>) -> Option<(*mut u8, Lane)> {
+    fn take_here(self, own: Option<L::Own>) -> Option<(*mut u8, Lane)> {
         let mut wanted = 1;
         if let Some(own) = own {
             let popped = self.magazine_of(own, |magazine| {
                 let popped = magazine.pop();
                 if popped.is_none() {
-                    wanted = magazine.wants(self.metadata.limit(self.lane).load(Relaxed));
+                    wanted = magazine.wants(self.lanes.limit(self.lane).load(Relaxed));
                 }
                 popped
             });
@@ -56,7 +77,7 @@ impl<'a> Pool<'a> {
                 return Some((start, self.lane));
             }
         }
-        let home = own.map_or(0, |own| own.home(self.metadata));
+        let home = own.map_or(0, |own| self.lanes.home(own));
         let mut indices = [0; MAGAZINE_BATCH];
         let taken = self.set().take_some(&mut indices[..wanted], home);
         let (first, rest) = indices[..taken].split_first()?;
@@ -74,37 +95,39 @@ impl<'a> Pool<'a> {
     /// A slot after everything that other threads have cached in `lanes` was moved to the sets.
     #[cold]
     fn take_revoked<const N: usize>(self, lanes: [Lane; N]) -> Option<(*mut u8, Lane)> {
-        if !lanes.into_iter().any(|lane| self.with(lane).mode().may_hide_slots())
-            || !self.metadata.is_settled()
+        if !lanes.into_iter().any(|lane| self.with(lane).mode().may_hide_slots()) || !self.lanes.is_settled()
         {
             return None;
         }
-        self.metadata.reclaim.revoke(self.metadata, lanes);
+        self.lanes.reclaim().revoke(self.lanes, lanes);
         lanes.into_iter().find_map(|lane| self.with(lane).take_here(None))
     }
 
     /// Puts a slot, which the map says is free, into this thread's magazine, after half of what is there if it is full; or into
     /// the set.
-    pub(crate) fn give(self, own: Option<Own>, start: *mut u8) {
-        let mut older = NO_SLOTS;
-        let flushed = own.and_then(|own| {
+    pub(crate) fn give(self, own: Option<L::Own>, start: *mut u8) {
+        let (mut older, mut moved) = (NO_SLOTS, 0);
+        let cached = own.and_then(|own| {
             self.magazine_of(own, |magazine| {
-                let is_full = !magazine.push(start);
-                let moved = if is_full { magazine.unload(&mut older) } else { 0 };
-                (!is_full || magazine.push(start)).then_some(moved)
+                if magazine.push(start) {
+                    return Some(());
+                }
+                moved = magazine.unload(&mut older);
+                // Still full if the place's last owner, in the parent of a `fork`, left more than fits this one's.
+                magazine.push(start).then_some(())
             })
         });
-        match flushed {
-            Some(moved) => self.give_to_set(&older[..moved]),
-            None => self.give_to_set(&[start]),
+        self.give_to_set(&older[..moved]);
+        if cached.is_none() {
+            self.give_to_set(&[start]);
         }
-        if self.mode().is_revoked() && is_half_free(self.set()) && self.metadata.is_settled() {
-            self.metadata.reclaim.restore(self.metadata, self.lane);
+        if self.mode().is_revoked() && is_half_free(self.set()) && self.lanes.is_settled() {
+            self.lanes.reclaim().restore(self.lanes, self.lane);
         }
     }
 
     /// Moves all that this thread has cached of this lane to the set, unless a reclaim is to do that.
-    pub(crate) fn empty_own_magazine(self, own: Own) {
+    pub(crate) fn empty_own_magazine(self, own: L::Own) {
         let mut slots = NO_SLOTS;
         // Ends: nothing is put in meanwhile, but by signal handlers.
         while let Some(moved @ 1..) = self.magazine_of(own, |magazine| Some(magazine.empty(&mut slots))) {
@@ -113,7 +136,7 @@ impl<'a> Pool<'a> {
     }
 
     /// Caches slots as far as the magazine takes them; the others go back.
-    fn put(self, own: Own, starts: &[*mut u8]) {
+    fn put(self, own: L::Own, starts: &[*mut u8]) {
         let pushed = self.magazine_of(own, |magazine| {
             Some(starts.iter().take_while(|&&start| magazine.push(start)).count())
         });
@@ -121,9 +144,8 @@ impl<'a> Pool<'a> {
     }
 
     /// What `f` does inside with this thread's magazine; `None` too if the thread may not touch it.
-    fn magazine_of<R>(self, own: Own, f: impl FnOnce(&Magazine) -> Option<R>) -> Option<R> {
-        let inside = own.enter()?;
-        if self.mode().is_cached() { f(inside.magazine(self.lane)) } else { None }
+    fn magazine_of<R>(self, own: L::Own, f: impl FnOnce(&Magazine) -> Option<R>) -> Option<R> {
+        self.lanes.inside(own, self.lane, |magazine| if self.mode().is_cached() { f(magazine) } else { None })
     }
 
     /// Ends the process if the set has one of them: it was freed by two threads at once.
@@ -142,8 +164,7 @@ impl<'a> Pool<'a> {
 
     #[cold]
     pub(crate) fn double_free(self, start: *mut u8) -> ! {
-        let index = self.parts().first + self.index(start);
-        fatal::misuse(Misuse::DoubleFree, Class::ALL[self.lane.class()], index, start.addr());
+        self.lanes.double_free(self.lane, start)
     }
 
     fn with(self, lane: Lane) -> Self {
@@ -151,25 +172,18 @@ impl<'a> Pool<'a> {
     }
 
     fn mode(self) -> &'a Mode {
-        &self.metadata.modes[self.lane.index()]
+        self.lanes.mode(self.lane)
     }
 
     pub(crate) fn set(self) -> &'a SlotSet {
-        &self.parts().set
-    }
-
-    fn parts(self) -> &'a LaneParts {
-        &self.metadata.lanes[self.lane.index()]
+        self.lanes.set(self.lane)
     }
 
     fn start(self, index: usize) -> *mut u8 {
-        let LaneParts { slab, first, .. } = self.parts();
-        // SAFETY: the offset of a slot in the reservation at `base`.
-        unsafe { Slab::pointer(self.metadata.base, slab.offset_of(first + index)) }
+        self.lanes.start(self.lane, index)
     }
 
     fn index(self, start: *mut u8) -> usize {
-        let LaneParts { slab, first, .. } = self.parts();
-        slab.index_of(start.addr() - self.metadata.base.addr()) - first
+        self.lanes.index(self.lane, start)
     }
 }

@@ -95,7 +95,6 @@ impl Reclaim {
     /// # Safety
     ///
     /// No other thread is inside, or tries to get there.
-    #[cfg(not(feature = "loom"))]
     pub(crate) unsafe fn take_over(&self, caches: &impl Caches) {
         // SAFETY: by contract the holder, if there is one, is a thread that did not come along.
         unsafe { self.0.reopen() };

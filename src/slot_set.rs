@@ -30,15 +30,17 @@ use core::ptr::NonNull;
 use crate::sync::{
     AtomicU64,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
+    overtaken,
 };
-use crate::tunables::LINE_PAIR;
+use crate::tunables::{IS_MODEL, LINE_PAIR};
 
 /// The most slots that a set can index: 64 groups of 32 words of 64 bits.
-pub(crate) const MAX_SLOTS: usize = 64 * MAX_GROUP_WORDS * WORD_SLOTS;
+pub(crate) const MAX_SLOTS: usize = MAX_GROUPS * MAX_GROUP_WORDS * WORD_SLOTS;
 
+const MAX_GROUPS: usize = if IS_MODEL { 2 } else { 64 };
 const MAX_GROUP_WORDS: usize = 32;
-/// Slots of a word. The model checker gets small words, so that a few slots fill several.
-const WORD_SLOTS: usize = if cfg!(feature = "loom") { 2 } else { 64 };
+/// Slots of a word.
+const WORD_SLOTS: usize = if IS_MODEL { 2 } else { 64 };
 
 /// Lives in the metadata. What never changes after [`new`](Self::new) is kept off the line that threads write.
 #[repr(C)]
@@ -85,7 +87,7 @@ impl SlotSet {
         let set = Self {
             slots,
             words: if one_word { core::ptr::null() } else { words.as_ptr() },
-            group_shift: word_count.div_ceil(64).next_power_of_two().trailing_zeros(),
+            group_shift: word_count.div_ceil(MAX_GROUPS).next_power_of_two().trailing_zeros(),
             shared: SharedPart {
                 level: AtomicU64::new(if one_word { ones(slots) } else { slots as u64 }),
                 summary: AtomicU64::new(0),
@@ -191,6 +193,9 @@ impl SlotSet {
                 }
                 found += self.take_in_group(group, &mut out[found..]);
             }
+            if found < out.len() {
+                overtaken();
+            }
         }
     }
 
@@ -289,5 +294,7 @@ const fn ones(n: usize) -> u64 {
     if n == 0 { 0 } else { u64::MAX >> (u64::BITS as usize - n) }
 }
 
+#[cfg(all(test, feature = "loom"))]
+pub(crate) mod model;
 #[cfg(all(test, not(feature = "loom")))]
 mod tests;

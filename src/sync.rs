@@ -8,15 +8,12 @@
 
 pub(crate) use core::sync::atomic::Ordering;
 
-pub(crate) use imp::{
-    AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, ReadOwn, TryLock, fence,
-    heavy_fence, light_fence,
-};
+pub(crate) use imp::*;
 
 #[cfg(not(target_has_atomic = "64"))]
 compile_error!("framepool needs 64-bit atomics: its counters and slot sets are made of them");
 
-#[cfg(not(feature = "loom"))]
+#[cfg(not(all(test, feature = "loom")))]
 mod imp {
     use core::sync::atomic::{Ordering::SeqCst, compiler_fence};
 
@@ -28,6 +25,10 @@ mod imp {
     pub(crate) fn light_fence() {
         compiler_fence(SeqCst);
     }
+
+    /// Between two passes of a loop in which another thread was quicker. It has got on, so there is nothing to wait for.
+    #[inline(always)]
+    pub(crate) fn overtaken() {}
 
     /// Only after [`os::can_fence_all`](crate::os::can_fence_all) said yes.
     pub(crate) fn heavy_fence() {
@@ -84,11 +85,18 @@ mod imp {
     }
 }
 
-#[cfg(feature = "loom")]
+#[cfg(all(test, feature = "loom"))]
 mod imp {
-    use loom::sync::atomic::{Ordering::SeqCst, fence};
+    use core::ops::Deref;
 
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize};
+    use loom::cell::UnsafeCell;
+    use loom::sync::atomic::{
+        self as model,
+        Ordering::{self, Acquire, Relaxed, Release, SeqCst},
+        fence,
+    };
+
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize};
 
     /// The model's processors have no `membarrier`, so both sides pay.
     pub(crate) fn light_fence() {
@@ -120,17 +128,62 @@ mod imp {
             })+
         };
     }
-    read_own!(AtomicU32: u32, AtomicU64: u64, AtomicUsize: usize, AtomicPtr<u8>: *mut u8);
+    read_own!(AtomicU32: u32, AtomicUsize: usize, AtomicPtr<u8>: *mut u8);
 
-    pub(crate) struct TryLock<T>(loom::sync::Mutex<T>);
+    /// Lets the others go on, and makes sure that what was read before is not read again if there is newer.
+    pub(crate) fn overtaken() {
+        loom::thread::yield_now();
+    }
+
+    /// loom takes `SeqCst` for `AcqRel`, so its loads may miss what the one order of all `SeqCst` operations puts before them. Here they are
+    /// read-modify-writes that change nothing, which miss nothing.
+    pub(crate) struct AtomicU64(model::AtomicU64);
+
+    impl AtomicU64 {
+        pub(crate) fn new(value: u64) -> Self {
+            Self(model::AtomicU64::new(value))
+        }
+
+        pub(crate) fn load(&self, order: Ordering) -> u64 {
+            if order == SeqCst { self.0.fetch_or(0, Acquire) } else { self.0.load(order) }
+        }
+    }
+
+    impl Deref for AtomicU64 {
+        type Target = model::AtomicU64;
+
+        fn deref(&self) -> &Self::Target {
+            &self.0
+        }
+    }
+
+    /// What `spin`'s is; not loom's own mutex, which makes who tries wait.
+    pub(crate) struct TryLock<T> {
+        is_held: AtomicBool,
+        value: UnsafeCell<T>,
+    }
+
+    // SAFETY: `try_with` gives the value to one thread at a time.
+    unsafe impl<T: Send> Sync for TryLock<T> {}
 
     impl<T> TryLock<T> {
         pub(crate) fn new(value: T) -> Self {
-            Self(loom::sync::Mutex::new(value))
+            Self { is_held: AtomicBool::new(false), value: UnsafeCell::new(value) }
         }
 
         pub(crate) fn try_with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
-            self.0.try_lock().ok().map(|mut value| f(&mut value))
+            self.is_held.compare_exchange(false, true, Acquire, Relaxed).ok()?;
+            // SAFETY: whoever changed the flag to `true` has the value until it changes it back.
+            let result = self.value.with_mut(|value| f(unsafe { &mut *value }));
+            self.is_held.store(false, Release);
+            Some(result)
+        }
+
+        /// # Safety
+        ///
+        /// No thread that lives holds it or tries to get it.
+        pub(crate) unsafe fn reopen(&self) {
+            self.is_held.store(false, Release);
         }
     }
 }

@@ -12,8 +12,7 @@
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
 //! | `gate`, magazines | see [`magazine`](crate::magazine) | |
-//! | `Places::taken` | who claims (Acquire), who exits (Release) | the counts that the last owner left |
-//! | `Places::used` | who claims (Release), read by reclaims and snapshots (Acquire) | the gates of new places |
+//! | who has which place | see [`places`](crate::places) | |
 
 use core::ptr::{NonNull, from_ref};
 
@@ -21,12 +20,7 @@ use crate::counters::{self, Add, Counters, LaneCounters, SharedCounters};
 use crate::lane::{LANES, Lane};
 use crate::magazine::{Gate, Magazine};
 use crate::metadata::Metadata;
-use crate::sync::{
-    AtomicPtr, AtomicU64, AtomicUsize,
-    Ordering::{Acquire, Relaxed, Release},
-    light_fence,
-};
-use crate::tunables::PLACES;
+use crate::sync::{AtomicPtr, Ordering::Relaxed, light_fence};
 
 /// One place of the table.
 #[repr(C, align(128))]
@@ -231,66 +225,39 @@ pub(crate) fn bind(metadata: &'static Metadata) {
     if RECORD.with(|record| record.compare_exchange(unbound, without, Relaxed, Relaxed)).is_ok() {
         light_fence();
         if metadata.is_settled() {
-            metadata.places.claim(metadata);
+            claim(metadata);
         }
     }
 }
 
-/// Which places of a table have an owner.
-#[repr(C, align(128))]
-pub(crate) struct Places {
-    /// A bit for each place.
-    taken: [AtomicU64; PLACES / 64],
-    /// Places that ever had an owner are below this.
-    used: AtomicUsize,
-}
-
-impl Places {
-    pub(crate) const fn new() -> Self {
-        Self { taken: [const { AtomicU64::new(0) }; PLACES / 64], used: AtomicUsize::new(0) }
-    }
-
-    /// Makes one of the free places this thread's, which is marked as without one, if its exit can be watched.
-    fn claim(&self, metadata: &'static Metadata) {
-        let Some(exit_hook) = metadata.exit_hook else { return };
-        let Some(place) = self.taken.iter().zip((0..).step_by(64)).find_map(|(word, first)| {
-            let lowest_clear = |bits: u64| bits.checked_add(1).map(|next| bits | next);
-            let before = word.fetch_update(Acquire, Relaxed, lowest_clear).ok()?;
-            Some(first + before.trailing_ones() as usize)
-        }) else {
-            return;
-        };
+/// Makes one of the free places this thread's, which is marked as without one, if its exit can be watched.
+fn claim(metadata: &'static Metadata) {
+    let Some(exit_hook) = metadata.exit_hook else { return };
+    let set_up = |place| {
         let record = metadata.record(place);
         for lane in Lane::ALL {
             record.magazine(lane).set_capacity(metadata.first_capacities[lane.index()]);
         }
         record.gate.set(from_ref(metadata).addr());
-        self.used.fetch_max(place + 1, Release);
-        if !exit_hook.watch_this_thread(NonNull::from(record).cast()) {
-            self.release(place);
-            return;
-        }
-        light_fence();
-        set_this_thread(record);
+    };
+    let Some(place) = metadata.places.claim(set_up) else { return };
+    let record = metadata.record(place);
+    if !exit_hook.watch_this_thread(NonNull::from(record).cast()) {
+        metadata.places.release(place);
+        return;
     }
+    light_fence();
+    set_this_thread(record);
+}
 
-    fn release(&self, place: usize) {
-        self.taken[place / 64].fetch_and(!(1 << (place % 64)), Release);
-    }
-
-    pub(crate) fn used(&self) -> usize {
-        self.used.load(Acquire)
-    }
-
-    /// In the child of a `fork`: frees the places of the threads that did not come along. One caught inside stays taken, and what its
-    /// magazines hold is lost; the magazines of the others are left for a reclaim or the next owner.
-    pub(crate) fn take_over(&self, metadata: &Metadata) {
-        for place in 0..self.used() {
-            let record = metadata.record(place);
-            let is_this_thread = core::ptr::eq(record, this_thread());
-            if !is_this_thread && record.gate.abandon_unless_open(from_ref(metadata).addr()) {
-                self.release(place);
-            }
+/// In the child of a `fork`: frees the places of the threads that did not come along. One caught inside stays taken, and what its
+/// magazines hold is lost; the magazines of the others are left for a reclaim or the next owner.
+pub(crate) fn take_over_places(metadata: &Metadata) {
+    for place in 0..metadata.places.used() {
+        let record = metadata.record(place);
+        let is_this_thread = core::ptr::eq(record, this_thread());
+        if !is_this_thread && record.gate.abandon_unless_open(from_ref(metadata).addr()) {
+            metadata.places.release(place);
         }
     }
 }
@@ -300,7 +267,7 @@ impl Places {
 ///
 /// # Safety
 ///
-/// `record` is what [`Places::claim`] gave `watch_this_thread` on this thread.
+/// `record` is what [`claim`] gave `watch_this_thread` on this thread.
 pub(crate) unsafe extern "C" fn on_thread_exit(record: *mut core::ffi::c_void) {
     // Destructors that run after this one may allocate and free; they use the sets and the shared counters.
     set_this_thread(&WITHOUT);

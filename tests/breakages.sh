@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Breaks the code in one way after another, in a copy, and expects a test to go red each time.
 #
-# A line: the promise, the file, a Perl substitution that breaks it, and the test target that has to notice. A
-# substitution that changes nothing, or code that no longer compiles, is an error of this script. Takes about 5 minutes.
+# A line: the promise, the file, a Perl substitution that breaks it, and the test target that has to notice (`loom:` and a test: that one
+# of the model checker's). A substitution that changes nothing, or code that no longer compiles, is an error of this script. Takes about 5 minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,7 +22,10 @@ breaks() {
   perl -0pi -e "$edit" "$file"
   if cmp -s "$file" original; then echo "breakages: nothing to break: $promise"; exit 1; fi
   local selection=(--test "$target")
-  [ "$target" = lib ] && selection=(--lib)
+  case $target in
+    lib) selection=(--lib) ;;
+    loom:*) selection=(--release --lib --features loom "${target#loom:}") ;;
+  esac
   if ! cargo test -q "${selection[@]}" --no-run >build.log 2>&1; then
     cat build.log; echo "breakages: does not compile: $promise"; exit 1
   fi
@@ -128,6 +131,47 @@ breaks "P10 without memory no page is touched" src/os/linux.rs \
   's/\[libc::EINVAL, /[libc::ENOMEM, /' residency_refused
 breaks "errno stays as it was" src/os/errno.rs \
   's/unsafe \{ place\.write\(before\) \}/let _ = before/' residency_refused
+
+breaks "loom the owner fences" src/magazine.rs \
+  's/            light_fence\(\);\n//' loom:two_lanes
+breaks "loom a reclaim fences" src/reclaim.rs \
+  's/heavy_fence\(\);\n/{}\n/' loom:two_lanes
+breaks "loom the mode changes before the fence" src/reclaim.rs \
+  's/(let mut revoked = \[false; N\];)/$1 heavy_fence();/; s/(if revoked\.contains\(&true\) \{\n\s*)heavy_fence\(\);/$1/' loom:two_lanes
+breaks "loom places are counted after the fence" src/reclaim.rs \
+  's/(let mut revoked = \[false; N\];)/$1 let used = caches.used_places();/; s/pending\.add_all\(lane, caches\.used_places\(\)\)/pending.add_all(lane, used)/' loom:a_new_place
+breaks "loom a gate read open shows what was done inside" src/magazine.rs \
+  's/self\.state\.load\(Acquire\) == key/self.state.load(Relaxed) == key/' loom:two_lanes
+breaks "loom a gate is opened with Release" src/magazine.rs \
+  's/self\.state\.store\(self\.key\.load\(Relaxed\), Release\)/self.state.store(self.key.load(Relaxed), Relaxed)/' loom:two_lanes
+breaks "loom a mode read as cached shows empty magazines" src/magazine.rs \
+  's/self\.0\.load\(Acquire\)/self.0.load(Relaxed)/' loom:an_owner_may
+breaks "loom a mode is stored with Release" src/magazine.rs \
+  's/self\.0\.store\(mode, SeqCst\)/self.0.store(mode, Relaxed)/' loom:an_owner_may
+breaks "loom a reclaim leaves closed gates alone" src/reclaim.rs \
+  's/if caches\.gate\(place\)\.is_open\(caches\.key\(\)\) \{/if true {/' loom:two_lanes
+breaks "loom an owner leaves magazines of set-only lanes alone" src/pool.rs \
+  's/if self\.mode\(\)\.is_cached\(\) \{ f\(magazine\) \} else \{ None \}/if true { f(magazine) } else { None }/' loom:two_lanes
+breaks "loom nothing is restored while a place is pending" src/reclaim.rs \
+  's/caches\.mode\(lane\)\.get\(\) == Mode::SET_ONLY && //' loom:stopped_inside
+breaks "loom who was inside is remembered" src/reclaim.rs \
+  's/is_settled = false;/*word ^= bit;/' loom:two_lanes
+breaks "loom a pending lane says so" src/reclaim.rs \
+  's/is_settled = false;/{}/' loom:two_lanes
+breaks "loom a pending lane is called in" src/pool.rs \
+  's/may_hide_slots\(\)/is_cached()/' loom:two_lanes
+breaks "loom a lane is restored" src/pool.rs \
+  's/self\.lanes\.reclaim\(\)\.restore\(self\.lanes, self\.lane\)/{}/' loom:two_lanes
+breaks "loom a released place shows what its owner left" src/places.rs \
+  's/\(1 << \(place % 64\)\), Release/(1 << (place % 64)), Relaxed/' loom:a_place_passes
+breaks "loom a claim sees what the last owner left" src/places.rs \
+  's/fetch_update\(Acquire/fetch_update(Relaxed/' loom:a_place_passes
+breaks "loom who clears a hint looks again" src/slot_set.rs \
+  's/            if !is_empty\(\) \{\n\s*summary\.fetch_or\(hint, SeqCst\);\n\s*\}\n//' loom:a_group
+breaks "loom who clears a hint looks at the latest" src/slot_set.rs \
+  's/word\(word\)\.load\(SeqCst\) == 0/word(word).load(Acquire) == 0/' loom:a_group
+breaks "loom a giver looks at the latest hint" src/slot_set.rs \
+  's/summary\.load\(SeqCst\) & hint/summary.load(Acquire) & hint/' loom:a_group
 
 echo
 if [ ${#green[@]} -gt 0 ]; then

@@ -263,6 +263,46 @@ fn the_child_of_a_fork_has_what_the_threads_that_are_gone_had_cached_and_their_p
 }
 
 #[test]
+fn a_thread_in_the_child_of_a_fork_loses_nothing_that_the_last_owner_of_its_place_had_cached() {
+    static POOL: PoolAlloc = PoolAlloc::new();
+    static CACHED: Barrier = Barrier::new(2);
+    static DONE: Barrier = Barrier::new(2);
+
+    if common::case().is_none() {
+        let test = a_thread_in_the_child_of_a_fork_loses_nothing_that_the_last_owner_of_its_place_had_cached;
+        return run_to_success(child(test, "fork"));
+    }
+    let take = |slots| (0..slots).map(|id| Block::take(&POOL, whole(Class::XLarge), id)).collect::<Vec<_>>();
+    let thread = thread::spawn(move || {
+        // Its magazine grows to many times what the next owner's starts with.
+        for _ in 0..8 {
+            take(16).into_iter().for_each(Block::give);
+        }
+        CACHED.wait();
+        DONE.wait();
+    });
+    CACHED.wait();
+    // SAFETY: the child uses the pools and, through the C library, `malloc`, which both work there.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let outcome = std::panic::catch_unwind(|| {
+            thread::spawn(move || take(1).into_iter().for_each(Block::give)).join().unwrap();
+            let blocks = take(64);
+            assert!(blocks.iter().all(|block| POOL.owns(block.start)));
+            blocks.into_iter().for_each(Block::give);
+        });
+        // SAFETY: ends the child without running what belongs to its parent.
+        unsafe { libc::_exit(outcome.is_err().into()) }
+    }
+    let mut status = 0;
+    // SAFETY: a child of this process, and a place for its status.
+    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    assert_eq!(status, 0);
+    DONE.wait();
+    thread.join().unwrap();
+}
+
+#[test]
 fn signal_handlers_that_interrupt_the_allocator_and_each_other_allocate_and_are_counted() {
     const INTERRUPTIONS: u64 = 5_000;
     static POOL: PoolAlloc = PoolAlloc::new();

@@ -1,0 +1,55 @@
+//! Which places of the table of threads have an owner.
+//!
+//! | field | who writes | what its order publishes |
+//! |---|---|---|
+//! | `taken` | who claims (Acquire), who exits (Release) | the counts and cached slots that the last owner left |
+//! | `used` | who claims (Release), read by reclaims and snapshots (Acquire) | the gates of new places |
+
+use crate::sync::{
+    AtomicU64, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use crate::tunables::PLACES;
+
+const WORDS: usize = PLACES.div_ceil(64);
+
+#[repr(C, align(128))]
+pub(crate) struct Places {
+    /// A bit for each place.
+    taken: [AtomicU64; WORDS],
+    /// Places that ever had an owner are below this.
+    used: AtomicUsize,
+}
+
+impl Places {
+    #[cfg(not(all(test, feature = "loom")))]
+    pub(crate) const fn new() -> Self {
+        Self { taken: [const { AtomicU64::new(0) }; WORDS], used: AtomicUsize::new(0) }
+    }
+
+    #[cfg(all(test, feature = "loom"))]
+    pub(crate) fn new() -> Self {
+        Self { taken: core::array::from_fn(|_| AtomicU64::new(0)), used: AtomicUsize::new(0) }
+    }
+
+    /// Makes the lowest free place the caller's, after `set_up` made it ready for reclaims to look at; `None` if there is none.
+    pub(crate) fn claim(&self, set_up: impl FnOnce(usize)) -> Option<usize> {
+        let place = self.taken.iter().zip((0..).step_by(64)).find_map(|(word, first)| {
+            let lowest_clear = |bits: u64| bits.checked_add(1).map(|next| bits | next);
+            let before = word.fetch_update(Acquire, Relaxed, lowest_clear).ok()?;
+            Some(first + before.trailing_ones() as usize)
+        })?;
+        set_up(place);
+        self.used.fetch_max(place + 1, Release);
+        Some(place)
+    }
+
+    /// Gives a place back for the next one to claim.
+    pub(crate) fn release(&self, place: usize) {
+        self.taken[place / 64].fetch_and(!(1 << (place % 64)), Release);
+    }
+
+    pub(crate) fn used(&self) -> usize {
+        self.used.load(Acquire)
+    }
+}
