@@ -28,7 +28,7 @@ use crate::sync::{
     Ordering::{Acquire, Relaxed, Release, SeqCst},
     ReadOwn, light_fence,
 };
-use crate::tunables::{MAGAZINE_BATCH, MAGAZINE_MAX};
+use crate::tunables::{HEAT_OF_A_MEETING, HOT, MAGAZINE_BATCH, MAGAZINE_MAX};
 
 /// What keeps a thread's magazines and counters its own.
 pub(crate) struct Gate {
@@ -168,6 +168,8 @@ pub(crate) struct Magazine {
     capacity: AtomicU32,
     /// Whether the last that happened beside pops and pushes was that slots overflowed into the set.
     overflowed: AtomicBool,
+    /// Of a cold one, which takes nothing yet: how much use its owner would have had for it lately.
+    heat: AtomicU32,
     /// Pointers to the slots' starts, because that is what a hit has to return.
     slots: [AtomicPtr<u8>; MAGAZINE_MAX],
 }
@@ -179,6 +181,7 @@ impl Magazine {
             len: AtomicU32::new(0),
             capacity: AtomicU32::new(0),
             overflowed: AtomicBool::new(false),
+            heat: AtomicU32::new(0),
             slots: [const { AtomicPtr::new(ptr::null_mut()) }; MAGAZINE_MAX],
         }
     }
@@ -189,6 +192,7 @@ impl Magazine {
             len: AtomicU32::new(0),
             capacity: AtomicU32::new(0),
             overflowed: AtomicBool::new(false),
+            heat: AtomicU32::new(0),
             slots: core::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
         }
     }
@@ -198,7 +202,28 @@ impl Magazine {
         self.capacity.store(slots.min(MAGAZINE_MAX) as u32, Relaxed);
     }
 
-    /// To be called when it is empty: how many slots to fetch from the set, so that it is half full and neither a take nor a give comes next to
+    /// Whether it takes nothing, because its owner had no use for it yet.
+    #[inline]
+    pub(crate) fn is_cold(&self) -> bool {
+        self.capacity() == 0
+    }
+
+    /// To be called whenever the owner of a cold one came to the set: gives it `first` slots of capacity once that happens in a row, or
+    /// meets others there.
+    ///
+    /// An owner that comes now and then, with others in between, stays cold: a slot in its magazine would save it nothing that counts,
+    /// and be one more that is touched.
+    pub(crate) fn warm_up(&self, came_last: bool, met_others: bool, first: usize) {
+        let heat = self.heat.load(Relaxed);
+        let heat =
+            if came_last { heat + 1 } else { heat / 2 } + if met_others { HEAT_OF_A_MEETING } else { 0 };
+        self.heat.store(heat, Relaxed);
+        if heat >= HOT {
+            self.set_capacity(first);
+        }
+    }
+
+    /// To be called when it is empty: how many slots to fetch from the set, one at least, so that it is half full and neither a take nor a give comes next to
     /// the set at once.
     ///
     /// A magazine that overflowed and now is empty was too small by that much: it doubles, up to `limit`. (One whose owner only
@@ -209,7 +234,7 @@ impl Magazine {
         let capacity = ((self.capacity() as usize) << doublings).min(limit);
         self.overflowed.store(false, Relaxed);
         self.set_capacity(capacity);
-        capacity.div_ceil(2).min(MAGAZINE_BATCH)
+        capacity.div_ceil(2).clamp(1, MAGAZINE_BATCH)
     }
 
     #[inline(always)]
