@@ -24,7 +24,7 @@
 use core::ptr;
 
 use crate::sync::{
-    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize,
+    AtomicPtr, AtomicU8, AtomicU32, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
     ReadOwn, light_fence,
 };
@@ -166,8 +166,8 @@ impl Mode {
 pub(crate) struct Magazine {
     len: AtomicU32,
     capacity: AtomicU32,
-    /// Whether the last that happened beside pops and pushes was that slots overflowed into the set.
-    overflowed: AtomicBool,
+    /// [`OVERFLOWED`] when slots went to the set last; less by one for each time that some came from there since.
+    overflow: AtomicU32,
     /// Of a cold one, which takes nothing yet: how much use its owner would have had for it lately.
     heat: AtomicU32,
     /// Pointers to the slots' starts, because that is what a hit has to return.
@@ -180,7 +180,7 @@ impl Magazine {
         Self {
             len: AtomicU32::new(0),
             capacity: AtomicU32::new(0),
-            overflowed: AtomicBool::new(false),
+            overflow: AtomicU32::new(0),
             heat: AtomicU32::new(0),
             slots: [const { AtomicPtr::new(ptr::null_mut()) }; MAGAZINE_MAX],
         }
@@ -191,7 +191,7 @@ impl Magazine {
         Self {
             len: AtomicU32::new(0),
             capacity: AtomicU32::new(0),
-            overflowed: AtomicBool::new(false),
+            overflow: AtomicU32::new(0),
             heat: AtomicU32::new(0),
             slots: core::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
         }
@@ -223,18 +223,21 @@ impl Magazine {
         }
     }
 
-    /// To be called when it is empty: how many slots to fetch from the set, one at least, so that it is half full and neither a take nor a give comes next to
-    /// the set at once.
+    /// To be called when it is empty: how many slots to fetch from the set, one at least.
+    ///
+    /// Half of what it takes, so that neither a take nor a give comes next to the set at once. A quarter soon after it overflowed: an owner
+    /// that takes and gives in bursts is not to have so many that they overflow again.
     ///
     /// A magazine that overflowed and now is empty was too small by that much: it doubles, up to `limit`. (One whose owner only
     /// takes, or only gives, stays as it is.)
-    #[inline]
     pub(crate) fn wants(&self, limit: usize) -> usize {
-        let doublings = u32::from(self.overflowed.load(Relaxed));
+        let overflow = self.overflow.load(Relaxed);
+        let doublings = u32::from(overflow == OVERFLOWED);
         let capacity = ((self.capacity() as usize) << doublings).min(limit);
-        self.overflowed.store(false, Relaxed);
         self.set_capacity(capacity);
-        capacity.div_ceil(2).clamp(1, MAGAZINE_BATCH)
+        self.overflow.store(overflow.saturating_sub(1), Relaxed);
+        let share = if overflow > 0 { 4 } else { 2 };
+        capacity.div_ceil(share).clamp(1, MAGAZINE_BATCH)
     }
 
     #[inline(always)]
@@ -264,7 +267,7 @@ impl Magazine {
     pub(crate) fn unload(&self, out: &mut Batch) -> usize {
         let len = self.len();
         let moved = self.move_oldest(len.div_ceil(2), out);
-        self.overflowed.store(true, Relaxed);
+        self.overflow.store(OVERFLOWED, Relaxed);
         moved
     }
 
@@ -312,6 +315,9 @@ impl Magazine {
         unsafe { self.slots.get_unchecked(i as usize) }
     }
 }
+
+/// How many refills after an overflow are small ones.
+const OVERFLOWED: u32 = 4;
 
 /// Slots on their way between a magazine and a set.
 pub(crate) type Batch = [*mut u8; MAGAZINE_BATCH];

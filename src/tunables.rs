@@ -29,7 +29,7 @@ pub(crate) const MAGAZINE_BATCH: usize = if IS_MODEL { 2 } else { 16 };
 ///
 /// Bursts of 16 of any class come from the magazine then. Each cached slot may be one more that is touched.
 pub(crate) const MAGAZINE_MOST: usize = 32;
-pub(crate) const MAGAZINE_MOST_BYTES: usize = 32 << 20;
+pub(crate) const MAGAZINE_MOST_BYTES: usize = 64 << 20;
 
 /// Bytes of slots that a magazine starts with, if that is more than [`MAGAZINE_LEAST`] slots.
 ///
