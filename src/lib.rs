@@ -47,6 +47,8 @@ mod sync;
 mod text;
 #[cfg(not(all(test, feature = "loom")))]
 mod thread_record;
+#[cfg(not(all(test, feature = "loom")))]
+mod trim;
 mod tunables;
 
 pub use config::{Class, Config};

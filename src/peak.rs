@@ -40,6 +40,11 @@ impl Peak {
         self.highest.fetch_max(in_use, Relaxed);
     }
 
+    /// To be called when slots that were neither live nor cached are back in the sets: how few were left without them says nothing.
+    pub(crate) fn look_anew(&self) {
+        self.lowest_free.store(usize::MAX, Relaxed);
+    }
+
     /// A sum was taken for another reason.
     pub(crate) fn raise_to(&self, in_use: usize) -> usize {
         self.highest.fetch_max(in_use, Relaxed).max(in_use)

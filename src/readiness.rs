@@ -7,7 +7,9 @@
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
 //! | `asked`, `refused` | start-up, `prewarm` (Relaxed) | nothing: reports read what they find |
+//! | `warmed` | the same (Release), trims (Acquire) | that the pages are there |
 
+use core::ops::Range;
 use core::ptr::NonNull;
 
 use crate::config::MemoryConfig;
@@ -16,7 +18,10 @@ use crate::os::{self, Errno};
 use crate::plan::Plan;
 use crate::residency::{REQUESTS, Request, Residency};
 use crate::slab::Slab;
-use crate::sync::{AtomicI32, AtomicU8, Ordering::Relaxed};
+use crate::sync::{
+    AtomicBool, AtomicI32, AtomicU8,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 /// The requests of one allocator, and what came of them.
 pub(crate) struct Readiness {
@@ -25,6 +30,8 @@ pub(crate) struct Readiness {
     asked: AtomicU8,
     /// What [`Errno::code_of`] says of each.
     refused: [AtomicI32; REQUESTS],
+    /// Whether clean slots may be resident.
+    warmed: AtomicBool,
 }
 
 /// A reservation that was made: the memory that all of this is about.
@@ -40,6 +47,13 @@ impl<'a> Reserved<'a> {
     /// `base` is that of a reservation for `plan`, which is never unmapped.
     pub(crate) unsafe fn new(base: NonNull<u8>, plan: &'a Plan) -> Self {
         Self { base, plan }
+    }
+
+    /// The pages at offsets of the reservation, all of them in one slab.
+    pub(crate) fn pages_at(&self, offsets: Range<usize>) -> NonNull<[u8]> {
+        // SAFETY: a slab and the pages of its last slot lie in the reservation.
+        let start = unsafe { self.base.byte_add(offsets.start) };
+        NonNull::slice_from_raw_parts(start, offsets.len())
     }
 
     /// The reservation, guards included.
@@ -80,7 +94,12 @@ impl<'a> Reserved<'a> {
 
 impl Readiness {
     pub(crate) const fn new(wishes: MemoryConfig) -> Self {
-        Self { wishes, asked: AtomicU8::new(0), refused: [const { AtomicI32::new(0) }; REQUESTS] }
+        Self {
+            wishes,
+            asked: AtomicU8::new(0),
+            refused: [const { AtomicI32::new(0) }; REQUESTS],
+            warmed: AtomicBool::new(false),
+        }
     }
 
     /// Asks for all that costs no memory. Seven system calls at most, some twenty more where locking is refused.
@@ -111,6 +130,22 @@ impl Readiness {
             unsafe { os::populate(reserved.pages(slab, slab.slots)) }
         });
         self.note(Request::Resident, outcome);
+        self.set_warmed();
+    }
+
+    /// Whether slots that nobody has used may have memory: they were made resident, or lie in a huge page with others. From here on
+    /// they count as without.
+    pub(crate) fn take_warmed(&self) -> bool {
+        self.warmed.swap(false, Acquire) || self.wishes.huge_pages
+    }
+
+    pub(crate) fn set_warmed(&self) {
+        self.warmed.store(true, Release);
+    }
+
+    /// Whether pages can be given back without undoing what was asked for them.
+    pub(crate) fn can_discard(&self) -> bool {
+        os::DISCARD_KEEPS_REQUESTS || !self.wishes.lock_memory
     }
 
     /// What there is, read back.

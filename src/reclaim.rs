@@ -9,6 +9,8 @@
 //! A revocation that brought back a quarter of the lane was called for by magazines that held too much: they may grow to half as much from then
 //! on. So a program whose threads would cache more than there is comes to rest after a few.
 //!
+//! A trim calls in what is cached because it wants the slots. It lets the lanes back itself, whatever is free, and no magazine grows less for it.
+//!
 //! The lock is only ever tried. A thread stopped with it keeps lanes from changing their mode, nothing else: takes and gives go
 //! on with the sets. A pass looks at each place that was ever used once, [`PLACES`] at most, and fences at most once.
 
@@ -50,21 +52,8 @@ impl Reclaim {
     #[cold]
     pub(crate) fn revoke<const N: usize>(&self, caches: &impl Caches, lanes: [Lane; N]) {
         self.0.try_with(|pending| {
-            let mut revoked = [false; N];
-            for (lane, revoked) in lanes.into_iter().zip(&mut revoked) {
-                *revoked = caches.mode(lane).is_cached();
-                if *revoked {
-                    caches.mode(lane).set(Mode::SET_ONLY);
-                }
-            }
-            if revoked.contains(&true) {
-                heavy_fence();
-            }
+            let revoked = pending.close(caches, lanes);
             for (lane, revoked) in lanes.into_iter().zip(revoked) {
-                if revoked {
-                    // After the fence: who takes a place later than this sees that the lane is set-only.
-                    pending.add_all(lane, caches.used_places());
-                }
                 if caches.mode(lane).get() != Mode::OFF {
                     let moved = pending.empty_magazines(caches, lane);
                     let limit = caches.limit(lane).load(Relaxed);
@@ -72,6 +61,42 @@ impl Reclaim {
                         caches.limit(lane).store(limit / 2, Relaxed);
                     }
                 }
+            }
+        });
+    }
+
+    /// Moves what is cached of a lane to its set, as far as the owners are outside: because somebody wants the slots there, not
+    /// because the lane is dry, so no limit changes. Does nothing while another thread is at it.
+    ///
+    /// Returns whether the lane was cached, and is to be [let back](Self::let_back).
+    #[cold]
+    pub(crate) fn call_in(&self, caches: &impl Caches, lane: Lane) -> bool {
+        let called_in = self.0.try_with(|pending| {
+            let [closed] = pending.close(caches, [lane]);
+            if caches.mode(lane).get() != Mode::OFF {
+                pending.empty_magazines(caches, lane);
+            }
+            closed
+        });
+        called_in.unwrap_or(false)
+    }
+
+    /// Lets the threads cache slots of `closed` lanes again, whatever is free, and takes off those of which they do. The others have owners
+    /// inside: to be tried again, or left to [`restore`](Self::restore).
+    #[cold]
+    pub(crate) fn let_back(&self, caches: &impl Caches, closed: &mut [bool; LANES]) {
+        if !closed.contains(&true) {
+            return;
+        }
+        self.0.try_with(|pending| {
+            for (lane, closed) in Lane::ALL.into_iter().zip(closed).filter(|(_, closed)| **closed) {
+                if caches.mode(lane).is_revoked() {
+                    pending.empty_magazines(caches, lane);
+                }
+                if caches.mode(lane).get() == Mode::SET_ONLY {
+                    caches.mode(lane).set(Mode::CACHED);
+                }
+                *closed = !caches.mode(lane).is_cached();
             }
         });
     }
@@ -117,6 +142,25 @@ pub(crate) fn is_half_free(set: &SlotSet) -> bool {
 }
 
 impl Pending {
+    /// Makes set-only those of `lanes` that are cached, and all their magazines pending; returns which.
+    fn close<const N: usize>(&mut self, caches: &impl Caches, lanes: [Lane; N]) -> [bool; N] {
+        let closed = lanes.map(|lane| {
+            let is_cached = caches.mode(lane).is_cached();
+            if is_cached {
+                caches.mode(lane).set(Mode::SET_ONLY);
+            }
+            is_cached
+        });
+        if closed.contains(&true) {
+            heavy_fence();
+        }
+        for (lane, _) in lanes.into_iter().zip(closed).filter(|(_, closed)| *closed) {
+            // After the fence: who takes a place later than this sees that the lane is set-only.
+            self.add_all(lane, caches.used_places());
+        }
+        closed
+    }
+
     fn add_all(&mut self, lane: Lane, places: usize) {
         for place in 0..places {
             self.0[lane.index()][place / 64] |= 1 << (place % 64);

@@ -26,6 +26,7 @@
 //! | `summary` | givers, takers (SeqCst) | nothing; the table above |
 //! | `visitor` | whoever says who comes (Relaxed) | nothing |
 
+use core::ops::Range;
 use core::ptr::NonNull;
 
 use crate::sync::{
@@ -143,7 +144,33 @@ impl SlotSet {
     /// word `home`, modulo their number, so that threads of different homes take slots apart. Lock-free.
     #[inline]
     pub(crate) fn take_some(&self, out: &mut [u32], home: usize) -> usize {
-        if self.is_one_word() { take_bits(&self.shared.level, 0, out) } else { self.take_permits(out, home) }
+        if self.is_one_word() { take_bits(&self.shared.level, 0, out) } else { self.take_several(out, home) }
+    }
+
+    /// Takes the free ones of the slots `range`, up to `out.len()` of them, the lowest first, and returns how many.
+    ///
+    /// No more permits than slots were seen there are held meanwhile, and those that find no bit go back. Lock-free; looks at each word
+    /// of the range twice.
+    #[cold]
+    pub(crate) fn take_among(&self, range: Range<usize>, out: &mut [u32]) -> usize {
+        if self.is_one_word() {
+            return take_bits_of(&self.shared.level, bits_of(&range, 0), 0, out);
+        }
+        let words = range.start / WORD_SLOTS..range.end.div_ceil(WORD_SLOTS);
+        let seen = words.clone().map(|word| {
+            let bits = self.word(word).load(Relaxed) & bits_of(&range, word * WORD_SLOTS);
+            bits.count_ones() as usize
+        });
+        let permits = self.take_permits(seen.sum::<usize>().min(out.len()));
+        let mut found = 0;
+        for first in words.map(|word| word * WORD_SLOTS) {
+            let word = self.word(first / WORD_SLOTS);
+            found += take_bits_of(word, bits_of(&range, first), first, &mut out[found..permits]);
+        }
+        if found < permits {
+            self.shared.level.fetch_add((permits - found) as u64, Release);
+        }
+        found
     }
 
     /// Gives slots back that the set does not have. Lock-free. After an error the set is not to be used any more.
@@ -161,21 +188,29 @@ impl SlotSet {
         self.words.is_null()
     }
 
-    fn take_permits(&self, out: &mut [u32], home: usize) -> usize {
+    fn take_several(&self, out: &mut [u32], home: usize) -> usize {
+        let permits = self.take_permits(out.len());
+        if permits > 0 {
+            self.find(&mut out[..permits], home);
+        }
+        permits
+    }
+
+    /// Up to `wanted`.
+    #[inline]
+    fn take_permits(&self, wanted: usize) -> usize {
         let mut level = self.shared.level.load(Relaxed);
         // Each failure means that another thread took or gave a slot.
-        let permits = loop {
-            let permits = level.min(out.len() as u64);
+        loop {
+            let permits = level.min(wanted as u64);
             if permits == 0 {
                 return 0;
             }
             match self.shared.level.compare_exchange_weak(level, level - permits, Acquire, Relaxed) {
-                Ok(_) => break permits as usize,
+                Ok(_) => return permits as usize,
                 Err(now) => level = now,
             }
-        };
-        self.find(&mut out[..permits], home);
-        permits
+        }
     }
 
     fn give_permits(&self, slots: &[u32]) -> Result<(), AlreadyFree> {
@@ -270,10 +305,16 @@ impl SlotSet {
 /// Takes the lowest bits of a word, as slots from `first` on; returns how many.
 #[inline]
 fn take_bits(word: &AtomicU64, first: usize, out: &mut [u32]) -> usize {
+    take_bits_of(word, u64::MAX, first, out)
+}
+
+/// The same, of the bits in `mask` only.
+#[inline]
+fn take_bits_of(word: &AtomicU64, mask: u64, first: usize, out: &mut [u32]) -> usize {
     let mut bits = word.load(Relaxed);
     // Each failure means that another thread took or gave a slot.
     loop {
-        let mut left = bits;
+        let mut left = bits & mask;
         let mut found = 0;
         while left != 0 && found < out.len() {
             out[found] = first as u32 + left.trailing_zeros();
@@ -283,7 +324,7 @@ fn take_bits(word: &AtomicU64, first: usize, out: &mut [u32]) -> usize {
         if found == 0 {
             return 0;
         }
-        match word.compare_exchange_weak(bits, left, Acquire, Relaxed) {
+        match word.compare_exchange_weak(bits, bits & !mask | left, Acquire, Relaxed) {
             Ok(_) => return found,
             Err(now) => bits = now,
         }
@@ -307,6 +348,12 @@ fn give_bits(
         return Ok(());
     }
     Err(AlreadyFree(if twice != 0 { first + twice.trailing_zeros() as usize } else { slots[0] as usize }))
+}
+
+/// The bits, in the word whose first slot is `first`, of the slots `range`.
+fn bits_of(range: &Range<usize>, first: usize) -> u64 {
+    let below = |slot: usize| ones(slot.saturating_sub(first).min(WORD_SLOTS));
+    below(range.end) & !below(range.start)
 }
 
 /// The low `n` bits.

@@ -50,6 +50,12 @@ pub(crate) const HEAT_OF_A_MEETING: u32 = 11;
 /// Slots that a magazine takes at least: one to give back and take again, one to hand over.
 pub(crate) const MAGAZINE_LEAST: usize = 2;
 
+/// Of a lane's slots, and of those that are free, `trim` takes this part out of the set at a time, at most.
+///
+/// So that who takes slots meanwhile finds some. A larger part would make fewer system calls of the same work.
+pub(crate) const TRIM_LANE_SHARE: usize = 8;
+pub(crate) const TRIM_FREE_SHARE: usize = 2;
+
 /// Bytes that two threads' data are kept apart by: two cache lines, because x86 prefetches them in pairs.
 pub(crate) const LINE_PAIR: usize = 128;
 

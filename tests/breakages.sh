@@ -129,6 +129,52 @@ breaks "P13 without /proc what is resident is told" src/os/linux.rs \
   's/Given \{ resident: resident\(pages\), /Given { resident: 0 * resident(pages), /' residency_refused
 breaks "P10 without memory no page is touched" src/os/linux.rs \
   's/\[libc::EINVAL, /[libc::ENOMEM, /' residency_refused
+breaks "trim takes from a range what is free there only" src/slot_set.rs \
+  's/let mut left = bits & mask;/let mut left = bits;/' lib
+breaks "trim gives permits back that found no slot" src/slot_set.rs \
+  's/if found < permits \{/if false {/' lib
+breaks "trim drops no live byte" src/trim.rs \
+  's/chunk_by\(\|a, b\| a \+ 1 == \*b\)/chunk_by(|_, _| true)/' trim
+breaks "trim starts with the first whole page" src/trim.rs \
+  's/self\.start\(first\)\.next_multiple_of\(self\.page_bytes\)/self.start(first) \& !(self.page_bytes - 1)/' trim
+breaks "trim ends with the last whole page" src/trim.rs \
+  's/if is_last \{/if true {/' trim
+breaks "trim reaches the end of a slab" src/trim.rs \
+  's/if is_last \{/if false {/' trim_memory
+breaks "trim keeps slots for the page that they share with the next" src/trim.rs \
+  's/let may_go_on = .*?;/let may_go_on = false;/' lib
+breaks "trim keeps slots no longer than it is at them" src/trim.rs \
+  's/may_go_on && self\.end/may_go_on \&\& self.start/' lib
+breaks "trim holds an eighth of a lane" src/tunables.rs \
+  's/TRIM_LANE_SHARE: usize = 8/TRIM_LANE_SHARE: usize = 4/' trim
+breaks "trim leaves half of what is free" src/tunables.rs \
+  's/TRIM_FREE_SHARE: usize = 2/TRIM_FREE_SHARE: usize = 1/' lib
+breaks "trim makes no slot clean that shares a page with a live one" src/trim.rs \
+  's/edge\.from <= first_page && //' trim
+breaks "trim makes no slot clean that was refused" src/trim.rs \
+  's/edge\.from = edge\.to;//' trim_memory
+breaks "trim makes slots clean" src/trim.rs \
+  's/self\.entry\(slot\)\.set_clean\(self\.lane\);//' trim
+breaks "trim makes no call for clean slots" src/trim.rs \
+  's/let is_needed = self\.is_warm/let is_needed = true/' trim_memory
+breaks "trim gives back what prewarm made resident" src/readiness.rs \
+  's/self\.set_warmed\(\);//' trim_memory
+breaks "trim remembers what it left of that" src/pools/warm.rs \
+  's/if is_warm && !is_complete \{/if false {/' trim_memory
+breaks "trim gives back what lies in a huge page" src/readiness.rs \
+  's/ \|\| self\.wishes\.huge_pages//' trim_memory
+breaks "trim counts what was resident" src/pools/warm.rs \
+  's/let resident = os::resident\(pages\) as usize;/let resident = pages.len();/' trim_memory
+breaks "trim gives all slots back to their sets" src/trim.rs \
+  's/walk\.give\(done\);/if done.len() != 3 { walk.give(done); }/' trim
+breaks "trim empties other threads magazines" src/pools/warm.rs \
+  's/is_settled && metadata\.reclaim\.call_in/false \&\& metadata.reclaim.call_in/' trim
+breaks "trim leaves lanes cached" src/pools/warm.rs \
+  's/metadata\.reclaim\.let_back\(metadata, &mut closed\);/_ = \&mut closed;/' lib
+breaks "trim hides no peak" src/pools/warm.rs \
+  's/self\.peaks\[lane\.class\(\)\]\.look_anew\(\);//' lib
+breaks "trim leaves errno as it was" src/pools/warm.rs \
+  's/os::keeping_errno\(\|\| self\.trim_all\(reserved\)\)/self.trim_all(reserved)/' trim_memory
 breaks "errno stays as it was" src/os/errno.rs \
   's/unsafe \{ place\.write\(before\) \}/let _ = before/' residency_refused
 

@@ -199,9 +199,9 @@ fn every_request_ends_in_exactly_one_counter_and_the_fallback_sees_those_that_sa
 }
 
 #[test]
-fn statistics_questions_and_switches_allocate_nothing() {
+fn statistics_questions_switches_and_trims_allocate_nothing() {
     if common::case().is_none() {
-        return run_to_success(child(statistics_questions_and_switches_allocate_nothing, "ask"));
+        return run_to_success(child(statistics_questions_switches_and_trims_allocate_nothing, "ask"));
     }
     let frame = vec![1_u8; 1 << 20];
     inside(|pools| {
@@ -210,6 +210,7 @@ fn statistics_questions_and_switches_allocate_nothing() {
         assert_eq!(pools.usable_size(frame.as_ptr()), Some(2 << 20));
         pools.set_enabled(false);
         pools.set_enabled(true);
+        pools.trim();
         let stats = pools.stats().since(&before);
         assert_eq!((stats.total_allocs(), stats.hit_rate()), (0, 1.0));
     });

@@ -1,4 +1,4 @@
-//! The face of memory that is ready: `prewarm`, and the report of what there is.
+//! The face of memory that is ready: `prewarm`, the report of what there is, and `trim`.
 
 use core::alloc::GlobalAlloc;
 use std::time::Instant;
@@ -57,5 +57,29 @@ impl<A> PoolAlloc<A> {
         let begun = Instant::now();
         let residency = self.pools.residency();
         Residency { elapsed: begun.elapsed(), ..residency }
+    }
+
+    /// Gives the memory of free slots back to the system, and returns how many bytes of it were resident.
+    ///
+    /// For when a load has gone: from a housekeeping thread, a few times an hour rather than a few times a second, because the next use of
+    /// a slot has to fault its memory in again (or [`prewarm`](Self::prewarm) does). Slots that threads have cached go back as well, those
+    /// of sleeping threads too. What is given back is all zeros afterwards, so that `alloc_zeroed`
+    /// [need not clear it](crate::Stats::memsets_skipped).
+    ///
+    /// May be called at any time, by any thread, several at once (but not by a signal handler), switched on or off; nobody ever waits for
+    /// it. No live block changes. At most an eighth of the slots are out of reach at any moment, and half of the free ones; a
+    /// page is the least that can be dealt with. Pages stay that are shared with a live slot, where slots are not
+    /// multiples of pages, and one at the border of what is [held back](crate::Config::hold_back).
+    ///
+    /// 0, and nothing done, before the pools are reserved. Memory that is [locked](crate::Config::lock_memory) stays, and up to an eighth
+    /// of a class's slots next to it; elsewhere than on Linux all of it then. The figure is the system's (elsewhere than on Linux
+    /// it counts all pages of slots that were ever used), and 0 if a filter of system calls keeps it to itself.
+    ///
+    /// # Complexity
+    ///
+    /// Two or a few system calls for each run of free slots that were used, and some 0.1 ms a MiB, which the system needs to take it back;
+    /// 15 us where there is nothing to do, with the default table. Allocates nothing.
+    pub fn trim(&self) -> usize {
+        self.pools.trim()
     }
 }

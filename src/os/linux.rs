@@ -1,6 +1,6 @@
 //! What only Linux (and Android) can be asked about memory, and its answers.
 //!
-//! Called at start-up and by `prewarm` and the like; never on a hit. Whatever an older kernel does not know, it refuses with an
+//! Called at start-up and by `prewarm`, `trim` and the like; never on a hit. Whatever an older kernel does not know, it refuses with an
 //! error, which is passed on or answered by the next rung of a ladder.
 
 use core::ffi::{CStr, c_int};
@@ -93,6 +93,9 @@ pub(crate) fn name(pages: NonNull<[u8]>, name: &'static CStr) {
     }
 }
 
+/// Whether [`discard`] leaves all that was asked for the pages as it is, locked ones above all.
+pub(crate) const DISCARD_KEEPS_REQUESTS: bool = true;
+
 /// Drops what is in `pages`: they read as zeros from now on, and cost nothing until they are written again.
 ///
 /// Refused, in part or as a whole, for locked pages; then some may have been dropped.
@@ -100,7 +103,6 @@ pub(crate) fn name(pages: NonNull<[u8]>, name: &'static CStr) {
 /// # Safety
 ///
 /// They are mapped, page-aligned, and nobody uses what is in them.
-#[cfg_attr(not(test), expect(dead_code, reason = "for `trim`, which is not here yet"))]
 pub(crate) unsafe fn discard(pages: NonNull<[u8]>) -> Result<(), Errno> {
     // SAFETY: the caller gives up what is in them.
     let refused = unsafe { libc::madvise(pages.cast().as_ptr(), pages.len(), libc::MADV_DONTNEED) };
@@ -136,8 +138,8 @@ fn read_smaps(pages: NonNull<[u8]>) -> Result<Given, Errno> {
     }
 }
 
-/// Bytes of `pages` that have memory, pages of shared zeros included.
-fn resident(pages: NonNull<[u8]>) -> u64 {
+/// Bytes of `pages` that have memory, pages of shared zeros included. 0 where the system does not say.
+pub(crate) fn resident(pages: NonNull<[u8]>) -> u64 {
     let (page, start) = (system::page_bytes(), pages.cast::<u8>().as_ptr());
     let mut is_resident = [0_u8; MINCORE_PAGES];
     let mut resident = 0;

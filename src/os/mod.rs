@@ -28,7 +28,10 @@ mod touch;
 
 pub(crate) use errno::{Errno, keeping_errno};
 pub(crate) use fence::{can_fence_all, fence_all, map_wiped_on_fork};
-pub(crate) use requests::{given, leave_out_of_core_dumps, lock, name, populate, use_huge_pages};
+pub(crate) use requests::{
+    DISCARD_KEEPS_REQUESTS, discard, given, leave_out_of_core_dumps, lock, name, populate, resident,
+    use_huge_pages,
+};
 pub(crate) use system::{ExitHook, map_zeroed, page_bytes, reserve, write_to_stderr};
 
 use core::alloc::GlobalAlloc;

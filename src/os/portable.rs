@@ -38,16 +38,23 @@ pub(crate) fn lock(pages: NonNull<[u8]>) -> Result<(), Errno> {
 /// Not here.
 pub(crate) fn name(_: NonNull<[u8]>, _: &'static CStr) {}
 
+/// Whether [`discard`] leaves all that was asked for the pages as it is, locked ones above all.
+pub(crate) const DISCARD_KEEPS_REQUESTS: bool = false;
+
 /// Drops what is in `pages`, by mapping them anew: what Linux has a call for need not zero elsewhere. Requests made for them
 /// before are forgotten.
 ///
 /// # Safety
 ///
 /// They are mapped, page-aligned, and nobody uses them.
-#[cfg_attr(not(test), expect(dead_code, reason = "for `trim`, which is not here yet"))]
 pub(crate) unsafe fn discard(pages: NonNull<[u8]>) -> Result<(), Errno> {
     // SAFETY: the caller's contract.
     unsafe { system::map_anew(pages) }
+}
+
+/// Bytes of `pages` that have memory: all of them, for want of a better answer.
+pub(crate) fn resident(pages: NonNull<[u8]>) -> u64 {
+    pages.len() as u64
 }
 
 /// Nothing is known.

@@ -1,12 +1,14 @@
-//! Memory that is there before it is asked for, and what there is. Never on the allocation path.
+//! Memory that is there before it is asked for, what there is, and how it goes back. Never on the allocation path.
 
 use core::ptr::NonNull;
 
 use super::Pools;
+use crate::lane::{LANES, Lane};
 use crate::os;
 use crate::readiness::{self, Reserved};
 use crate::residency::Residency;
 use crate::sync::Ordering::{Acquire, Relaxed};
+use crate::trim::trim_lane;
 
 impl Pools {
     /// Reserves the pools if nobody has yet, asks the system for all that the configuration says, and makes every slot resident.
@@ -27,6 +29,42 @@ impl Pools {
         self.reserved().map_or_else(Residency::default, |reserved| self.readiness.report(reserved))
     }
 
+    /// Gives the memory of all free slots back to the system, and returns how many bytes that were.
+    pub(crate) fn trim(&self) -> usize {
+        match self.reserved() {
+            Some(reserved) if self.readiness.can_discard() => os::keeping_errno(|| self.trim_all(reserved)),
+            _ => 0,
+        }
+    }
+
+    fn trim_all(&self, reserved: Reserved<'_>) -> usize {
+        let metadata = self.metadata();
+        // Before any slot is held: of what is made resident later than this, the next trim learns.
+        let is_warm = self.readiness.take_warmed();
+        let is_settled = metadata.is_settled();
+        let mut closed = [false; LANES];
+        let mut bytes = 0;
+        let mut is_complete = true;
+        for lane in Lane::ALL {
+            // Lane by lane, so that a thread that is stopped with the lock keeps back what is cached of one.
+            closed[lane.index()] = is_settled && metadata.reclaim.call_in(metadata, lane);
+            is_complete &= trim_lane(metadata, lane, os::page_bytes(), is_warm, |offsets| {
+                let pages = reserved.pages_at(offsets);
+                let resident = os::resident(pages) as usize;
+                // SAFETY: pages of a slab, all of whose slots are free and held by `trim_lane`.
+                unsafe { os::discard(pages) }.ok()?;
+                bytes += resident;
+                Some(())
+            });
+            self.peaks[lane.class()].look_anew();
+            metadata.reclaim.let_back(metadata, &mut closed);
+        }
+        if is_warm && !is_complete {
+            self.readiness.set_warmed();
+        }
+        bytes
+    }
+
     /// The reservation, once there is one.
     fn reserved(&self) -> Option<Reserved<'_>> {
         if self.span.load(Acquire) == 0 {
@@ -37,3 +75,6 @@ impl Pools {
         Some(unsafe { Reserved::new(base, &self.plan) })
     }
 }
+
+#[cfg(all(test, target_os = "linux", not(framepool_os = "none")))]
+mod tests;

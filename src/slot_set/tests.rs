@@ -115,6 +115,57 @@ fn a_missing_hint_costs_a_scan_and_no_slot() {
 }
 
 #[test]
+fn of_a_range_the_free_slots_are_taken_and_no_others() {
+    for slots in SHAPES.into_iter().filter(|&slots| slots > 0) {
+        let set = set(slots);
+        let taken: Vec<_> = (0..slots as u32).step_by(3).collect();
+        take_all(&set);
+        set.give(&(0..slots as u32).filter(|slot| !slot.is_multiple_of(3)).collect::<Vec<_>>()).unwrap();
+        let free = slots - taken.len();
+        for range in [0..1, 0..slots, slots / 2..slots, slots / 3..slots / 2, slots - 1..slots, 7..70, 63..65]
+        {
+            let range = range.start.min(slots)..range.end.min(slots);
+            let mut expected: Vec<_> = range.clone().map(|slot| slot as u32).collect();
+            expected.retain(|slot| !slot.is_multiple_of(3));
+            let mut out = vec![0; slots];
+            let found = set.take_among(range.clone(), &mut out);
+            assert_eq!(&out[..found], expected, "{range:?} of {slots}");
+            assert_eq!(set.free(), free - found);
+            set.give(&out[..found]).unwrap();
+            let found = set.take_among(range, &mut out[..5.min(slots)]);
+            assert_eq!(out[..found], expected[..found]);
+            assert_eq!(found, expected.len().min(5));
+            set.give(&out[..found]).unwrap();
+        }
+        assert_eq!(set.free(), free);
+    }
+}
+
+#[test]
+fn permits_that_find_no_slot_in_their_range_go_back() {
+    let set = &set(130);
+    let together = &std::sync::Barrier::new(2);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(move || {
+                together.wait();
+                // Both want the same slots, so that one often finds them gone that it has seen.
+                for _ in 0..200_000 {
+                    let mut batch = [0; 8];
+                    let taken = set.take_among(62..66, &mut batch);
+                    assert!(batch[..taken].iter().all(|slot| (62..66).contains(slot)));
+                    set.give(&batch[..taken]).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(set.free(), 130);
+    let mut left = take_all(set);
+    left.sort_unstable();
+    assert_eq!(left, (0..130).collect::<Vec<_>>());
+}
+
+#[test]
 fn threads_that_fight_for_slots_never_share_one_and_lose_none() {
     for slots in [3, 64, 130] {
         let set = set(slots);

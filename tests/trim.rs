@@ -1,0 +1,287 @@
+//! P3, P5, P13: `trim` takes free slots' memory away from nobody who has any, whatever others do meanwhile.
+//!
+//! What the kernel says of the memory afterwards is looked at in `trim_memory.rs`.
+
+mod common;
+
+use std::alloc::GlobalAlloc;
+use std::sync::atomic::{
+    AtomicBool,
+    Ordering::{Relaxed, SeqCst},
+};
+use std::sync::{Barrier, Mutex};
+use std::thread;
+
+use common::{Block, child, layout, run_to_success, whole};
+use framepool::{Class, Config, PoolAlloc, Reservation};
+
+/// Whether memory can be given back here.
+const TRIMS: bool = cfg!(all(unix, not(framepool_os = "none")));
+
+/// A pool that lives for ever, as its threads' places do.
+fn pool(config: Config) -> &'static PoolAlloc {
+    Box::leak(Box::new(PoolAlloc::with_config(config)))
+}
+
+/// Slots below a page, above one, and odd ones, whose pages neighbours share.
+const ODD: Config = Config::new().class(Class::Small, 320, 300).class(Class::Medium, 65_600, 40).class(
+    Class::XLarge,
+    3_110_400,
+    12,
+);
+
+/// A zeroed block; panics if it is not zero. It is dirty all over when it goes back.
+fn use_zeroed(pool: &PoolAlloc, size: usize) {
+    static ZEROS: [u8; 4 << 20] = [0; 4 << 20];
+    let layout = layout(size, 1);
+    // SAFETY: read and written within its size, and freed as it was allocated.
+    unsafe {
+        let start = pool.alloc_zeroed(layout);
+        let block = std::slice::from_raw_parts_mut(start, size);
+        assert!(*block == ZEROS[..size], "{size} bytes are not all zero");
+        block.fill(0xAA);
+        pool.dealloc(start, layout);
+    }
+}
+
+/// Writes every slot of every class, and gives all back.
+fn use_all(pool: &PoolAlloc) {
+    for class in Class::ALL {
+        let size = pool.stats().class(class).slot_bytes as usize;
+        let blocks: Vec<_> =
+            (0..pool.stats().class(class).slots).map(|id| Block::take(pool, layout(size, 1), id)).collect();
+        for block in &blocks {
+            // SAFETY: within its size, but for what it carries at both ends.
+            unsafe { block.start.add(16).write_bytes(0xAA, size - 32) };
+        }
+        blocks.into_iter().for_each(Block::give);
+    }
+}
+
+#[test]
+fn before_anything_is_reserved_there_is_nothing_to_trim() {
+    let pool = pool(Config::new());
+    assert_eq!(pool.trim(), 0);
+    assert_eq!(pool.stats().reservation(), Reservation::Pending);
+}
+
+#[test]
+fn a_pool_that_is_switched_off_is_trimmed_too() {
+    let pool = pool(Config::new());
+    use_zeroed(pool, 1 << 20);
+    pool.set_enabled(false);
+    assert_eq!(pool.trim() > 0, TRIMS);
+    assert_eq!(pool.trim(), 0);
+}
+
+#[test]
+fn zeroed_memory_needs_no_memset_after_a_trim_and_is_zero() {
+    for config in [Config::new(), Config::new().hardened(true), ODD.hold_back(Class::Small, 0, 0)] {
+        let pool = pool(config.hold_back(Class::Medium, 0, 0));
+        use_all(pool);
+        assert_eq!(pool.trim() > 0, TRIMS);
+        let mut blocks = 0;
+        for class in Class::ALL {
+            for _ in 0..2 {
+                use_zeroed(pool, pool.stats().class(class).slot_bytes as usize);
+                blocks += u64::from(TRIMS);
+                pool.trim();
+            }
+        }
+        assert_eq!((pool.stats().memsets_skipped(), pool.stats().memsets_done()), (blocks, 8 - blocks));
+    }
+}
+
+#[test]
+fn live_blocks_keep_every_byte_and_neighbours_on_their_pages_are_cleared_when_they_come_back() {
+    for config in [Config::new(), ODD] {
+        let pool = pool(config);
+        use_all(pool);
+        let mut live = Vec::new();
+        for class in Class::ALL {
+            let size = pool.stats().class(class).slot_bytes as usize;
+            let blocks: Vec<_> = (0..pool.stats().class(class).slots)
+                .map(|id| Block::take(pool, layout(size, 1), id))
+                .collect();
+            for (block, n) in blocks.into_iter().zip(0..) {
+                // SAFETY: within its size, but for what it carries at both ends.
+                unsafe { block.start.add(16).write_bytes(0x55, size - 32) };
+                // Pairs, so that some free slots have two live neighbours and some one.
+                if n % 5 < 2 { live.push(block) } else { block.give() }
+            }
+        }
+        pool.trim();
+        for block in &live {
+            block.check();
+            // SAFETY: within its size, and this test's alone.
+            let inside = unsafe { std::slice::from_raw_parts(block.start.add(16), block.layout.size() - 32) };
+            assert!(inside.iter().all(|&byte| byte == 0x55));
+        }
+        for class in Class::ALL {
+            let size = pool.stats().class(class).slot_bytes as usize;
+            (0..3).for_each(|_| use_zeroed(pool, size));
+        }
+        live.into_iter().for_each(Block::give);
+    }
+}
+
+#[test]
+fn what_one_took_while_others_trim_is_its_own_zeroed_memory_is_zero_and_no_slot_is_lost() {
+    const ROUNDS: u64 = 3_000;
+    for config in [Config::new(), ODD] {
+        let pool = pool(config);
+        // While another thread reserves the pools nothing is served.
+        Block::take(pool, layout(100, 1), 0).give();
+        let done = AtomicBool::new(false);
+        let sizes = Class::ALL.map(|class| config.slot_bytes(class));
+        thread::scope(|scope| {
+            let trimmers = [false, true].map(|prewarms| {
+                let done = &done;
+                scope.spawn(move || {
+                    for round in (0..16).cycle().take_while(|_| !done.load(Relaxed)) {
+                        pool.trim();
+                        if prewarms && round == 0 {
+                            pool.prewarm();
+                        }
+                    }
+                })
+            });
+            let users = [1, 2, 3].map(|thread: u64| {
+                scope.spawn(move || {
+                    let mut held = Vec::new();
+                    for round in 0..ROUNDS {
+                        let class = (round * 7 + thread) as usize % 4;
+                        let size = sizes[class] - (round as usize % 40);
+                        if class < 3 || round % 16 == 0 {
+                            use_zeroed(pool, size);
+                        }
+                        held.push(Block::take(pool, layout(size, 8), thread << 32 | round));
+                        if held.len() > 9 {
+                            held.swap_remove(round as usize % 9).give();
+                        }
+                    }
+                    held.into_iter().for_each(Block::give);
+                })
+            });
+            // The trimmers end even if one of these has failed, and so does the test.
+            let users = users.map(thread::ScopedJoinHandle::join);
+            done.store(true, Relaxed);
+            trimmers.into_iter().for_each(|trimmer| trimmer.join().unwrap());
+            users.into_iter().for_each(|user| user.unwrap());
+        });
+        for class in Class::ALL {
+            let stats = pool.stats().class(class);
+            assert_eq!((stats.in_use, stats.hits), (0, stats.returns), "{class}");
+            assert!(stats.peak <= stats.slots);
+            let all = layout(stats.slot_bytes as usize, 1);
+            let blocks: Vec<_> = (0..stats.slots).map(|id| Block::take(pool, all, id)).collect();
+            assert!(blocks.iter().all(|block| pool.owns(block.start)), "{class}");
+            blocks.into_iter().for_each(Block::give);
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_thread_stopped_in_the_middle_of_a_trim_keeps_back_what_it_was_moving_and_stops_nobody() {
+    use std::os::unix::thread::JoinHandleExt;
+
+    const STOPS: u64 = 200;
+    static POOL: PoolAlloc = PoolAlloc::new();
+    static STOPPED: AtomicBool = AtomicBool::new(false);
+    static DONE: AtomicBool = AtomicBool::new(false);
+
+    extern "C" fn stop(_: libc::c_int) {
+        STOPPED.store(true, SeqCst);
+        while STOPPED.load(SeqCst) {
+            thread::yield_now();
+        }
+    }
+
+    /// Every slot of `class` that can be had, and back, dirty; how many are missing.
+    fn take_and_give_all(class: Class) -> u64 {
+        let mut blocks = vec![Block::take(&POOL, whole(class), 0)];
+        while POOL.owns(blocks[blocks.len() - 1].start) {
+            blocks.push(Block::take(&POOL, whole(class), blocks.len() as u64));
+        }
+        let taken = blocks.len() as u64 - 1;
+        blocks.into_iter().for_each(Block::give);
+        POOL.stats().class(class).slots - taken
+    }
+
+    if common::case().is_none() {
+        let test = a_thread_stopped_in_the_middle_of_a_trim_keeps_back_what_it_was_moving_and_stops_nobody;
+        return run_to_success(child(test, "stops"));
+    }
+    // SAFETY: all zeros is a valid action; the handler touches one atomic.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = stop as extern "C" fn(libc::c_int) as usize;
+        assert_eq!(libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()), 0);
+    }
+    assert_eq!(Class::ALL.map(take_and_give_all), [0; 4]);
+    let trimmer = thread::spawn(|| {
+        while !DONE.load(SeqCst) {
+            POOL.trim();
+        }
+    });
+    let mut random = 1_u32;
+    let mut most = [0; 4];
+    for _ in 0..STOPS {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (0..random >> 16).for_each(|_| std::hint::spin_loop());
+        // SAFETY: the thread lives until it is joined.
+        assert_eq!(unsafe { libc::pthread_kill(trimmer.as_pthread_t(), libc::SIGUSR1) }, 0);
+        while !STOPPED.load(SeqCst) {
+            thread::yield_now();
+        }
+        let missing = Class::ALL.map(take_and_give_all);
+        let held_of_one_class = missing.iter().filter(|&&missing| missing > 0).count() <= 1;
+        assert!(held_of_one_class, "{missing:?} slots are stuck");
+        most = std::array::from_fn(|class| missing[class].max(most[class]));
+        STOPPED.store(false, SeqCst);
+    }
+    DONE.store(true, SeqCst);
+    trimmer.join().unwrap();
+    // An eighth of a lane, or what comes out of a magazine at a time.
+    let at_most = most[0] <= 64 && most[1..].iter().all(|&most| most <= 16);
+    assert!(at_most, "{most:?} slots were stuck");
+    assert!(!TRIMS || most != [0; 4], "it was never stopped where this test wants it");
+    assert_eq!(Class::ALL.map(take_and_give_all), [0; 4]);
+}
+
+#[test]
+fn slots_that_sleeping_threads_have_cached_are_trimmed_and_still_within_reach() {
+    let pool = pool(Config::new());
+    let (cached, done) = (Barrier::new(9), Barrier::new(9));
+    let turns = Mutex::new(());
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                // One after the other, and often enough to be given magazines.
+                let turn = turns.lock().unwrap();
+                for class in Class::ALL {
+                    (0..20).for_each(|id| Block::take(pool, whole(class), id).give());
+                }
+                drop(turn);
+                cached.wait();
+                done.wait();
+            });
+        }
+        cached.wait();
+        let trimmed = pool.trim();
+        // Were one left in a magazine, it would be dirty.
+        let mut blocks = Vec::new();
+        for class in Class::ALL {
+            for _ in 0..pool.stats().class(class).slots {
+                // SAFETY: not empty; freed below as it was allocated.
+                blocks.push((unsafe { pool.alloc_zeroed(whole(class)) }, whole(class)));
+            }
+        }
+        // SAFETY: as above.
+        blocks.into_iter().for_each(|(start, layout)| unsafe { pool.dealloc(start, layout) });
+        done.wait();
+        assert_eq!((trimmed > 0, pool.stats().misses()), (TRIMS, 0));
+        assert_eq!(pool.stats().memsets_done() == 0, TRIMS);
+    });
+}
