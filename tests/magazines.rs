@@ -5,7 +5,7 @@
 
 mod common;
 
-use std::sync::Barrier;
+use std::sync::{Barrier, Mutex};
 use std::thread;
 
 use common::{Block, layout, whole};
@@ -16,7 +16,7 @@ fn pool(config: Config) -> &'static PoolAlloc {
     Box::leak(Box::new(PoolAlloc::with_config(config)))
 }
 
-/// Takes a block of each of `layouts` and gives it back, on a thread of its own that sleeps until `done`.
+/// Caches slots of `classes` on a thread of its own, which sleeps until `done`.
 fn cache_and_sleep<'scope>(
     scope: &'scope thread::Scope<'scope, '_>,
     pool: &'static PoolAlloc,
@@ -24,10 +24,14 @@ fn cache_and_sleep<'scope>(
     cached: &'scope Barrier,
     done: &'scope Barrier,
 ) {
+    // One at a time: who comes to a set again and again without others in between gets a magazine.
+    static ALONE: Mutex<()> = Mutex::new(());
     scope.spawn(move || {
+        let alone = ALONE.lock();
         for &class in classes {
-            Block::take(pool, whole(class), 1).give();
+            (0..20).for_each(|id| Block::take(pool, whole(class), id).give());
         }
+        drop(alone);
         cached.wait();
         done.wait();
     });

@@ -205,7 +205,8 @@ fn of_two_threads_that_free_a_block_at_once_exactly_one_is_stopped_with_hardened
     let (address, layout) = (block.start.expose_provenance(), block.layout);
     // Entitled to the held-back slots, which are the upper half.
     expect(format_args!("double free: Medium slot 32 at {address:#x}"));
-    let free_at_once = || {
+    static DONE: AtomicUsize = AtomicUsize::new(0);
+    let free_at_once = move || {
         // A thread's first use goes another way than all those after it.
         Block::take(&HARDENED, whole(Class::Large), 0).give();
         ARRIVED.fetch_add(1, SeqCst);
@@ -214,12 +215,20 @@ fn of_two_threads_that_free_a_block_at_once_exactly_one_is_stopped_with_hardened
         }
         // SAFETY: none for the second of the two, on purpose.
         unsafe { HARDENED.dealloc(with_exposed_provenance_mut(address), layout) };
+        DONE.fetch_add(1, SeqCst);
+        // Its exit would bring the slot to the set, which notices too, but too late.
+        loop {
+            thread::park();
+        }
     };
     for round in 0..ROUNDS {
         // SAFETY: this process has no other thread, so the child may do anything.
         match unsafe { libc::fork() } {
             0 => {
-                thread::scope(|scope| _ = [scope.spawn(free_at_once), scope.spawn(free_at_once)]);
+                let _both = [thread::spawn(free_at_once), thread::spawn(free_at_once)];
+                while DONE.load(SeqCst) < 2 {
+                    thread::yield_now();
+                }
                 // SAFETY: ends this process, of which nothing is needed any more.
                 unsafe { libc::_exit(0) }
             }

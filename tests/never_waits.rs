@@ -85,6 +85,9 @@ fn a_thread_stopped_anywhere_in_the_allocator_keeps_back_what_it_had_cached_at_m
     static POOL: PoolAlloc = PoolAlloc::new();
     static STOPPED: AtomicBool = AtomicBool::new(false);
     static DONE: AtomicBool = AtomicBool::new(false);
+    /// Has the thread rest outside the allocator; it does.
+    static REST: AtomicBool = AtomicBool::new(false);
+    static RESTS: AtomicBool = AtomicBool::new(false);
 
     extern "C" fn stop(_: libc::c_int) {
         STOPPED.store(true, SeqCst);
@@ -93,13 +96,20 @@ fn a_thread_stopped_anywhere_in_the_allocator_keeps_back_what_it_had_cached_at_m
         }
     }
 
-    /// Every slot of `class` that can be had, and back; how many are missing.
-    fn take_and_give_all(class: Class) -> u64 {
+    /// Every slot of `class` that can be had.
+    fn take_all(class: Class) -> Vec<Block<'static, PoolAlloc>> {
         let mut blocks = vec![Block::take(&POOL, whole(class), 0)];
         while POOL.owns(blocks[blocks.len() - 1].start) {
             blocks.push(Block::take(&POOL, whole(class), blocks.len() as u64));
         }
-        let taken = blocks.len() as u64 - 1;
+        blocks.pop().unwrap().give();
+        blocks
+    }
+
+    /// Every slot of `class` that can be had, and back; how many are missing.
+    fn take_and_give_all(class: Class) -> u64 {
+        let blocks = take_all(class);
+        let taken = blocks.len() as u64;
         blocks.into_iter().for_each(Block::give);
         POOL.stats().class(class).slots - taken
     }
@@ -122,6 +132,11 @@ fn a_thread_stopped_anywhere_in_the_allocator_keeps_back_what_it_had_cached_at_m
                 // SAFETY: not empty; freed once, as it was allocated.
                 unsafe { POOL.dealloc(black_box(POOL.alloc(layout)), layout) };
             }
+            while REST.load(SeqCst) {
+                RESTS.store(true, SeqCst);
+                thread::yield_now();
+            }
+            RESTS.store(false, SeqCst);
         }
     });
     let target = std::os::unix::thread::JoinHandleExt::as_pthread_t(&stopped);
@@ -141,7 +156,20 @@ fn a_thread_stopped_anywhere_in_the_allocator_keeps_back_what_it_had_cached_at_m
             if cfg!(all(target_os = "linux", not(framepool_os = "none"))) { [32, 3] } else { [1, 1] };
         assert!(missing[0] <= at_most[0] && missing[1] <= at_most[1], "{missing:?} slots are stuck");
         none_missing += u64::from(missing == [0, 0]);
+        // What it keeps back is to be had as soon as it is outside, by who holds all the rest.
+        let mut held = take_all(Class::XLarge);
+        REST.store(true, SeqCst);
         STOPPED.store(false, SeqCst);
+        while !RESTS.load(SeqCst) {
+            thread::yield_now();
+        }
+        held.extend(take_all(Class::XLarge));
+        assert_eq!(held.len() as u64, POOL.stats().class(Class::XLarge).slots);
+        held.into_iter().for_each(Block::give);
+        REST.store(false, SeqCst);
+        while RESTS.load(SeqCst) {
+            thread::yield_now();
+        }
     }
     // Outside, where it often is, it keeps nothing back, however much it has cached.
     assert!(cfg!(framepool_os = "none") || none_missing > STOPS / 20, "{none_missing} of {STOPS}");

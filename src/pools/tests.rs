@@ -17,3 +17,41 @@ fn a_place_passes_from_a_thread_that_ends_to_the_next() {
     let places = unsafe { &(*pools.metadata.load(Acquire)).places };
     assert_eq!(places.used(), 1);
 }
+
+/// Every place is taken when the process forks; in the child all but one belong to threads that did not come along.
+#[test]
+fn the_child_of_a_fork_has_the_places_of_the_threads_that_are_gone() {
+    use std::sync::Barrier;
+
+    let pools: &Pools = Box::leak(Box::new(Pools::new(&Config::new())));
+    let gets_a_place = || {
+        pools.prepare(&std::alloc::System);
+        pools.own().is_some()
+    };
+    assert!(std::thread::scope(|scope| scope.spawn(gets_a_place).join().unwrap()));
+    let (bound, done) = (Barrier::new(PLACES + 1), Barrier::new(PLACES + 1));
+    std::thread::scope(|scope| {
+        for _ in 0..PLACES {
+            let work = || {
+                assert!(gets_a_place());
+                bound.wait();
+                done.wait();
+            };
+            std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, work).unwrap();
+        }
+        bound.wait();
+        assert!(!scope.spawn(gets_a_place).join().unwrap());
+        // SAFETY: the child starts a thread, which the C library allows there, and ends.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let has_place = std::thread::spawn(gets_a_place).join().is_ok_and(|has_place| has_place);
+            // SAFETY: ends the child without running what belongs to its parent.
+            unsafe { libc::_exit(i32::from(!has_place)) }
+        }
+        let mut status = 0;
+        // SAFETY: a child of this process, and a place for its status.
+        assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+        assert_eq!(status, 0);
+        done.wait();
+    });
+}
