@@ -218,10 +218,12 @@ impl Config {
     /// none elsewhere calls the others' in. Large magazines make for fewer visits to the shared set, and for more slots in use, and so
     /// more memory touched, while others are free.
     ///
-    /// A magazine starts small and grows while its thread takes and gives in bursts that it cannot hold: to `slots`, to 58, and to half of the
-    /// slots that [`hold_back`](Config::hold_back) leaves on either side, whichever is least. Where that would be fewer than two there is
-    /// none. Default: 32 slots, but no more than make 32 MiB: 16 in XLarge. Magazines need Linux 4.14 or later; elsewhere
-    /// there are none.
+    /// A thread gets its magazine when it comes to the shared slots again and again without others in between, or meets others there (for
+    /// slots of up to 2 KiB, at once). It
+    /// starts with 1 MiB of slots at most and grows while its thread takes and gives in bursts that it cannot hold: to
+    /// `slots`, to 57, and to half of the held-back slots (of all, where none is [held back](Config::hold_back)) and an eighth of the
+    /// others, whichever is least. Where that would be fewer than two there is none. Default: 32 slots, but no more than make
+    /// 32 MiB: 16 in XLarge. Magazines need Linux 4.14 or later; elsewhere there are none.
     #[must_use]
     pub const fn magazine(mut self, class: Class, slots: usize) -> Self {
         self.classes[class as usize].magazine = Some(slots);

@@ -56,13 +56,18 @@ pub(crate) struct SharedCounters {
     pub(crate) rest: Counters,
 }
 
+/// Whether anything is counted. `--cfg framepool_stats="off"` builds the crate without, only to measure what counting costs.
+const COUNTS: bool = cfg!(not(framepool_stats = "off"));
+
 /// How to add to a counter: [`owned`] or [`shared`].
 pub(crate) type Add = fn(&AtomicU64, u64);
 
 /// Adds to a counter that only this thread writes.
 #[inline(always)]
 pub(crate) fn owned(counter: &AtomicU64, n: u64) {
-    counter.store(counter.load(Relaxed).wrapping_add(n), Relaxed);
+    if COUNTS {
+        counter.store(counter.load(Relaxed).wrapping_add(n), Relaxed);
+    }
 }
 
 /// Adds to a counter that any thread writes.
@@ -84,7 +89,9 @@ impl LaneCounters {
     #[inline(always)]
     pub(crate) fn count_hit(&self, bytes: usize) {
         owned(&self.requested_bytes, bytes as u64);
-        self.hits.store(self.hits.load(Relaxed).wrapping_add(1), Release);
+        if COUNTS {
+            self.hits.store(self.hits.load(Relaxed).wrapping_add(1), Release);
+        }
     }
 
     /// The same by anybody.
@@ -129,6 +136,12 @@ impl Counters {
     pub(crate) fn count_too_large(&self, bytes: usize) {
         owned(&self.too_large, 1);
         owned(&self.fallback_bytes, bytes as u64);
+    }
+
+    /// Calls of `alloc_zeroed` that found their slot clean, or not.
+    #[inline(always)]
+    pub(crate) fn memsets(&self, is_clean: bool) -> &AtomicU64 {
+        if is_clean { &self.memsets_skipped } else { &self.memsets_done }
     }
 
     pub(crate) fn add_to(&self, stats: &mut Stats) {

@@ -12,7 +12,7 @@ use std::alloc::System;
 use crate::config::Config;
 use crate::counters::Refusal;
 use crate::lane::Lane;
-use crate::pools::{Found, Pools};
+use crate::pools::{Detour, Found, Pools};
 use crate::stats::Stats;
 use crate::thread_record::{Inside, Tally};
 
@@ -137,32 +137,33 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for PoolAlloc<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let (pools, size) = (&self.pools, layout.size());
-        let Some(inside) = pools.enter() else {
+        let Some((inside, metadata)) = pools.enter() else {
             // SAFETY: the caller's contract.
             return unsafe { self.alloc_slowly(layout) };
         };
-        if !pools.is_usual(layout) {
-            if pools.is_too_large(size) {
-                inside.rest().count_too_large(size);
+        let lane = match pools.route(layout) {
+            Ok(lane) => lane,
+            Err(Detour::Unusual) => {
                 drop(inside);
                 // SAFETY: the caller's contract.
-                return unsafe { self.fallback.alloc(layout) };
+                return unsafe { self.alloc_slowly(layout) };
             }
-            drop(inside);
-            // SAFETY: the caller's contract.
-            return unsafe { self.alloc_slowly(layout) };
-        }
-        let lane = pools.lane_of(size);
-        if pools.is_below_floor(lane, size) {
-            inside.rest().count_refusal(lane.class(), Refusal::BelowFloor, size);
-            drop(inside);
-            // SAFETY: the caller's contract.
-            return unsafe { self.fallback.alloc(layout) };
-        }
-        match pools.take_cached(&inside, lane, size) {
+            Err(detour) => {
+                match detour {
+                    Detour::BelowFloor(class) => {
+                        inside.rest().count_refusal(class, Refusal::BelowFloor, size);
+                    }
+                    _ => inside.rest().count_too_large(size),
+                }
+                drop(inside);
+                // SAFETY: the caller's contract.
+                return unsafe { self.fall_back(layout) };
+            }
+        };
+        match Pools::take_cached(&inside, metadata, lane, size) {
             Some(start) => start,
             // SAFETY: the caller's contract.
-            None => unsafe { self.alloc_dry(inside, lane, layout) },
+            None => unsafe { self.alloc_dry(layout, lane, inside) },
         }
     }
 
@@ -179,15 +180,16 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for PoolAlloc<A> {
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        match self.pools.own() {
-            // SAFETY: the caller's contract.
-            Some(own) => unsafe { self.alloc_zeroed_with(own, layout) },
-            None => {
-                self.pools.prepare(&self.fallback);
-                // SAFETY: the caller's contract.
-                unsafe { self.alloc_zeroed_with(self.pools.shared(), layout) }
-            }
+        if let Some((inside, metadata)) = self.pools.enter()
+            && let Ok(lane) = self.pools.route(layout)
+            && let Some(block) = Pools::take_cached_zeroed(&inside, metadata, lane, layout.size())
+        {
+            drop(inside);
+            // SAFETY: a block of this layout that was taken just now.
+            return unsafe { block.zeroed(layout) };
         }
+        // SAFETY: the caller's contract.
+        unsafe { self.alloc_zeroed_slowly(layout) }
     }
 
     #[inline]
@@ -211,7 +213,7 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
     /// A lane that has nothing at hand. If it has nothing at all, which is what tiny objects make of Small's open lane within the first
     /// milliseconds of many programs, this is on its way to the fallback at once.
     #[inline(never)]
-    unsafe fn alloc_dry(&self, inside: Inside, lane: Lane, layout: Layout) -> *mut u8 {
+    unsafe fn alloc_dry(&self, layout: Layout, lane: Lane, inside: Inside) -> *mut u8 {
         if let Some(reason) = self.pools.refusal(lane) {
             inside.rest().count_refusal(lane.class(), reason, layout.size());
             drop(inside);
@@ -221,6 +223,13 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
         drop(inside);
         // SAFETY: the caller's contract.
         unsafe { self.alloc_slowly(layout) }
+    }
+
+    /// Out of line, so that what the fallback's code needs is not set up by hits.
+    #[inline(never)]
+    unsafe fn fall_back(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's contract.
+        unsafe { self.fallback.alloc(layout) }
     }
 
     #[inline(never)]
@@ -276,19 +285,31 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
         }
     }
 
+    #[inline(never)]
+    unsafe fn alloc_zeroed_slowly(&self, layout: Layout) -> *mut u8 {
+        match self.pools.own() {
+            // SAFETY: the caller's contract.
+            Some(own) => unsafe { self.alloc_zeroed_with(own, layout) },
+            None => {
+                self.pools.prepare(&self.fallback);
+                match self.pools.own() {
+                    // SAFETY: the caller's contract.
+                    Some(own) => unsafe { self.alloc_zeroed_with(own, layout) },
+                    // SAFETY: the caller's contract.
+                    None => unsafe { self.alloc_zeroed_with(self.pools.shared(), layout) },
+                }
+            }
+        }
+    }
+
     unsafe fn alloc_zeroed_with(&self, tally: impl Tally, layout: Layout) -> *mut u8 {
         let Some(block) = self.pools.take(tally, layout) else {
             // SAFETY: the caller's contract.
             return unsafe { self.fallback.alloc_zeroed(layout) };
         };
-        if block.is_clean {
-            tally.count(|counters, add| add(&counters.memsets_skipped, 1));
-        } else {
-            // SAFETY: the block has at least `size` bytes and is ours alone.
-            unsafe { block.start.write_bytes(0, layout.size()) };
-            tally.count(|counters, add| add(&counters.memsets_done, 1));
-        }
-        block.start
+        tally.count(|counters, add| add(counters.memsets(block.is_clean), 1));
+        // SAFETY: a block of this layout that was taken just now.
+        unsafe { block.zeroed(layout) }
     }
 
     unsafe fn realloc_with(

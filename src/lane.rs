@@ -1,7 +1,8 @@
 //! A lane: the open or the held-back slots of one class, each with its own set and magazines.
 //!
 //! The held-back lane is tried first by the layouts that may have it, the open lane is the only one for the others. So a hold-back
-//! costs a hit nothing but one more size boundary. A class that holds nothing back has an empty held-back lane.
+//! costs a hit nothing but one more size boundary. In a class that holds nothing back every layout may have every slot: all are in
+//! the held-back lane, and its open lane is empty.
 
 use crate::config::CLASSES;
 
@@ -10,7 +11,7 @@ pub(crate) const LANES: usize = 2 * CLASSES;
 
 /// One of them, by its number: twice the class's, plus one if it is the held-back one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Lane(u8);
+pub(crate) struct Lane(u32);
 
 impl Lane {
     pub(crate) const ALL: [Lane; LANES] =
@@ -18,24 +19,24 @@ impl Lane {
 
     #[inline(always)]
     pub(crate) const fn new(class: usize, is_held: bool) -> Self {
-        Self::from_bits((class << 1) as u8 | is_held as u8)
+        Self(((class << 1) as u32 | is_held as u32) & (LANES as u32 - 1))
     }
 
     /// From the low bits of a byte.
     #[inline(always)]
     pub(crate) const fn from_bits(bits: u8) -> Self {
-        Self(bits & (LANES as u8 - 1))
+        Self(bits as u32 & (LANES as u32 - 1))
     }
 
     #[inline(always)]
     pub(crate) const fn bits(self) -> u8 {
-        self.0
+        self.0 as u8
     }
 
     /// Below [`LANES`], as the compiler can see.
     #[inline(always)]
     pub(crate) const fn index(self) -> usize {
-        (self.0 & (LANES as u8 - 1)) as usize
+        (self.0 & (LANES as u32 - 1)) as usize
     }
 
     #[inline(always)]
@@ -53,12 +54,6 @@ impl Lane {
     #[inline(always)]
     pub(crate) const fn open(self) -> Self {
         Self(self.0 & !1)
-    }
-
-    /// The held-back lane of the same class.
-    #[inline(always)]
-    pub(crate) const fn held(self) -> Self {
-        Self(self.0 | 1)
     }
 }
 

@@ -26,9 +26,9 @@ use core::ptr;
 use crate::sync::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
-    light_fence,
+    ReadOwn, light_fence,
 };
-use crate::tunables::{MAGAZINE_BATCH, MAGAZINE_MAX};
+use crate::tunables::{HEAT_OF_A_MEETING, HOT, MAGAZINE_BATCH, MAGAZINE_MAX};
 
 /// What keeps a thread's magazines and counters its own.
 pub(crate) struct Gate {
@@ -38,8 +38,8 @@ pub(crate) struct Gate {
     key: AtomicUsize,
 }
 
-/// In a closed gate. No key.
-const CLOSED: usize = 0;
+/// In a closed gate. No key, not even of an allocator that has none yet: that is 0.
+const CLOSED: usize = 3;
 /// In the gate of a thread that a `fork` left behind inside.
 const ABANDONED: usize = usize::MAX;
 
@@ -67,7 +67,8 @@ impl Gate {
     /// Whether the key is this one and the owner outside, asked by the thread that may be the owner.
     #[inline(always)]
     pub(crate) fn is_mine(&self, key: usize) -> bool {
-        self.state.load(Relaxed) == key
+        // SAFETY: only its owner changes a gate: this thread, or, if it is a stand-in, nobody.
+        unsafe { self.state.read_own() == key }
     }
 
     /// Lets the owner in; `false` if the key is another's, or if this interrupted the owner inside.
@@ -85,7 +86,8 @@ impl Gate {
     /// Lets the owner out.
     #[inline(always)]
     pub(crate) fn leave(&self) {
-        self.state.store(self.key.load(Relaxed), Release);
+        // SAFETY: the key of a gate that anybody has is constant.
+        self.state.store(unsafe { self.key.read_own() }, Release);
     }
 
     /// Whether the owner is outside; if so, all that it did inside is visible.
@@ -166,6 +168,8 @@ pub(crate) struct Magazine {
     capacity: AtomicU32,
     /// Whether the last that happened beside pops and pushes was that slots overflowed into the set.
     overflowed: AtomicBool,
+    /// Of a cold one, which takes nothing yet: how much use its owner would have had for it lately.
+    heat: AtomicU32,
     /// Pointers to the slots' starts, because that is what a hit has to return.
     slots: [AtomicPtr<u8>; MAGAZINE_MAX],
 }
@@ -177,6 +181,7 @@ impl Magazine {
             len: AtomicU32::new(0),
             capacity: AtomicU32::new(0),
             overflowed: AtomicBool::new(false),
+            heat: AtomicU32::new(0),
             slots: [const { AtomicPtr::new(ptr::null_mut()) }; MAGAZINE_MAX],
         }
     }
@@ -187,6 +192,7 @@ impl Magazine {
             len: AtomicU32::new(0),
             capacity: AtomicU32::new(0),
             overflowed: AtomicBool::new(false),
+            heat: AtomicU32::new(0),
             slots: core::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
         }
     }
@@ -196,37 +202,56 @@ impl Magazine {
         self.capacity.store(slots.min(MAGAZINE_MAX) as u32, Relaxed);
     }
 
-    /// To be called when it is empty: how many slots to fetch from the set, so that it is half full and neither a take nor a give comes next to
+    /// Whether it takes nothing, because its owner had no use for it yet.
+    #[inline]
+    pub(crate) fn is_cold(&self) -> bool {
+        self.capacity() == 0
+    }
+
+    /// To be called whenever the owner of a cold one came to the set: gives it `first` slots of capacity once that happens in a row, or
+    /// meets others there.
+    ///
+    /// An owner that comes now and then, with others in between, stays cold: a slot in its magazine would save it nothing that counts,
+    /// and be one more that is touched.
+    pub(crate) fn warm_up(&self, came_last: bool, met_others: bool, first: usize) {
+        let heat = self.heat.load(Relaxed);
+        let heat =
+            if came_last { heat + 1 } else { heat / 2 } + if met_others { HEAT_OF_A_MEETING } else { 0 };
+        self.heat.store(heat, Relaxed);
+        if heat >= HOT {
+            self.set_capacity(first);
+        }
+    }
+
+    /// To be called when it is empty: how many slots to fetch from the set, one at least, so that it is half full and neither a take nor a give comes next to
     /// the set at once.
     ///
     /// A magazine that overflowed and now is empty was too small by that much: it doubles, up to `limit`. (One whose owner only
     /// takes, or only gives, stays as it is.)
     #[inline]
     pub(crate) fn wants(&self, limit: usize) -> usize {
-        let mut capacity = self.capacity.load(Relaxed) as usize;
-        if self.overflowed.load(Relaxed) {
-            self.overflowed.store(false, Relaxed);
-            capacity = (2 * capacity).min(limit).max(capacity);
-            self.set_capacity(capacity);
-        }
-        capacity.div_ceil(2).min(MAGAZINE_BATCH)
+        let doublings = u32::from(self.overflowed.load(Relaxed));
+        let capacity = ((self.capacity() as usize) << doublings).min(limit);
+        self.overflowed.store(false, Relaxed);
+        self.set_capacity(capacity);
+        capacity.div_ceil(2).clamp(1, MAGAZINE_BATCH)
     }
 
     #[inline(always)]
     pub(crate) fn pop(&self) -> Option<*mut u8> {
-        let len = self.len.load(Relaxed);
+        let len = self.len();
         if len == 0 {
             return None;
         }
         self.len.store(len - 1, Relaxed);
-        Some(self.slot(len - 1).load(Relaxed))
+        Some(self.get(len - 1))
     }
 
     /// `false`, and nothing done, if it is full.
     #[inline(always)]
     pub(crate) fn push(&self, slot: *mut u8) -> bool {
-        let len = self.len.load(Relaxed);
-        if len >= self.capacity.load(Relaxed) {
+        let len = self.len();
+        if len >= self.capacity() {
             return false;
         }
         self.slot(len).store(slot, Relaxed);
@@ -237,7 +262,7 @@ impl Magazine {
     /// Makes room: moves the older half out, or as much of it as `out` takes, the oldest first, and returns how many that were.
     #[inline]
     pub(crate) fn unload(&self, out: &mut Batch) -> usize {
-        let len = self.len.load(Relaxed);
+        let len = self.len();
         let moved = self.move_oldest(len.div_ceil(2), out);
         self.overflowed.store(true, Relaxed);
         moved
@@ -246,20 +271,38 @@ impl Magazine {
     /// Moves as much out as `out` takes, and returns how many that were: 0 when it is empty.
     #[inline]
     pub(crate) fn empty(&self, out: &mut Batch) -> usize {
-        self.move_oldest(self.len.load(Relaxed), out)
+        self.move_oldest(self.len(), out)
     }
 
     fn move_oldest(&self, slots: u32, out: &mut Batch) -> usize {
         let moved = slots.min(out.len() as u32);
-        let kept = self.len.load(Relaxed) - moved;
+        let kept = self.len() - moved;
         for (i, out) in (0..moved).zip(out) {
-            *out = self.slot(i).load(Relaxed);
+            *out = self.get(i);
         }
         for i in 0..kept {
-            self.slot(i).store(self.slot(moved + i).load(Relaxed), Relaxed);
+            self.slot(i).store(self.get(moved + i), Relaxed);
         }
         self.len.store(kept, Relaxed);
         moved as usize
+    }
+
+    #[inline(always)]
+    fn len(&self) -> u32 {
+        // SAFETY: the caller has the magazine.
+        unsafe { self.len.read_own() }
+    }
+
+    #[inline(always)]
+    fn capacity(&self) -> u32 {
+        // SAFETY: the caller has the magazine.
+        unsafe { self.capacity.read_own() }
+    }
+
+    #[inline(always)]
+    fn get(&self, i: u32) -> *mut u8 {
+        // SAFETY: the caller has the magazine.
+        unsafe { self.slot(i).read_own() }
     }
 
     #[inline(always)]

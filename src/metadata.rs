@@ -22,7 +22,7 @@ use crate::slot_map::SlotMap;
 use crate::slot_set::SlotSet;
 use crate::sync::{AtomicU8, AtomicU64, AtomicUsize};
 use crate::thread_record::{self, Own, ThreadRecord};
-use crate::tunables::PLACES;
+use crate::tunables::{MAGAZINE_COLD_BYTES, PLACES};
 
 /// The head of the mapping; constant once published, but for the atomics in it. What hits read comes first.
 #[repr(C, align(128))]
@@ -31,7 +31,7 @@ pub(crate) struct Metadata {
     pub(crate) map: SlotMap,
     /// Where the reservation starts; null if there is none.
     pub(crate) base: *mut u8,
-    /// What magazines start with.
+    /// What magazines start with, at once or when their thread is hot.
     pub(crate) first_capacities: [usize; LANES],
     /// What magazines grow to.
     limits: [AtomicUsize; LANES],
@@ -53,8 +53,6 @@ pub(crate) struct LaneParts {
     pub(crate) slab: Slab,
     /// The index in the slab of its first slot.
     pub(crate) first: usize,
-    /// Whether its layouts may not have the held-back slots of its class, of which there are some.
-    pub(crate) is_refused: bool,
 }
 
 // SAFETY: all that changes after the metadata is published is atomic or behind the reclaim lock; its pointers are to mappings that
@@ -84,12 +82,7 @@ impl Metadata {
             let slots = plan.lane(lane);
             // SAFETY: exactly as many zeroed words as the set needs, for ever.
             let set = unsafe { SlotSet::new(set_words, slots.len()) };
-            LaneParts {
-                set,
-                slab: plan.classes[lane.class()].slab,
-                first: slots.start,
-                is_refused: !lane.is_held() && plan.classes[lane.class()].held > 0,
-            }
+            LaneParts { set, slab: plan.classes[lane.class()].slab, first: slots.start }
         });
         let exit_hook = os::ExitHook::new(thread_record::on_thread_exit);
         // A magazine has to be emptied when its thread exits, revoked by a fence, and found again after a `fork`.
@@ -118,6 +111,13 @@ impl Metadata {
         // `ThreadRecord::metadata` names this mapping by address.
         metadata.as_ptr().expose_provenance();
         Some(metadata)
+    }
+
+    /// What a thread may cache of a lane before it has shown use for it.
+    pub(crate) fn cold_capacity(&self, lane: Lane) -> usize {
+        let first = self.first_capacities[lane.index()];
+        let bytes = first * self.lanes[lane.index()].slab.slot_bytes;
+        if bytes > MAGAZINE_COLD_BYTES { 0 } else { first }
     }
 
     /// Says where the slots are, before anybody else knows of this.
@@ -200,6 +200,11 @@ impl Lanes for Metadata {
     #[inline]
     fn home(&self, own: Own) -> usize {
         own.home(self)
+    }
+
+    #[inline]
+    fn first_capacity(&self, lane: Lane) -> usize {
+        self.first_capacities[lane.index()]
     }
 
     #[inline]

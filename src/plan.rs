@@ -20,7 +20,7 @@ pub(crate) struct ClassPlan {
     pub(crate) slab: Slab,
     /// Layouts below this many bytes bypass the class.
     pub(crate) floor: usize,
-    /// Layouts from this many bytes on may have the held-back slots; `usize::MAX` where there are none.
+    /// Layouts from this many bytes on may have every slot: 0 where none is held back.
     pub(crate) entitled_from: usize,
     /// The last this many slots are held back.
     pub(crate) held: usize,
@@ -80,7 +80,7 @@ impl Plan {
             plan.granule_shift = if shift < plan.granule_shift { shift } else { plan.granule_shift };
 
             let (held, min_bytes) = class.held_back();
-            let entitled_from = if held == 0 { usize::MAX } else { min_bytes };
+            let entitled_from = if held == 0 { 0 } else { min_bytes };
             let slab = Slab::new(offset, class.slot_bytes, class.slots);
             plan.classes[i] = ClassPlan {
                 slab,
@@ -113,14 +113,18 @@ impl Plan {
     /// The slots of a lane, by their index in the slab.
     pub(crate) const fn lane(&self, lane: Lane) -> Range<usize> {
         let class = &self.classes[lane.class()];
-        let held_from = class.slab.slots - class.held;
-        if lane.is_held() { held_from..class.slab.slots } else { 0..held_from }
+        let slots = class.slab.slots;
+        let held_from = if class.held == 0 { 0 } else { slots - class.held };
+        if lane.is_held() { held_from..slots } else { 0..held_from }
     }
 
-    /// How many slots of a lane a thread may cache in the end, and at first. Half of the lane at most, and none in one of fewer than 4.
+    /// How many slots of a lane a thread may cache in the end, and at first; none in a small lane.
+    ///
+    /// Half of the lane at most. An eighth where hold-backs refuse what exceeds it, because nobody calls those slots in.
     pub(crate) fn magazine(&self, lane: Lane) -> (usize, usize) {
         let (most, first) = self.classes[lane.class()].magazine;
-        let most = most.min(self.lane(lane).len() / 2).min(MAGAZINE_MAX);
+        let share = if lane.is_held() { 2 } else { 8 };
+        let most = most.min(self.lane(lane).len() / share).min(MAGAZINE_MAX);
         if most < MAGAZINE_LEAST { (0, 0) } else { (most, first.min(most)) }
     }
 

@@ -20,6 +20,8 @@ pub(crate) trait Lanes: Caches {
     fn inside<R>(&self, own: Self::Own, lane: Lane, f: impl FnOnce(&Magazine) -> Option<R>) -> Option<R>;
     /// Where in the sets this thread looks first.
     fn home(&self, own: Self::Own) -> usize;
+    /// What a magazine starts with.
+    fn first_capacity(&self, lane: Lane) -> usize;
     fn reclaim(&self) -> &Reclaim;
     /// To be asked before the reclaim lock is tried.
     fn is_settled(&self) -> bool;
@@ -49,29 +51,27 @@ impl<'a, L: Lanes> Pool<'a, L> {
         Self { lanes, lane }
     }
 
-    /// A slot for whoever may have this lane's, and the open lane's after it, and the lane that it is of; `None` if there is none.
+    /// A slot for whoever may have this lane's, and the lane that it is of; `None` if there is none.
     ///
-    /// Where no hold-back refuses, slots in other threads' magazines are called in first.
+    /// Who may have the held-back lane's may have the open lane's too; before that fails, slots in other threads' magazines
+    /// are called in.
     pub(crate) fn take(self, own: Option<L::Own>) -> Option<(*mut u8, Lane)> {
-        let (open, held) = (self.with(self.lane.open()), self.with(self.lane.held()));
-        if self.lane.is_held() {
-            held.take_here(own)
-                .or_else(|| open.take_here(own))
-                .or_else(|| self.take_revoked([held.lane, open.lane]))
-        } else if held.set().slots() > 0 {
-            open.take_here(own)
-        } else {
-            open.take_here(own).or_else(|| self.take_revoked([open.lane]))
+        if !self.lane.is_held() {
+            return self.take_here(own);
         }
+        let open = self.with(self.lane.open());
+        let found = self.take_here(own).or_else(|| open.take_here(own));
+        found.or_else(|| self.take_revoked([self.lane, open.lane]))
     }
 
     /// A slot of this lane: out of this thread's magazine, or out of the set with some more for the magazine.
     fn take_here(self, own: Option<L::Own>) -> Option<(*mut u8, Lane)> {
-        let mut wanted = 1;
+        let (mut wanted, mut is_cold) = (1, false);
         if let Some(own) = own {
             let popped = self.magazine_of(own, |magazine| {
                 let popped = magazine.pop();
                 if popped.is_none() {
+                    is_cold = magazine.is_cold();
                     wanted = magazine.wants(self.lanes.limit(self.lane).load(Relaxed));
                 }
                 popped
@@ -82,7 +82,8 @@ impl<'a, L: Lanes> Pool<'a, L> {
         }
         let home = own.map_or(0, |own| self.lanes.home(own));
         let mut indices = [0; MAGAZINE_BATCH];
-        let taken = self.set().take_some(&mut indices[..wanted], home);
+        let visitor = own.filter(|_| is_cold);
+        let taken = self.visit_set(visitor, || self.set().take_some(&mut indices[..wanted], home));
         let (first, rest) = indices[..taken].split_first()?;
         if let (Some(own), [_, ..]) = (own, rest) {
             let mut starts = NO_SLOTS;
@@ -109,12 +110,13 @@ impl<'a, L: Lanes> Pool<'a, L> {
     /// Puts a slot, which the map says is free, into this thread's magazine, after half of what is there if it is full; or into
     /// the set.
     pub(crate) fn give(self, own: Option<L::Own>, start: *mut u8) {
-        let (mut older, mut moved) = (NO_SLOTS, 0);
+        let (mut older, mut moved, mut is_cold) = (NO_SLOTS, 0, false);
         let cached = own.and_then(|own| {
             self.magazine_of(own, |magazine| {
                 if magazine.push(start) {
                     return Some(());
                 }
+                is_cold = magazine.is_cold();
                 moved = magazine.unload(&mut older);
                 // Still full if the place's last owner, in the parent of a `fork`, left more than fits this one's.
                 magazine.push(start).then_some(())
@@ -122,7 +124,7 @@ impl<'a, L: Lanes> Pool<'a, L> {
         });
         self.give_to_set(&older[..moved]);
         if cached.is_none() {
-            self.give_to_set(&[start]);
+            self.visit_set(own.filter(|_| is_cold), || self.give_to_set(&[start]));
         }
         if self.mode().is_revoked() && is_half_free(self.set()) && self.lanes.is_settled() {
             self.lanes.reclaim().restore(self.lanes, self.lane);
@@ -144,6 +146,21 @@ impl<'a, L: Lanes> Pool<'a, L> {
             Some(starts.iter().take_while(|&&start| magazine.push(start)).count())
         });
         self.give_to_set(&starts[pushed.unwrap_or(0)..]);
+    }
+
+    /// What `f` does with the set; if the owner of a cold magazine does it, that counts towards the magazine.
+    #[inline]
+    fn visit_set<R>(self, visitor: Option<L::Own>, f: impl FnOnce() -> R) -> R {
+        let Some(own) = visitor else { return f() };
+        let name = self.lanes.home(own) as u32 + 1;
+        let came_last = self.set().arrive(name);
+        let result = f();
+        let met_others = !self.set().is_last(name);
+        self.magazine_of(own, |magazine| {
+            magazine.warm_up(came_last, met_others, self.lanes.first_capacity(self.lane));
+            Some(())
+        });
+        result
     }
 
     /// What `f` does inside with this thread's magazine; `None` too if the thread may not touch it.

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | `base` | start-up, once (Relaxed) | nothing: published by `span` and `served_below` |
 //! | `state` | start-up: one CAS to `STARTING` (Acquire), then `READY` or `FAILED` (SeqCst) | nothing: it orders start-ups and switches |
-//! | `served_below` | start-up, `set_enabled` (SeqCst), read Acquire by takes | `base`, `metadata` |
+//! | `served_below`, `small_served` | start-up, `set_enabled` (SeqCst), read Acquire by takes | `base`, `metadata` |
 //! | `span` | start-up, once (Release), read Acquire by finds | `base`, `metadata` |
 //! | `metadata` | start-up, once (Release), read Acquire | the metadata's constants |
 //! | `enabled` | `set_enabled` (SeqCst) | nothing |
@@ -25,7 +25,7 @@ use crate::fatal::{self, Misuse};
 use crate::lane::Lane;
 use crate::metadata::Metadata;
 use crate::peak::Peak;
-use crate::plan::Plan;
+use crate::plan::{ClassPlan, Plan};
 use crate::readiness::Readiness;
 use crate::slot_map::Slot;
 use crate::stats::{Reservation, Stats};
@@ -48,6 +48,8 @@ pub(crate) struct Pools {
     /// Sizes below this may be served: one more than an XLarge slot, or 0 before start-up and while switched off, so that
     /// one comparison sends both out of the way.
     served_below: AtomicUsize,
+    /// Sizes up to this are Small's: the bytes of its slots, or 0 as above.
+    small_served: AtomicUsize,
     /// Bytes of the reservation from `base` on; 0 before start-up, so that nothing looks owned.
     span: AtomicUsize,
     base: AtomicPtr<u8>,
@@ -70,19 +72,45 @@ const _: () = assert!(
     "pad Pools: what threads without a place write must lie on lines of its own"
 );
 
-/// What it takes to find a layout's lane, in three cache lines with the above.
+/// What it takes to find a size's lane.
 #[repr(C)]
 struct Routes {
-    /// Of Small, Medium and Large.
-    slot_bytes: [usize; CLASSES - 1],
+    slot_bytes: [usize; CLASSES],
+    /// Sizes that may have the held-back lane and are not below the floor.
     entitled_from: [usize; CLASSES],
     floor: [usize; CLASSES],
+}
+
+/// Why a layout has no lane to go to at once.
+pub(crate) enum Detour {
+    /// No class has slots for it.
+    TooLarge,
+    /// It is below the floor of this class.
+    BelowFloor(usize),
+    /// Something rare: [`Pools::take`] finds out.
+    Unusual,
 }
 
 /// Memory that was taken from a pool just now.
 pub(crate) struct Block {
     pub(crate) start: *mut u8,
     pub(crate) is_clean: bool,
+}
+
+impl Block {
+    /// Its start, its first bytes all zeros.
+    ///
+    /// # Safety
+    ///
+    /// It serves `layout`, and nobody knows it yet.
+    #[inline(always)]
+    pub(crate) unsafe fn zeroed(self, layout: Layout) -> *mut u8 {
+        if !self.is_clean {
+            // SAFETY: a slot has at least the bytes of the layouts that it serves.
+            unsafe { self.start.write_bytes(0, layout.size()) };
+        }
+        self.start
+    }
 }
 
 /// A live slot of ours.
@@ -95,19 +123,19 @@ pub(crate) struct Found {
 impl Pools {
     pub(crate) const fn new(config: &Config) -> Self {
         let plan = Plan::new(config);
-        let [small, medium, large, xlarge] = &plan.classes;
-        let routes = Routes {
-            slot_bytes: [small.slab.slot_bytes, medium.slab.slot_bytes, large.slab.slot_bytes],
-            entitled_from: [
-                small.entitled_from,
-                medium.entitled_from,
-                large.entitled_from,
-                xlarge.entitled_from,
-            ],
-            floor: [small.floor, medium.floor, large.floor, xlarge.floor],
-        };
+        let mut routes =
+            Routes { slot_bytes: [0; CLASSES], entitled_from: [0; CLASSES], floor: [0; CLASSES] };
+        let mut i = 0;
+        while i < CLASSES {
+            let ClassPlan { slab, floor, entitled_from, .. } = plan.classes[i];
+            routes.slot_bytes[i] = slab.slot_bytes;
+            routes.entitled_from[i] = if entitled_from > floor { entitled_from } else { floor };
+            routes.floor[i] = floor;
+            i += 1;
+        }
         Self {
             served_below: AtomicUsize::new(0),
+            small_served: AtomicUsize::new(0),
             span: AtomicUsize::new(0),
             base: AtomicPtr::new(ptr::null_mut()),
             metadata: AtomicPtr::new(ptr::null_mut()),
@@ -137,62 +165,90 @@ impl Pools {
         Shared(&self.shared)
     }
 
-    /// Whether the size is served at present and the alignment one that every slot has. If not, [`take`](Self::take) knows what to do.
-    #[inline(always)]
-    pub(crate) fn is_usual(&self, layout: Layout) -> bool {
-        layout.size() < self.served_below.load(Acquire) && layout.align() <= SLOT_STEP
-    }
-
-    /// Whether no class has slots for a size, while the pools serve.
-    #[inline(always)]
-    pub(crate) fn is_too_large(&self, size: usize) -> bool {
-        let served_below = self.served_below.load(Acquire);
-        size >= served_below && served_below > 0
-    }
-
-    /// Whether a size is below the floor of its class.
-    #[inline(always)]
-    pub(crate) fn is_below_floor(&self, lane: Lane, size: usize) -> bool {
-        size < self.routes.floor[lane.class()]
-    }
-
-    /// The lane of a size that some class has slots for.
+    /// The lane of a layout that is served at present.
     ///
-    /// Small has a branch of its own, because there a nanosecond counts; the others are told apart without one, because there a wrong
-    /// guess of the processor would be more than a comparison.
+    /// Branches, because programs ask for the same few sizes over and over, and then a guess is free; Small first, because there a
+    /// nanosecond counts most.
     #[inline(always)]
-    pub(crate) fn lane_of(&self, size: usize) -> Lane {
-        let Routes { slot_bytes: [small, medium, large], entitled_from, .. } = &self.routes;
-        if size <= *small {
-            return Lane::new(0, size >= entitled_from[0]);
+    pub(crate) fn route(&self, layout: Layout) -> Result<Lane, Detour> {
+        let size = layout.size();
+        if layout.align() > SLOT_STEP {
+            return Err(Detour::Unusual);
         }
-        let class = 1 + (size > *medium) as usize + (size > *large) as usize;
-        Lane::new(class, size >= entitled_from[class])
+        if size <= self.small_served.load(Acquire) {
+            return self.lane_above_floor(0, size);
+        }
+        unlikely();
+        let served_below = self.served_below.load(Acquire);
+        if size >= served_below {
+            return Err(if served_below > 0 { Detour::TooLarge } else { Detour::Unusual });
+        }
+        let [_, medium, large, _] = self.routes.slot_bytes;
+        if size <= medium {
+            self.lane_above_floor(1, size)
+        } else if size <= large {
+            self.lane_above_floor(2, size)
+        } else {
+            self.lane_above_floor(3, size)
+        }
     }
 
-    /// This thread's place, entered; `None` if it has none, or if this interrupted it inside.
     #[inline(always)]
-    pub(crate) fn enter(&self) -> Option<Inside> {
-        Own::enter_at(self.metadata.load(Acquire))
+    fn lane_above_floor(&self, class: usize, size: usize) -> Result<Lane, Detour> {
+        if size >= self.routes.entitled_from[class] {
+            Ok(Lane::new(class, true))
+        } else if size >= self.routes.floor[class] {
+            Ok(Lane::new(class, false))
+        } else {
+            Err(Detour::BelowFloor(class))
+        }
+    }
+
+    /// This thread's place, entered, and the metadata that it lies in; `None` if it has none, or if this interrupted it inside.
+    #[inline(always)]
+    pub(crate) fn enter(&self) -> Option<(Inside, &'static Metadata)> {
+        let metadata = self.metadata.load(Acquire);
+        let inside = Own::enter_at(metadata)?;
+        // SAFETY: a thread has a place at metadata that start-up published, for ever.
+        Some((inside, unsafe { &*metadata }))
     }
 
     /// A live slot out of this thread's magazine: a hit in a few plain loads and stores. `None` says nothing.
+    ///
+    /// The lane is that of a usual layout, so there are slots.
     #[inline(always)]
-    pub(crate) fn take_cached(&self, inside: &Inside, lane: Lane, size: usize) -> Option<*mut u8> {
-        let start = self.pop(inside, lane, size)?;
-        // SAFETY: the start of a slot of this lane, which is this thread's alone since the magazine let go of it.
-        unsafe { self.metadata().map.entry_of_start(start.addr()) }.hand_out(lane);
-        Some(start)
-    }
-
-    #[inline(always)]
-    fn pop(&self, inside: &Inside, lane: Lane, size: usize) -> Option<*mut u8> {
-        if !self.metadata().modes[lane.index()].is_cached() {
+    pub(crate) fn take_cached(
+        inside: &Inside,
+        metadata: &Metadata,
+        lane: Lane,
+        size: usize,
+    ) -> Option<*mut u8> {
+        if !metadata.modes[lane.index()].is_cached() {
             return None;
         }
         let start = inside.magazine(lane).pop()?;
         inside.counters(lane).count_hit(size);
+        // SAFETY: the start of a slot of this lane, which is this thread's alone since the magazine let go of it.
+        unsafe { metadata.map.entry_of_start(start.addr()) }.hand_out(lane);
         Some(start)
+    }
+
+    /// The same for `alloc_zeroed`, counted as such too.
+    #[inline(always)]
+    pub(crate) fn take_cached_zeroed(
+        inside: &Inside,
+        metadata: &Metadata,
+        lane: Lane,
+        size: usize,
+    ) -> Option<Block> {
+        if !metadata.modes[lane.index()].is_cached() {
+            return None;
+        }
+        let start = inside.magazine(lane).pop()?;
+        inside.counters(lane).count_hit(size);
+        let block = Self::hand_out(metadata, lane, start);
+        counters::owned(inside.rest().memsets(block.is_clean), 1);
+        Some(block)
     }
 
     /// Why a lane with an empty magazine surely has nothing for a layout, found with a load or a few; `None` says nothing.
@@ -202,7 +258,7 @@ impl Pools {
         if !metadata.lanes[lane.index()].set.is_exhausted() {
             return None;
         }
-        if metadata.lanes[lane.index()].is_refused {
+        if !lane.is_held() {
             return Some(Refusal::HeldBack);
         }
         let is_spent = |lane: Lane| {
@@ -230,15 +286,13 @@ impl Pools {
 
     /// A slot for `layout`, or `None` if the fallback has to serve it; counted either way.
     pub(crate) fn take(&self, tally: impl Tally, layout: Layout) -> Option<Block> {
-        let lane = self.lane_of(layout.size());
-        if self.is_usual(layout) && !self.is_below_floor(lane, layout.size()) {
-            self.take_from(tally, lane, layout.size())
-        } else {
-            self.take_unusual(tally, layout)
+        match self.route(layout) {
+            Ok(lane) => self.take_from(tally, lane, layout.size()),
+            Err(_) => self.take_unusual(tally, layout),
         }
     }
 
-    /// [`take`](Self::take) of a layout that is not usual, or below a floor.
+    /// [`take`](Self::take) of a layout without a route.
     #[inline(never)]
     fn take_unusual(&self, tally: impl Tally, layout: Layout) -> Option<Block> {
         let size = layout.size();
@@ -261,12 +315,12 @@ impl Pools {
             return refuse(tally, size, |counters| &counters.too_large);
         }
         match self.plan.classes.iter().position(|class| class.fits(layout)) {
-            Some(class) if size < self.routes.floor[class] => {
-                refuse(tally, size, |counters| &counters.refused[class][Refusal::BelowFloor as usize])
-            }
-            Some(class) => {
-                self.take_from(tally, Lane::new(class, size >= self.routes.entitled_from[class]), size)
-            }
+            Some(class) => match self.lane_above_floor(class, size) {
+                Ok(lane) => self.take_from(tally, lane, size),
+                Err(_) => {
+                    refuse(tally, size, |counters| &counters.refused[class][Refusal::BelowFloor as usize])
+                }
+            },
             None => refuse(tally, size, |counters| &counters.over_aligned),
         }
     }
@@ -278,9 +332,8 @@ impl Pools {
             return taken;
         }
         let class = lane.class();
-        let held_back = !lane.is_held() && self.plan.classes[class].held > 0;
-        let reason = if held_back { Refusal::HeldBack } else { Refusal::Miss };
-        if !held_back && self.peaks[class].is_below(self.plan.classes[class].slab.slots) {
+        let reason = if lane.is_held() { Refusal::Miss } else { Refusal::HeldBack };
+        if lane.is_held() && self.peaks[class].is_below(self.plan.classes[class].slab.slots) {
             self.note_peak(class, 0);
         }
         refuse(tally, size, |counters| &counters.refused[class][reason as usize])
@@ -292,14 +345,11 @@ impl Pools {
             return None;
         }
         let smaller = self.plan.classes.iter().position(|class| class.fits(layout))?;
-        if smaller >= class as usize || layout.size() < self.routes.floor[smaller] {
+        if smaller >= class as usize {
             return None;
         }
-        self.take_slot(
-            tally,
-            Lane::new(smaller, layout.size() >= self.routes.entitled_from[smaller]),
-            layout.size(),
-        )
+        let lane = self.lane_above_floor(smaller, layout.size()).ok()?;
+        self.take_slot(tally, lane, layout.size())
     }
 
     fn take_slot(&self, tally: impl Tally, lane: Lane, size: usize) -> Option<Block> {
@@ -321,6 +371,30 @@ impl Pools {
         ptr.addr().wrapping_sub(self.base.load(Relaxed).addr())
     }
 
+    /// The lane that a live block of this layout is most likely of, served at present or not.
+    #[inline(always)]
+    fn lane_of(&self, layout: Layout) -> Option<Lane> {
+        let size = layout.size();
+        let [small, medium, large, xlarge] = self.routes.slot_bytes;
+        let lane = |class: usize| Some(Lane::new(class, size >= self.routes.entitled_from[class]));
+        if layout.align() > SLOT_STEP {
+            return None;
+        }
+        if size <= small {
+            return lane(0);
+        }
+        unlikely();
+        if size <= medium {
+            lane(1)
+        } else if size <= large {
+            lane(2)
+        } else if size <= xlarge {
+            lane(3)
+        } else {
+            None
+        }
+    }
+
     /// Puts the slot at an address of the reservation into this thread's magazine: a free in a few plain loads and stores. Otherwise
     /// `false`, and nothing was done.
     ///
@@ -328,18 +402,14 @@ impl Pools {
     /// layout can have come from it, without waiting for the byte to find the magazine.
     #[inline(always)]
     pub(crate) fn give_cached(&self, ptr: *mut u8, layout: Layout) -> bool {
-        let size = layout.size();
-        if size >= self.served_below.load(Relaxed) || layout.align() > SLOT_STEP {
-            return false;
-        }
-        let lane = self.lane_of(size);
+        let Some(lane) = self.lane_of(layout) else { return false };
         let metadata = self.metadata();
         // SAFETY: an address of the reservation.
         let entry = unsafe { metadata.map.entry(ptr.addr()) };
         if entry.read() != self.freed_quickly.of(lane) {
             return false;
         }
-        let Some(inside) = self.enter() else { return false };
+        let Some(inside) = Own::enter_at(metadata) else { return false };
         if !metadata.modes[lane.index()].is_cached() || !inside.magazine(lane).push(ptr) {
             return false;
         }
@@ -509,6 +579,11 @@ impl Pools {
         fatal::misuse(what, class, index, ptr.addr())
     }
 }
+
+/// Makes the compiler lay the code that comes here aside.
+#[cold]
+#[inline]
+fn unlikely() {}
 
 /// Counts a request that the fallback has to serve.
 #[inline(always)]

@@ -24,11 +24,12 @@
 //! | `level`, words | takers (Acquire), givers (Release) | the slots' contents, their bytes in the slot map |
 //! | `level` as permits | takers (Acquire), givers (Release) | the bits that the permits stand for |
 //! | `summary` | givers, takers (SeqCst) | nothing; the table above |
+//! | `visitor` | whoever says who comes (Relaxed) | nothing |
 
 use core::ptr::NonNull;
 
 use crate::sync::{
-    AtomicU64,
+    AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
     overtaken,
 };
@@ -57,6 +58,8 @@ pub(crate) struct SlotSet {
 struct SharedPart {
     level: AtomicU64,
     summary: AtomicU64,
+    /// Who came last, of those who say so.
+    visitor: AtomicU32,
 }
 
 const _: () = assert!(align_of::<SharedPart>() == LINE_PAIR, "give SharedPart the alignment of LINE_PAIR");
@@ -91,6 +94,7 @@ impl SlotSet {
             shared: SharedPart {
                 level: AtomicU64::new(if one_word { ones(slots) } else { slots as u64 }),
                 summary: AtomicU64::new(0),
+                visitor: AtomicU32::new(0),
             },
         };
         for word in 0..word_count {
@@ -115,6 +119,22 @@ impl SlotSet {
     pub(crate) fn free(&self) -> usize {
         let level = self.shared.level.load(Relaxed);
         if self.is_one_word() { level.count_ones() as usize } else { level as usize }
+    }
+
+    /// Says who is about to take or give; whether it was the last one to do so. On the line that it needs anyway.
+    #[inline]
+    pub(crate) fn arrive(&self, visitor: u32) -> bool {
+        let was_last = self.is_last(visitor);
+        if !was_last {
+            self.shared.visitor.store(visitor, Relaxed);
+        }
+        was_last
+    }
+
+    /// Whether nobody else has arrived since.
+    #[inline]
+    pub(crate) fn is_last(&self, visitor: u32) -> bool {
+        self.shared.visitor.load(Relaxed) == visitor
     }
 
     /// Takes up to `out.len()` free slots, the lowest ones first, and returns how many.

@@ -35,6 +35,31 @@ mod imp {
         crate::os::fence_all();
     }
 
+    /// A plain read, which the compiler may fold into the instruction that uses it.
+    pub(crate) trait ReadOwn {
+        type Value;
+
+        /// # Safety
+        ///
+        /// No other thread writes this now.
+        unsafe fn read_own(&self) -> Self::Value;
+    }
+
+    macro_rules! read_own {
+        ($($atomic:ty: $value:ty),+) => {
+            $(impl ReadOwn for $atomic {
+                type Value = $value;
+
+                #[inline(always)]
+                unsafe fn read_own(&self) -> $value {
+                    // SAFETY: valid and aligned; by contract no write races with this.
+                    unsafe { *self.as_ptr() }
+                }
+            })+
+        };
+    }
+    read_own!(AtomicU32: u32, AtomicU64: u64, AtomicUsize: usize, AtomicPtr<u8>: *mut u8);
+
     /// A lock that nobody ever waits for.
     pub(crate) struct TryLock<T>(spin::Mutex<T>);
 
@@ -81,6 +106,29 @@ mod imp {
     pub(crate) fn heavy_fence() {
         fence(SeqCst);
     }
+
+    pub(crate) trait ReadOwn {
+        type Value;
+
+        /// # Safety
+        ///
+        /// No other thread writes this now. (The model checker sees to it.)
+        unsafe fn read_own(&self) -> Self::Value;
+    }
+
+    macro_rules! read_own {
+        ($($atomic:ty: $value:ty),+) => {
+            $(impl ReadOwn for $atomic {
+                type Value = $value;
+
+                unsafe fn read_own(&self) -> $value {
+                    // SAFETY: the caller's contract, which loom checks.
+                    unsafe { self.unsync_load() }
+                }
+            })+
+        };
+    }
+    read_own!(AtomicU32: u32, AtomicUsize: usize, AtomicPtr<u8>: *mut u8);
 
     /// Lets the others go on, and makes sure that what was read before is not read again if there is newer.
     pub(crate) fn overtaken() {

@@ -236,7 +236,7 @@ fn claim(metadata: &'static Metadata) {
     let set_up = |place| {
         let record = metadata.record(place);
         for lane in Lane::ALL {
-            record.magazine(lane).set_capacity(metadata.first_capacities[lane.index()]);
+            record.magazine(lane).set_capacity(metadata.cold_capacity(lane));
         }
         record.gate.set(from_ref(metadata).addr());
     };

@@ -18,7 +18,7 @@ pub(crate) const PLACES: usize = if IS_MODEL { 3 } else { 256 };
 /// Slots that a magazine has room for.
 ///
 /// What makes a lane's record eight cache lines, counters included.
-pub(crate) const MAGAZINE_MAX: usize = if IS_MODEL { 3 } else { 58 };
+pub(crate) const MAGAZINE_MAX: usize = if IS_MODEL { 3 } else { 57 };
 
 /// Slots that move between a magazine and a set at a time, at most.
 ///
@@ -32,7 +32,20 @@ pub(crate) const MAGAZINE_MOST: usize = 32;
 pub(crate) const MAGAZINE_MOST_BYTES: usize = 32 << 20;
 
 /// Bytes of slots that a magazine starts with, if that is more than [`MAGAZINE_LEAST`] slots.
-pub(crate) const MAGAZINE_FIRST_BYTES: usize = 256 << 10;
+///
+/// What makes a hand-over between threads cheap where slots are small; a slot of a MiB takes a hundred microseconds to fill, against
+/// which an atomic operation is nothing, and each cached one may be one more that is touched.
+pub(crate) const MAGAZINE_FIRST_BYTES: usize = 1 << 20;
+
+/// Bytes of slots that a thread may cache before it has shown any use for them. More wait until it is hot.
+pub(crate) const MAGAZINE_COLD_BYTES: usize = 64 << 10;
+
+/// Heat at which a thread gets a magazine: so many visits to the set without another thread's in between (each of those halves what there
+/// is), or some two at which another thread was there at the same time.
+///
+/// A camera's pace reaches neither where threads share a lane.
+pub(crate) const HOT: u32 = 16;
+pub(crate) const HEAT_OF_A_MEETING: u32 = 11;
 
 /// Slots that a magazine takes at least: one to give back and take again, one to hand over.
 pub(crate) const MAGAZINE_LEAST: usize = 2;

@@ -216,6 +216,10 @@ impl Lanes for World {
         own
     }
 
+    fn first_capacity(&self, _: Lane) -> usize {
+        self.capacity
+    }
+
     fn reclaim(&self) -> &Reclaim {
         &self.reclaim
     }

@@ -1,11 +1,11 @@
 //! How the pools come to serve, once, and how they are switched off and on.
 //!
 //! One thread reserves; whoever comes meanwhile goes to the fallback for that call, and nobody waits. Outcome and switch are
-//! folded into `served_below`, the only one of them that an allocation reads. A `fork` by another thread while the first
+//! folded into `served_below` and `small_served`, the only ones of them that an allocation reads. A `fork` by another thread while the first
 //! allocation of all is at this leaves a child that bypasses the pools for good.
 
 use super::{FAILED, Pools, READY, STARTING, UNTOUCHED};
-use crate::config::CLASSES;
+use crate::config::Class;
 use crate::metadata::Metadata;
 use crate::os;
 use crate::readiness::Reserved;
@@ -74,11 +74,14 @@ impl Pools {
     pub(super) fn refresh_served_below(&self) {
         let wanted = || {
             let serving = self.state.load(SeqCst) == READY && self.enabled.load(SeqCst);
-            if serving { self.plan.classes[CLASSES - 1].slab.slot_bytes + 1 } else { 0 }
+            let bytes =
+                |class: Class| if serving { self.plan.classes[class as usize].slab.slot_bytes } else { 0 };
+            (bytes(Class::Small), bytes(Class::XLarge) + serving as usize)
         };
         loop {
             let now = wanted();
-            self.served_below.store(now, SeqCst);
+            self.small_served.store(now.0, SeqCst);
+            self.served_below.store(now.1, SeqCst);
             if wanted() == now {
                 return;
             }

@@ -101,6 +101,14 @@ const REFERENCE: Contestant = Contestant { kind: Kind::Reference, ..PEER };
 /// Everyone. Which workloads each takes part in is said there.
 pub(crate) const CONTESTANTS: &[Contestant] = &[
     OURS,
+    Contestant {
+        name: "framepool_prewarmed",
+        prepare: |bytes| {
+            pools_for(bytes).prewarm();
+            Subject::pooled(pools_for(bytes))
+        },
+        ..OURS
+    },
     Contestant { name: "framepool_hardened", prepare: |_| Subject::pooled(&HARDENED), ..OURS },
     Contestant { name: "framepool_unheld", prepare: |_| Subject::pooled(&UNHELD), ..OURS },
     Contestant {

@@ -1,4 +1,4 @@
-//! framepool beside other allocators: `cargo run --release -p framepool-peers`.
+//! framepool beside other allocators: `cargo run --profile peers -p framepool-peers`.
 //!
 //! Takes each sample in a process of its own, round by round, keeps all figures as CSV, and makes tables, plots and verdicts
 //! from those. `benches/README.md` says what is measured and how to read it.
@@ -80,7 +80,7 @@ fn measure(cli: &Cli) -> Result<Results, Failure> {
 fn command() -> String {
     let flags: Vec<_> = env::args().skip(1).collect();
     let all = if flags.is_empty() { String::new() } else { format!(" -- {}", flags.join(" ")) };
-    format!("cargo run --release -p framepool-peers{all}")
+    format!("cargo run --profile peers -p framepool-peers{all}")
 }
 
 /// The top of the checkout that this was built from.

@@ -103,7 +103,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         name: "frame_ready",
         about: "Until a frame can be written (allocate, touch each page), queue depth wandering between 0 and 24, ns.",
         sizes: &FRAME_SIZES,
-        entrants: Entrants::All(&[]),
+        entrants: Entrants::All(&["framepool_prewarmed"]),
         samples_long: 60,
         run: frame_ready::run,
     },
