@@ -10,9 +10,10 @@
 //!
 //! **What it does not show.** Of `SeqCst` loads `sync.rs` makes stronger ones, because loom's are too weak for the summary's table. A
 //! read-modify-write always sees the latest value (as it does on real machines), so in that table the `SeqCst` of its first steps can go
-//! unnoticed. A `SeqCst` fence shows all that came before earlier ones, which is more than C++ says, but both fences of the pair
-//! are nothing else here: that a compiler fence is enough against `membarrier` is the kernel's promise. The orders of `Places::used` can
-//! go unnoticed: who misses a new gate takes it for closed. Signal handlers and `fork` are not here, but in
+//! unnoticed. A search of a set that waited for another thread would go unnoticed, because it lets the others go on; so the orders of
+//! permits can, too. A `SeqCst` fence shows all that came before earlier ones, which is more than C++ says, but both fences of the
+//! pair are nothing else here: that a compiler fence is enough against `membarrier` is the kernel's promise. The orders of
+//! `Places::used` can go unnoticed: who misses a new gate takes it for closed. Signal handlers and `fork` are not here, but in
 //! `tests/life_cycle.rs`.
 //!
 //! **That it finds the rest** is shown by `tests/breakages.sh loom`, which takes one protection away after another.

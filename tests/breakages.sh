@@ -83,6 +83,8 @@ breaks "P9 a place is given back" src/thread_record.rs \
   's/metadata\.places\.release\(metadata\.place_of\(record\)\);/_ = metadata;/' lib
 breaks "P9 a thread past its exit has no place" src/thread_record.rs \
   's/(on_thread_exit.*?\n)(.*?)    set_this_thread\(&WITHOUT\);\n/$1$2/s' life_cycle
+breaks "P9 what a full magazine was made to let go of is given back" src/pool.rs \
+  's/(moved = magazine\.unload\(&mut older\);)/$1 if magazine.push(start) { return Some(()); } moved = 0;/' life_cycle
 breaks "P10 a refused reservation is noticed" src/pools/start_up.rs \
   's/if base\.is_some\(\) \{ READY \} else \{ FAILED \}/READY/' no_memory
 breaks "P10 a slot size is a multiple of 64" src/config.rs \
@@ -195,7 +197,7 @@ breaks "loom places are counted after the fence" src/reclaim.rs \
 breaks "loom a gate read open shows what was done inside" src/magazine.rs \
   's/self\.state\.load\(Acquire\) == key/self.state.load(Relaxed) == key/' loom:two_lanes
 breaks "loom a gate is opened with Release" src/magazine.rs \
-  's/self\.state\.store\(self\.key\.load\(Relaxed\), Release\)/self.state.store(self.key.load(Relaxed), Relaxed)/' loom:two_lanes
+  's/self\.key\.read_own\(\) \}, Release\)/self.key.read_own() }, Relaxed)/' loom:two_lanes
 breaks "loom a mode read as cached shows empty magazines" src/magazine.rs \
   's/self\.0\.load\(Acquire\)/self.0.load(Relaxed)/' loom:an_owner_may
 breaks "loom a mode is stored with Release" src/magazine.rs \
@@ -214,6 +216,14 @@ breaks "loom a pending lane is called in" src/pool.rs \
   's/may_hide_slots\(\)/is_cached()/' loom:two_lanes
 breaks "loom a lane is restored" src/pool.rs \
   's/self\.lanes\.reclaim\(\)\.restore\(self\.lanes, self\.lane\)/{}/' loom:two_lanes
+breaks "loom what does not fit a magazine goes to the set" src/pool.rs \
+  's/self\.give_to_set\(&starts\[pushed\.unwrap_or\(0\)\.\.\]\);/_ = pushed;/' loom:two_owners
+breaks "loom who takes a slot sees what was written to it" src/slot_set.rs \
+  's/compare_exchange_weak\(bits, left, Acquire/compare_exchange_weak(bits, left, Relaxed/' loom:a_group
+breaks "loom a giver shows what was written to the slots of a word" src/slot_set.rs \
+  's/0, slots, Release\)/0, slots, Relaxed)/' loom:one_word
+breaks "loom a giver shows what was written to slots of several words" src/slot_set.rs \
+  's/now, SeqCst\)/now, Relaxed)/' loom:a_group
 breaks "loom a released place shows what its owner left" src/places.rs \
   's/\(1 << \(place % 64\)\), Release/(1 << (place % 64)), Relaxed/' loom:a_place_passes
 breaks "loom a claim sees what the last owner left" src/places.rs \

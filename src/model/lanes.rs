@@ -14,11 +14,11 @@ use crate::reclaim::Caches;
 fn a_revocation_and_the_owner_share_no_slot_and_lose_none() {
     for (slots, switches) in [(2, 3), (3, 2)] {
         check(switches, move || {
-            let world = World::new(slots, 0, Mode::CACHED);
+            let world = World::new(0, slots, Mode::CACHED);
             let (owner, thief) = (world.owner(1), world.guest(2));
-            let thief = spawn(move || thief.take_and_give(slots, OPEN));
-            owner.take_and_give(1, OPEN);
-            owner.take_and_give(1, OPEN);
+            let thief = spawn(move || thief.take_and_give(slots, HELD));
+            owner.take_and_give(1, HELD);
+            owner.take_and_give(1, HELD);
             thief.join().unwrap();
             world.assert_whole();
         });
@@ -29,14 +29,14 @@ fn a_revocation_and_the_owner_share_no_slot_and_lose_none() {
 #[test]
 fn two_revocations_and_the_owner_share_no_slot_and_lose_none() {
     check(2, || {
-        let world = World::new(2, 0, Mode::CACHED);
+        let world = World::new(0, 2, Mode::CACHED);
         let owner = world.owner(1);
-        owner.take_and_give(2, OPEN);
+        owner.take_and_give(2, HELD);
         let thieves = [2, 3].map(|id| {
             let thief = world.guest(id);
-            spawn(move || thief.take_and_give(1, OPEN))
+            spawn(move || thief.take_and_give(1, HELD))
         });
-        owner.take_and_give(1, OPEN);
+        owner.take_and_give(1, HELD);
         thieves.into_iter().for_each(|thief| _ = thief.join().unwrap());
         world.assert_whole();
     });
@@ -47,10 +47,10 @@ fn two_revocations_and_the_owner_share_no_slot_and_lose_none() {
 fn two_owners_call_in_each_others_slots() {
     for slots in [2, 3] {
         check(3, move || {
-            let world = World::new(slots, 0, Mode::CACHED);
+            let world = World::new(0, slots, Mode::CACHED);
             let (one, other) = (world.owner(1), world.owner(2));
-            let other = spawn(move || other.take_and_give(2, OPEN));
-            one.take_and_give(2, OPEN);
+            let other = spawn(move || other.take_and_give(2, HELD));
+            one.take_and_give(2, HELD);
             other.join().unwrap();
             world.assert_whole();
         });
@@ -61,13 +61,13 @@ fn two_owners_call_in_each_others_slots() {
 #[test]
 fn a_lane_that_becomes_cached_again_while_it_is_revoked_loses_nothing() {
     check(2, || {
-        let world = World::new(2, 0, Mode::SET_ONLY);
+        let world = World::new(0, 2, Mode::SET_ONLY);
         let (owner, giver, thief) = (world.owner(1), world.guest(2), world.guest(3));
-        let given = giver.take(OPEN).unwrap();
+        let given = giver.take(HELD).unwrap();
         let giver = spawn(move || giver.give(given));
-        let thief = spawn(move || thief.take_and_give(1, OPEN));
-        owner.take_and_give(1, OPEN);
-        owner.take_and_give(1, OPEN);
+        let thief = spawn(move || thief.take_and_give(1, HELD));
+        owner.take_and_give(1, HELD);
+        owner.take_and_give(1, HELD);
         giver.join().unwrap();
         thief.join().unwrap();
         world.assert_whole();
@@ -78,11 +78,11 @@ fn a_lane_that_becomes_cached_again_while_it_is_revoked_loses_nothing() {
 #[test]
 fn an_owner_may_have_read_the_mode_as_long_ago_as_it_likes() {
     check(3, || {
-        let world = World::new(2, 0, Mode::CACHED);
+        let world = World::new(0, 2, Mode::CACHED);
         let (owner, thief) = (world.owner(1), world.guest(2));
-        owner.take_and_give(1, OPEN);
-        let thief = spawn(move || (0..2).for_each(|_| _ = thief.take_and_give(2, OPEN)));
-        owner.take_and_give(1, OPEN);
+        owner.take_and_give(1, HELD);
+        let thief = spawn(move || (0..2).for_each(|_| _ = thief.take_and_give(2, HELD)));
+        owner.take_and_give(1, HELD);
         thief.join().unwrap();
         world.assert_whole();
     });
@@ -92,13 +92,13 @@ fn an_owner_may_have_read_the_mode_as_long_ago_as_it_likes() {
 #[test]
 fn a_place_passes_from_owner_to_owner_while_its_magazine_is_called_in() {
     check(2, || {
-        let world = World::new(2, 0, Mode::CACHED);
+        let world = World::new(0, 2, Mode::CACHED);
         let (first, thief) = (world.owner(1), world.guest(2));
-        first.take_and_give(2, OPEN);
-        let thief = spawn(move || thief.take_and_give(1, OPEN));
+        first.take_and_give(2, HELD);
+        let thief = spawn(move || thief.take_and_give(1, HELD));
         let first = spawn(move || first.exit());
         let second = world.owner(3);
-        second.take_and_give(1, OPEN);
+        second.take_and_give(1, HELD);
         first.join().unwrap();
         thief.join().unwrap();
         world.assert_whole();
@@ -109,12 +109,12 @@ fn a_place_passes_from_owner_to_owner_while_its_magazine_is_called_in() {
 #[test]
 fn a_new_place_is_revoked_or_sees_that_the_lane_is() {
     check(2, || {
-        let world = World::new(2, 0, Mode::CACHED);
+        let world = World::new(0, 2, Mode::CACHED);
         let thief = world.guest(1);
-        let thief = spawn(move || thief.take_and_give(3, OPEN));
+        let thief = spawn(move || thief.take_and_give(3, HELD));
         let owner = world.owner(2);
-        owner.take_and_give(1, OPEN);
-        owner.take_and_give(1, OPEN);
+        owner.take_and_give(1, HELD);
+        owner.take_and_give(1, HELD);
         owner.exit();
         thief.join().unwrap();
         world.assert_whole();
@@ -139,15 +139,15 @@ fn two_lanes_are_revoked_together() {
 #[test]
 fn an_owner_that_stopped_inside_is_emptied_later() {
     check(3, || {
-        let world = World::new(4, 0, Mode::CACHED);
+        let world = World::new(0, 4, Mode::CACHED);
         let (stopped, owner, thief) = (world.owner(1), world.owner(2), world.guest(3));
-        stopped.take_and_give(2, OPEN);
+        stopped.take_and_give(2, HELD);
         stopped.stop_inside();
-        let owner = spawn(move || owner.take_and_give(1, OPEN));
-        thief.take_and_give(4, OPEN);
+        let owner = spawn(move || owner.take_and_give(1, HELD));
+        thief.take_and_give(4, HELD);
         owner.join().unwrap();
-        assert_eq!(thief.take_and_give(4, OPEN), 2, "a stopped owner keeps more than its own");
-        assert_eq!(world.mode(OPEN).get(), Mode::PENDING);
+        assert_eq!(thief.take_and_give(4, HELD), 2, "a stopped owner keeps more than its own");
+        assert_eq!(world.mode(HELD).get(), Mode::PENDING);
         stopped.go_on();
         world.assert_whole();
     });

@@ -65,7 +65,7 @@ impl World {
         });
         Arc::new(Self {
             sets,
-            modes: core::array::from_fn(|_| Mode::new(mode)),
+            modes: [open, held].map(|slots| Mode::new(if slots > 0 { mode } else { Mode::OFF })),
             limits: core::array::from_fn(|_| AtomicUsize::new(3)),
             gates: core::array::from_fn(|_| Gate::new(0)),
             magazines: core::array::from_fn(|_| core::array::from_fn(|_| Magazine::new())),
@@ -101,10 +101,9 @@ impl World {
             assert!(self.mode(lane).may_hide_slots() || self.set(lane).free() == all, "slots are hidden");
         }
         let guest = self.guest(99);
-        let lane = if self.set(HELD).slots() > 0 { HELD } else { OPEN };
         let all = self.set(OPEN).slots() + self.set(HELD).slots();
-        let slots: Vec<_> = (0..all).map(|_| guest.take(lane).expect("a slot is stranded")).collect();
-        assert!(guest.take(lane).is_none());
+        let slots: Vec<_> = (0..all).map(|_| guest.take(HELD).expect("a slot is stranded")).collect();
+        assert!(guest.take(HELD).is_none());
         slots.into_iter().for_each(|slot| guest.give(slot));
         for lane in [OPEN, HELD] {
             assert!(
