@@ -93,6 +93,33 @@ fn threads_that_fight_over_several_words_never_share_a_slot_and_lose_none() {
     fight(5, [2, 3, 1], 2);
 }
 
+/// Of two that want the same range one often finds gone what it has seen there, and a third takes of it meanwhile.
+#[test]
+fn those_who_take_from_a_range_share_no_slot_and_lose_none() {
+    for (slots, range) in [(2, 0..2), (3, 1..3)] {
+        check(2, move || {
+            let world = World::new(slots);
+            let others = [1, 2].map(|id| {
+                let (world, range) = (world.clone(), range.clone());
+                spawn(move || {
+                    let mut taken = vec![0; range.len()];
+                    let found = world.set.take_among(range.clone(), &mut taken);
+                    taken.truncate(found);
+                    taken.iter().for_each(|&slot| {
+                        assert!(range.contains(&(slot as usize)));
+                        world.contents[slot as usize].write(id);
+                    });
+                    world.give(id, &taken);
+                })
+            });
+            let taken = world.take(3, 1, 0);
+            world.give(3, &taken);
+            others.into_iter().for_each(|other| other.join().unwrap());
+            world.assert_whole();
+        });
+    }
+}
+
 /// The last taker of a group takes its hint away while a giver fills the group again.
 #[test]
 fn a_group_that_is_not_empty_has_its_hint_when_all_is_quiet() {
