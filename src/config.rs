@@ -219,11 +219,11 @@ impl Config {
     /// more memory touched, while others are free.
     ///
     /// A thread gets its magazine when it comes to the shared slots again and again without others in between, or meets others there (for
-    /// slots of up to 2 KiB, at once). It
-    /// starts with 1 MiB of slots at most and grows while its thread takes and gives in bursts that it cannot hold: to
-    /// `slots`, to 57, and to three quarters of the held-back slots (of all, where none is [held back](Config::hold_back)) and an eighth of the
-    /// others, whichever is least. Where that would be fewer than two there is none. Default: 32 slots, but no more than make
-    /// 64 MiB. Magazines need Linux 4.14 or later; elsewhere there are none.
+    /// slots of up to 2 KiB, at once). The magazine starts with 1 MiB of slots at most and grows while its thread takes and gives in
+    /// bursts that it cannot hold: to `slots`, to 57, and to three quarters of the held-back slots (of all, where none is
+    /// [held back](Config::hold_back)) and an eighth of the others, whichever is least. Where that would be fewer than two there is none.
+    ///
+    /// Default: 32 slots, but no more than make 64 MiB. Magazines need Linux 4.14 or later; elsewhere there are none.
     #[must_use]
     pub const fn magazine(mut self, class: Class, slots: usize) -> Self {
         self.classes[class as usize].magazine = Some(slots);
@@ -232,7 +232,7 @@ impl Config {
 
     /// Detects a double free even when two threads free the same block at the same moment. Default: `false`.
     ///
-    /// Costs each `dealloc` of a slot one atomic exchange.
+    /// Costs each `dealloc` of a slot an atomic exchange, on a longer way: an allocation and its free take about twice as long.
     #[must_use]
     pub const fn hardened(mut self, yes: bool) -> Self {
         self.hardened = yes;

@@ -35,8 +35,10 @@ use crate::thread_record::{Inside, Tally};
 ///
 /// # Complexity
 ///
-/// A hit is one atomic operation on the set of free slots (two in a class of more than 64 slots) and a few plain loads and
-/// stores, whatever the size; so is a free. What the pools do not serve costs the fallback's time and some loads and stores.
+/// A hit is a few plain loads and stores, whatever the size, where the thread has a slot at hand; so is a free where it has room. Otherwise
+/// either is an atomic operation or a few on the shared set, for several slots at once. Only a request that finds every slot taken
+/// looks at what all other threads have cached, once until half of the class was free again. What the pools do not serve
+/// costs the fallback's time and some loads and stores.
 ///
 /// # Aborts
 ///
@@ -83,7 +85,7 @@ impl<A> PoolAlloc<A> {
 
     /// A snapshot of the statistics.
     ///
-    /// Takes no lock and allocates nothing; reads the counters of every thread that ever had its own, 37 loads each.
+    /// Takes no lock and allocates nothing; reads the counters of every thread that ever had its own, 53 loads each.
     /// Exact once no thread is inside the allocator.
     pub fn stats(&self) -> Stats {
         self.pools.stats()

@@ -13,28 +13,32 @@
 //! | `metadata` | start-up, once (Release), read Acquire | the metadata's constants |
 //! | `enabled` | `set_enabled` (SeqCst) | nothing |
 
+mod hit;
+mod route;
+mod snapshot;
 mod start_up;
 mod warm;
 
 use core::alloc::Layout;
 use core::ptr;
 
-use crate::config::{CLASSES, Class, Config, SLOT_STEP};
-use crate::counters::{self, Counters, LaneCounters, Refusal, SharedCounters, add};
+pub(crate) use route::Detour;
+use route::Routes;
+
+use crate::config::{CLASSES, Class, Config};
+use crate::counters::{Counters, Refusal, SharedCounters};
 use crate::fatal::{self, Misuse};
 use crate::lane::Lane;
 use crate::metadata::Metadata;
 use crate::peak::Peak;
-use crate::plan::{ClassPlan, Plan};
+use crate::plan::Plan;
 use crate::readiness::Readiness;
 use crate::slot_map::Slot;
-use crate::stats::{Reservation, Stats};
 use crate::sync::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, SeqCst},
-    fence,
 };
-use crate::thread_record::{Inside, Own, Shared, Tally, ThreadRecord};
+use crate::thread_record::{Own, Shared, Tally};
 use crate::tunables::LINE_PAIR;
 
 const UNTOUCHED: u8 = 0;
@@ -72,25 +76,6 @@ const _: () = assert!(
     "pad Pools: what threads without a place write must lie on lines of its own"
 );
 
-/// What it takes to find a size's lane.
-#[repr(C)]
-struct Routes {
-    slot_bytes: [usize; CLASSES],
-    /// Sizes that may have the held-back lane and are not below the floor.
-    entitled_from: [usize; CLASSES],
-    floor: [usize; CLASSES],
-}
-
-/// Why a layout has no lane to go to at once.
-pub(crate) enum Detour {
-    /// No class has slots for it.
-    TooLarge,
-    /// It is below the floor of this class.
-    BelowFloor(usize),
-    /// Something rare: [`Pools::take`] finds out.
-    Unusual,
-}
-
 /// Memory that was taken from a pool just now.
 pub(crate) struct Block {
     pub(crate) start: *mut u8,
@@ -123,16 +108,7 @@ pub(crate) struct Found {
 impl Pools {
     pub(crate) const fn new(config: &Config) -> Self {
         let plan = Plan::new(config);
-        let mut routes =
-            Routes { slot_bytes: [0; CLASSES], entitled_from: [0; CLASSES], floor: [0; CLASSES] };
-        let mut i = 0;
-        while i < CLASSES {
-            let ClassPlan { slab, floor, entitled_from, .. } = plan.classes[i];
-            routes.slot_bytes[i] = slab.slot_bytes;
-            routes.entitled_from[i] = if entitled_from > floor { entitled_from } else { floor };
-            routes.floor[i] = floor;
-            i += 1;
-        }
+        let routes = Routes::new(&plan);
         Self {
             served_below: AtomicUsize::new(0),
             small_served: AtomicUsize::new(0),
@@ -163,108 +139,6 @@ impl Pools {
     /// The counters for everybody.
     pub(crate) fn shared(&self) -> Shared<'_> {
         Shared(&self.shared)
-    }
-
-    /// The lane of a layout that is served at present.
-    ///
-    /// Branches, because programs ask for the same few sizes over and over, and then a guess is free; Small first, because there a
-    /// nanosecond counts most.
-    #[inline(always)]
-    pub(crate) fn route(&self, layout: Layout) -> Result<Lane, Detour> {
-        let size = layout.size();
-        if layout.align() > SLOT_STEP {
-            return Err(Detour::Unusual);
-        }
-        if size <= self.small_served.load(Acquire) {
-            return self.lane_above_floor(0, size);
-        }
-        unlikely();
-        let served_below = self.served_below.load(Acquire);
-        if size >= served_below {
-            return Err(if served_below > 0 { Detour::TooLarge } else { Detour::Unusual });
-        }
-        let [_, medium, large, _] = self.routes.slot_bytes;
-        if size <= medium {
-            self.lane_above_floor(1, size)
-        } else if size <= large {
-            self.lane_above_floor(2, size)
-        } else {
-            self.lane_above_floor(3, size)
-        }
-    }
-
-    #[inline(always)]
-    fn lane_above_floor(&self, class: usize, size: usize) -> Result<Lane, Detour> {
-        if size >= self.routes.entitled_from[class] {
-            Ok(Lane::new(class, true))
-        } else if size >= self.routes.floor[class] {
-            Ok(Lane::new(class, false))
-        } else {
-            Err(Detour::BelowFloor(class))
-        }
-    }
-
-    /// This thread's place, entered, and the metadata that it lies in; `None` if it has none, or if this interrupted it inside.
-    #[inline(always)]
-    pub(crate) fn enter(&self) -> Option<(Inside, &'static Metadata)> {
-        let metadata = self.metadata.load(Acquire);
-        let inside = Own::enter_at(metadata)?;
-        // SAFETY: a thread has a place at metadata that start-up published, for ever.
-        Some((inside, unsafe { &*metadata }))
-    }
-
-    /// A live slot out of this thread's magazine: a hit in a few plain loads and stores. `None` says nothing.
-    ///
-    /// The lane is that of a usual layout, so there are slots.
-    #[inline(always)]
-    pub(crate) fn take_cached(
-        inside: &Inside,
-        metadata: &Metadata,
-        lane: Lane,
-        size: usize,
-    ) -> Option<*mut u8> {
-        if !metadata.modes[lane.index()].is_cached() {
-            return None;
-        }
-        let start = inside.magazine(lane).pop()?;
-        inside.counters(lane).count_hit(size);
-        // SAFETY: the start of a slot of this lane, which is this thread's alone since the magazine let go of it.
-        unsafe { metadata.map.entry_of_start(start.addr()) }.hand_out(lane);
-        Some(start)
-    }
-
-    /// The same for `alloc_zeroed`, counted as such too.
-    #[inline(always)]
-    pub(crate) fn take_cached_zeroed(
-        inside: &Inside,
-        metadata: &Metadata,
-        lane: Lane,
-        size: usize,
-    ) -> Option<Block> {
-        if !metadata.modes[lane.index()].is_cached() {
-            return None;
-        }
-        let start = inside.magazine(lane).pop()?;
-        inside.counters(lane).count_hit(size);
-        let block = Self::hand_out(metadata, lane, start);
-        counters::owned(inside.rest().memsets(block.is_clean), 1);
-        Some(block)
-    }
-
-    /// Why a lane with an empty magazine surely has nothing for a layout, found with a load or a few; `None` says nothing.
-    #[inline(always)]
-    pub(crate) fn refusal(&self, lane: Lane) -> Option<Refusal> {
-        let metadata = self.metadata();
-        if !metadata.lanes[lane.index()].set.is_exhausted() {
-            return None;
-        }
-        if !lane.is_held() {
-            return Some(Refusal::HeldBack);
-        }
-        let is_spent = |lane: Lane| {
-            !metadata.modes[lane.index()].may_hide_slots() && metadata.lanes[lane.index()].set.is_exhausted()
-        };
-        (is_spent(lane) && is_spent(lane.open())).then_some(Refusal::Miss)
     }
 
     /// The pools are ready.
@@ -371,54 +245,6 @@ impl Pools {
         ptr.addr().wrapping_sub(self.base.load(Relaxed).addr())
     }
 
-    /// The lane that a live block of this layout is most likely of, served at present or not.
-    #[inline(always)]
-    fn lane_of(&self, layout: Layout) -> Option<Lane> {
-        let size = layout.size();
-        let [small, medium, large, xlarge] = self.routes.slot_bytes;
-        let lane = |class: usize| Some(Lane::new(class, size >= self.routes.entitled_from[class]));
-        if layout.align() > SLOT_STEP {
-            return None;
-        }
-        if size <= small {
-            return lane(0);
-        }
-        unlikely();
-        if size <= medium {
-            lane(1)
-        } else if size <= large {
-            lane(2)
-        } else if size <= xlarge {
-            lane(3)
-        } else {
-            None
-        }
-    }
-
-    /// Puts the slot at an address of the reservation into this thread's magazine: a free in a few plain loads and stores. Otherwise
-    /// `false`, and nothing was done.
-    ///
-    /// The layout tells what the slot's byte must be. One comparison then says that a slot starts there, that it is live, and that the
-    /// layout can have come from it, without waiting for the byte to find the magazine.
-    #[inline(always)]
-    pub(crate) fn give_cached(&self, ptr: *mut u8, layout: Layout) -> bool {
-        let Some(lane) = self.lane_of(layout) else { return false };
-        let metadata = self.metadata();
-        // SAFETY: an address of the reservation.
-        let entry = unsafe { metadata.map.entry(ptr.addr()) };
-        if entry.read() != self.freed_quickly.of(lane) {
-            return false;
-        }
-        let Some(inside) = Own::enter_at(metadata) else { return false };
-        if !metadata.modes[lane.index()].is_cached() || !inside.magazine(lane).push(ptr) {
-            return false;
-        }
-        // Nobody can take the slot before this thread is outside again.
-        entry.retire(lane);
-        counters::owned(&inside.counters(lane).returns, 1);
-        true
-    }
-
     /// The live slot that starts at an address of the reservation.
     ///
     /// Aborts if none does, or if `layout` cannot have come from it (P7).
@@ -499,69 +325,6 @@ impl Pools {
         found.map(|found| self.slot_bytes(found))
     }
 
-    /// Remembers how many slots of a class are live, if that may be more than ever.
-    #[inline]
-    fn look_at_peak(&self, metadata: &Metadata, class: usize) {
-        let lanes = [Lane::new(class, false), Lane::new(class, true)];
-        let free = lanes.map(|lane| metadata.pool(lane).set().free()).iter().sum();
-        if self.peaks[class].may_rise(self.plan.classes[class].slab.slots, free) {
-            self.note_peak(class, free);
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn note_peak(&self, class: usize, free: usize) {
-        let hits = self.sum(class, |counters| &counters.hits);
-        fence(Acquire);
-        let returns = self.sum(class, |counters| &counters.returns);
-        self.peaks[class].note(hits.saturating_sub(returns) as usize, free);
-    }
-
-    fn sum(&self, class: usize, counter: impl Fn(&LaneCounters) -> &AtomicU64) -> u64 {
-        let mut sum = 0;
-        for lane in [Lane::new(class, false), Lane::new(class, true)] {
-            self.for_each_place(|record| add(&mut sum, counter(record.lane_counters(lane))));
-            add(&mut sum, counter(&self.shared.lanes[lane.index()]));
-        }
-        sum
-    }
-
-    fn for_each_place(&self, f: impl FnMut(&ThreadRecord)) {
-        // SAFETY: null, or published by start-up for ever.
-        if let Some(metadata) = unsafe { self.metadata.load(Acquire).as_ref() } {
-            (0..metadata.places.used()).map(|place| metadata.record(place)).for_each(f);
-        }
-    }
-
-    pub(crate) fn stats(&self) -> Stats {
-        let reservation = match self.state.load(Acquire) {
-            READY => Reservation::Ready,
-            FAILED => Reservation::Failed,
-            _ => Reservation::Pending,
-        };
-        let mut stats = Stats { reservation, ..Stats::default() };
-        for class in Class::ALL {
-            stats.classes[class as usize].hits = self.sum(class as usize, |counters| &counters.hits);
-        }
-        fence(Acquire);
-        for lane in Lane::ALL {
-            let class = &mut stats.classes[lane.class()];
-            self.for_each_place(|record| record.lane_counters(lane).add_to(class));
-            self.shared.lanes[lane.index()].add_to(class);
-        }
-        self.for_each_place(|record| record.counters().add_to(&mut stats));
-        self.shared.rest.add_to(&mut stats);
-        for (class, index) in stats.classes.iter_mut().zip(0..) {
-            let slab = &self.plan.classes[index].slab;
-            class.slot_bytes = slab.slot_bytes as u64;
-            class.slots = slab.slots as u64;
-            class.in_use = class.hits.saturating_sub(class.returns);
-            class.peak = self.peaks[index].raise_to(class.in_use as usize) as u64;
-        }
-        stats
-    }
-
     /// Finds out what is wrong with a pointer or its layout, says so, and ends the process.
     #[cold]
     #[inline(never)]
@@ -579,11 +342,6 @@ impl Pools {
         fatal::misuse(what, class, index, ptr.addr())
     }
 }
-
-/// Makes the compiler lay the code that comes here aside.
-#[cold]
-#[inline]
-fn unlikely() {}
 
 /// Counts a request that the fallback has to serve.
 #[inline(always)]

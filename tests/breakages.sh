@@ -39,12 +39,12 @@ breaks() {
 
 breaks "P1 a block goes back by address" src/global.rs \
   's/if self\.pools\.spans\(ptr\) \{\n(\s+\/\/ SAFETY: the caller.s contract\.\n\s+unsafe \{ self\.dealloc_slot)/if self.pools.spans(ptr) && layout.size() > 1 << 20 {\n$1/' vec
-breaks "P2 a hit makes no system call" src/pools.rs \
+breaks "P2 a hit makes no system call" src/pools/hit.rs \
   's/(let start = inside\.magazine\(lane\)\.pop\(\)\?;)/$1 std::thread::yield_now();/' never_waits
 breaks "P3 a slot given back can be taken again" src/slot_set.rs \
   's/self\.shared\.level\.fetch_add\(slots\.len\(\) as u64, Release\);//' routing
 breaks "P3 what sleeping threads have cached is called in" src/reclaim.rs \
-  's/pending\.add_all\(lane, caches\.used_places\(\)\);//' magazines
+  's/self\.add_all\(lane, caches\.used_places\(\)\);//' magazines
 breaks "P3 whoever was inside is looked at again" src/reclaim.rs \
   's/is_settled = false;/*word ^= bit;/' never_waits
 breaks "P3 a child of a fork has the places of the threads that are gone" src/thread_record.rs \
@@ -91,7 +91,7 @@ breaks "P10 a slot size is a multiple of 64" src/config.rs \
   's/if slot_bytes == 0 \|\| !slot_bytes\.is_multiple_of\(SLOT_STEP\) \{/if slot_bytes == 0 {/' config
 breaks "P10 the slot map is bounded" src/plan.rs \
   's/if plan\.map_bytes\(\) > .*? \{/if false {/' config
-breaks "P11 nothing allocates" src/pools.rs \
+breaks "P11 nothing allocates" src/pools/hit.rs \
   's/(let start = inside\.magazine\(lane\)\.pop\(\)\?;)/$1 drop(std::hint::black_box(vec![0_u8; 3 << 20]));/' never_allocates
 breaks "P12 each hit is counted" src/counters.rs \
   's/self\.hits\.load\(Relaxed\)\.wrapping_add\(1\)/1/' stats

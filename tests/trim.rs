@@ -243,8 +243,8 @@ fn a_thread_stopped_in_the_middle_of_a_trim_keeps_back_what_it_was_moving_and_st
     }
     DONE.store(true, SeqCst);
     trimmer.join().unwrap();
-    // An eighth of a lane, or what comes out of a magazine at a time.
-    let at_most = most[0] <= 64 && most[1..].iter().all(|&most| most <= 16);
+    // An eighth of a lane; or, stopped with the reclaim lock, what the magazine that it was emptying held.
+    let at_most = most[0] <= 64 && most[1..].iter().all(|&most| most <= 32);
     assert!(at_most, "{most:?} slots were stuck");
     assert!(!TRIMS || most != [0; 4], "it was never stopped where this test wants it");
     assert_eq!(Class::ALL.map(take_and_give_all), [0; 4]);

@@ -1,0 +1,101 @@
+//! The short ways: a slot out of this thread's magazine, one back into it, and a refusal found at once.
+//!
+//! Each is a few plain loads and stores, and none calls anything. "No" says nothing: the caller goes the long way.
+
+use core::alloc::Layout;
+
+use super::{Block, Pools};
+use crate::counters::{self, Refusal};
+use crate::lane::Lane;
+use crate::metadata::Metadata;
+use crate::sync::Ordering::Acquire;
+use crate::thread_record::{Inside, Own};
+
+impl Pools {
+    /// This thread's place, entered, and the metadata that it lies in; `None` if it has none, or if this interrupted it inside.
+    #[inline(always)]
+    pub(crate) fn enter(&self) -> Option<(Inside, &'static Metadata)> {
+        let metadata = self.metadata.load(Acquire);
+        let inside = Own::enter_at(metadata)?;
+        // SAFETY: a thread has a place at metadata that start-up published, for ever.
+        Some((inside, unsafe { &*metadata }))
+    }
+
+    /// A live slot out of this thread's magazine: a hit in a few plain loads and stores. `None` says nothing.
+    ///
+    /// The lane is that of a usual layout, so there are slots.
+    #[inline(always)]
+    pub(crate) fn take_cached(
+        inside: &Inside,
+        metadata: &Metadata,
+        lane: Lane,
+        size: usize,
+    ) -> Option<*mut u8> {
+        if !metadata.modes[lane.index()].is_cached() {
+            return None;
+        }
+        let start = inside.magazine(lane).pop()?;
+        inside.counters(lane).count_hit(size);
+        // SAFETY: the start of a slot of this lane, which is this thread's alone since the magazine let go of it.
+        unsafe { metadata.map.entry_of_start(start.addr()) }.hand_out(lane);
+        Some(start)
+    }
+
+    /// The same for `alloc_zeroed`, counted as such too.
+    #[inline(always)]
+    pub(crate) fn take_cached_zeroed(
+        inside: &Inside,
+        metadata: &Metadata,
+        lane: Lane,
+        size: usize,
+    ) -> Option<Block> {
+        if !metadata.modes[lane.index()].is_cached() {
+            return None;
+        }
+        let start = inside.magazine(lane).pop()?;
+        inside.counters(lane).count_hit(size);
+        let block = Self::hand_out(metadata, lane, start);
+        counters::owned(inside.rest().memsets(block.is_clean), 1);
+        Some(block)
+    }
+
+    /// Why a lane with an empty magazine surely has nothing for a layout, found with a load or a few; `None` says nothing.
+    #[inline(always)]
+    pub(crate) fn refusal(&self, lane: Lane) -> Option<Refusal> {
+        let metadata = self.metadata();
+        if !metadata.lanes[lane.index()].set.is_exhausted() {
+            return None;
+        }
+        if !lane.is_held() {
+            return Some(Refusal::HeldBack);
+        }
+        let is_spent = |lane: Lane| {
+            !metadata.modes[lane.index()].may_hide_slots() && metadata.lanes[lane.index()].set.is_exhausted()
+        };
+        (is_spent(lane) && is_spent(lane.open())).then_some(Refusal::Miss)
+    }
+
+    /// Puts the slot at an address of the reservation into this thread's magazine: a free in a few plain loads and stores. Otherwise
+    /// `false`, and nothing was done.
+    ///
+    /// The layout tells what the slot's byte must be. One comparison then says that a slot starts there, that it is live, and that the
+    /// layout can have come from it, without waiting for the byte to find the magazine.
+    #[inline(always)]
+    pub(crate) fn give_cached(&self, ptr: *mut u8, layout: Layout) -> bool {
+        let Some(lane) = self.lane_of(layout) else { return false };
+        let metadata = self.metadata();
+        // SAFETY: an address of the reservation.
+        let entry = unsafe { metadata.map.entry(ptr.addr()) };
+        if entry.read() != self.freed_quickly.of(lane) {
+            return false;
+        }
+        let Some(inside) = Own::enter_at(metadata) else { return false };
+        if !metadata.modes[lane.index()].is_cached() || !inside.magazine(lane).push(ptr) {
+            return false;
+        }
+        // Nobody can take the slot before this thread is outside again.
+        entry.retire(lane);
+        counters::owned(&inside.counters(lane).returns, 1);
+        true
+    }
+}

@@ -1,0 +1,77 @@
+//! Sums over all threads: the statistics, and how many slots of a class are live.
+//!
+//! All hits are read before all returns, so what the difference says was never above the truth: see [`counters`](crate::counters).
+
+use super::{FAILED, Pools, READY};
+use crate::config::Class;
+use crate::counters::{LaneCounters, add};
+use crate::lane::Lane;
+use crate::metadata::Metadata;
+use crate::stats::{Reservation, Stats};
+use crate::sync::{AtomicU64, Ordering::Acquire, fence};
+use crate::thread_record::ThreadRecord;
+
+impl Pools {
+    /// Remembers how many slots of a class are live, if that may be more than ever.
+    #[inline]
+    pub(super) fn look_at_peak(&self, metadata: &Metadata, class: usize) {
+        let lanes = [Lane::new(class, false), Lane::new(class, true)];
+        let free = lanes.map(|lane| metadata.pool(lane).set().free()).iter().sum();
+        if self.peaks[class].may_rise(self.plan.classes[class].slab.slots, free) {
+            self.note_peak(class, free);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn note_peak(&self, class: usize, free: usize) {
+        let hits = self.sum(class, |counters| &counters.hits);
+        fence(Acquire);
+        let returns = self.sum(class, |counters| &counters.returns);
+        self.peaks[class].note(hits.saturating_sub(returns) as usize, free);
+    }
+
+    fn sum(&self, class: usize, counter: impl Fn(&LaneCounters) -> &AtomicU64) -> u64 {
+        let mut sum = 0;
+        for lane in [Lane::new(class, false), Lane::new(class, true)] {
+            self.for_each_place(|record| add(&mut sum, counter(record.lane_counters(lane))));
+            add(&mut sum, counter(&self.shared.lanes[lane.index()]));
+        }
+        sum
+    }
+
+    fn for_each_place(&self, f: impl FnMut(&ThreadRecord)) {
+        // SAFETY: null, or published by start-up for ever.
+        if let Some(metadata) = unsafe { self.metadata.load(Acquire).as_ref() } {
+            (0..metadata.places.used()).map(|place| metadata.record(place)).for_each(f);
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let reservation = match self.state.load(Acquire) {
+            READY => Reservation::Ready,
+            FAILED => Reservation::Failed,
+            _ => Reservation::Pending,
+        };
+        let mut stats = Stats { reservation, ..Stats::default() };
+        for class in Class::ALL {
+            stats.classes[class as usize].hits = self.sum(class as usize, |counters| &counters.hits);
+        }
+        fence(Acquire);
+        for lane in Lane::ALL {
+            let class = &mut stats.classes[lane.class()];
+            self.for_each_place(|record| record.lane_counters(lane).add_to(class));
+            self.shared.lanes[lane.index()].add_to(class);
+        }
+        self.for_each_place(|record| record.counters().add_to(&mut stats));
+        self.shared.rest.add_to(&mut stats);
+        for (class, index) in stats.classes.iter_mut().zip(0..) {
+            let slab = &self.plan.classes[index].slab;
+            class.slot_bytes = slab.slot_bytes as u64;
+            class.slots = slab.slots as u64;
+            class.in_use = class.hits.saturating_sub(class.returns);
+            class.peak = self.peaks[index].raise_to(class.in_use as usize) as u64;
+        }
+        stats
+    }
+}
