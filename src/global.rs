@@ -31,7 +31,8 @@ use crate::thread_record::{Inside, Tally};
 /// ```
 ///
 /// The pools are reserved on the first allocation, once: address space, no memory yet. They are never given back, not when the value is
-/// dropped either, so a `PoolAlloc` belongs into a `static`, and a library that has one must not be unloaded.
+/// dropped either, so a `PoolAlloc` belongs into a `static`, and a library that has one must not be unloaded. In a process that has threads by
+/// then, that first allocation can take some 20 ms on Linux.
 ///
 /// # Complexity
 ///
