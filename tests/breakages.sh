@@ -221,7 +221,7 @@ breaks "loom a lane is restored" src/pool.rs \
 breaks "loom what does not fit a magazine goes to the set" src/pool.rs \
   's/self\.give_to_set\(&starts\[pushed\.unwrap_or\(0\)\.\.\]\);/_ = pushed;/' loom:two_owners
 breaks "loom who takes a slot sees what was written to it" src/slot_set.rs \
-  's/compare_exchange_weak\(bits, left, Acquire/compare_exchange_weak(bits, left, Relaxed/' loom:a_group
+  's/(compare_exchange_weak\(bits, bits & !mask \| left, )Acquire/$1Relaxed/' loom:a_group
 breaks "loom a giver shows what was written to the slots of a word" src/slot_set.rs \
   's/0, slots, Release\)/0, slots, Relaxed)/' loom:one_word
 breaks "loom a giver shows what was written to slots of several words" src/slot_set.rs \
