@@ -82,7 +82,7 @@ breaks "P9 a handler does not enter an owner's magazines" src/magazine.rs \
 breaks "P9 a place is given back" src/thread_record.rs \
   's/metadata\.places\.release\(metadata\.place_of\(record\)\);/_ = metadata;/' lib
 breaks "P9 a thread past its exit has no place" src/thread_record.rs \
-  's/(on_thread_exit.*?\n)(.*?)    set_this_thread\(&WITHOUT\);\n/$1$2/s' life_cycle
+  's/(on_thread_exit.*?\n)(.*?)    set_this_thread\(&WITHOUT\);\n/$1$2/s' lib
 breaks "P9 what a full magazine was made to let go of is given back" src/pool.rs \
   's/(moved = magazine\.unload\(&mut older\);)/$1 if magazine.push(start) { return Some(()); } moved = 0;/' life_cycle
 breaks "P10 a refused reservation is noticed" src/pools/start_up.rs \

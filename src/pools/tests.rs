@@ -55,3 +55,32 @@ fn the_child_of_a_fork_has_the_places_of_the_threads_that_are_gone() {
         done.wait();
     });
 }
+
+/// Keys are visited in the order of their making, so the destructor of a younger one runs after the allocator's.
+#[test]
+fn a_thread_past_its_exit_has_no_place() {
+    use std::sync::OnceLock;
+
+    static POOLS: OnceLock<Pools> = OnceLock::new();
+    static HAD_PLACE: AtomicU8 = AtomicU8::new(2);
+    extern "C" fn destructor(_: *mut core::ffi::c_void) {
+        HAD_PLACE.store(u8::from(POOLS.get().unwrap().own().is_some()), SeqCst);
+    }
+
+    let pools: &'static Pools = POOLS.get_or_init(|| Pools::new(&Config::new()));
+    let gets_a_place = || {
+        pools.prepare(&std::alloc::System);
+        assert!(pools.own().is_some());
+    };
+    std::thread::spawn(gets_a_place).join().unwrap();
+    let mut key = 0;
+    // SAFETY: a place for the key, and a destructor that does not unwind.
+    assert_eq!(unsafe { libc::pthread_key_create(&mut key, Some(destructor)) }, 0);
+    let exits = std::thread::spawn(move || {
+        gets_a_place();
+        // SAFETY: the key was created just now; its value is never followed.
+        assert_eq!(unsafe { libc::pthread_setspecific(key, core::ptr::without_provenance(1)) }, 0);
+    });
+    exits.join().unwrap();
+    assert_eq!(HAD_PLACE.load(SeqCst), 0);
+}
