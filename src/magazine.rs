@@ -197,8 +197,15 @@ impl Magazine {
         }
     }
 
+    /// Gets it ready for a new owner, whatever the last one left in it.
+    pub(crate) fn start(&self, capacity: usize) {
+        self.set_capacity(capacity);
+        self.overflow.store(0, Relaxed);
+        self.heat.store(0, Relaxed);
+    }
+
     /// At most [`MAGAZINE_MAX`].
-    pub(crate) fn set_capacity(&self, slots: usize) {
+    fn set_capacity(&self, slots: usize) {
         self.capacity.store(slots.min(MAGAZINE_MAX) as u32, Relaxed);
     }
 

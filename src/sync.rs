@@ -13,9 +13,21 @@ pub(crate) use imp::*;
 #[cfg(not(target_has_atomic = "64"))]
 compile_error!("framepool needs 64-bit atomics: its counters and slot sets are made of them");
 
+/// A plain read, which the compiler may fold into the instruction that uses it.
+pub(crate) trait ReadOwn {
+    type Value;
+
+    /// # Safety
+    ///
+    /// No other thread writes this now. (The model checker sees to it.)
+    unsafe fn read_own(&self) -> Self::Value;
+}
+
 #[cfg(not(all(test, feature = "loom")))]
 mod imp {
     use core::sync::atomic::{Ordering::SeqCst, compiler_fence};
+
+    use super::ReadOwn;
 
     pub(crate) use core::sync::atomic::{
         AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence,
@@ -35,16 +47,6 @@ mod imp {
         crate::os::fence_all();
     }
 
-    /// A plain read, which the compiler may fold into the instruction that uses it.
-    pub(crate) trait ReadOwn {
-        type Value;
-
-        /// # Safety
-        ///
-        /// No other thread writes this now.
-        unsafe fn read_own(&self) -> Self::Value;
-    }
-
     macro_rules! read_own {
         ($($atomic:ty: $value:ty),+) => {
             $(impl ReadOwn for $atomic {
@@ -58,7 +60,7 @@ mod imp {
             })+
         };
     }
-    read_own!(AtomicU32: u32, AtomicU64: u64, AtomicUsize: usize, AtomicPtr<u8>: *mut u8);
+    read_own!(AtomicU32: u32, AtomicUsize: usize, AtomicPtr<u8>: *mut u8);
 
     /// A lock that nobody ever waits for.
     pub(crate) struct TryLock<T>(spin::Mutex<T>);
@@ -89,6 +91,7 @@ mod imp {
 mod imp {
     use core::ops::Deref;
 
+    use super::ReadOwn;
     use loom::cell::UnsafeCell;
     use loom::sync::atomic::{
         self as model,
@@ -105,15 +108,6 @@ mod imp {
 
     pub(crate) fn heavy_fence() {
         fence(SeqCst);
-    }
-
-    pub(crate) trait ReadOwn {
-        type Value;
-
-        /// # Safety
-        ///
-        /// No other thread writes this now. (The model checker sees to it.)
-        unsafe fn read_own(&self) -> Self::Value;
     }
 
     macro_rules! read_own {

@@ -2,8 +2,8 @@
 //!
 //! Places lie in a table in the metadata, which is never unmapped, so a record may outlive everything else. A thread has
 //! one record, with the first allocator that it uses; with any other, and while it has none, it uses the sets and the shared
-//! counters. It has none when the table is full, on systems without a way to learn of a thread's exit, and after its own
-//! exit has begun.
+//! counters. It has none when the table is full (where the system cannot mark memory for `fork`, the child's is as full as its parent's), on
+//! systems without a way to learn of a thread's exit, and after its own exit has begun.
 //!
 //! A thread's record is reached by a `const` thread-local without `Drop`, which allocates nothing and works at any time of a
 //! thread's life; exit is the destructor of a pthread key, because registering a thread-local's `Drop` allocates. The
@@ -236,7 +236,7 @@ fn claim(metadata: &'static Metadata) {
     let set_up = |place| {
         let record = metadata.record(place);
         for lane in Lane::ALL {
-            record.magazine(lane).set_capacity(metadata.cold_capacity(lane));
+            record.magazine(lane).start(metadata.cold_capacity(lane));
         }
         record.gate.set(from_ref(metadata).addr());
     };

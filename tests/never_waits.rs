@@ -71,6 +71,39 @@ mod no_system_call {
         assert_eq!(status, 0, "a system call if SIGKILL (9), wrong counts if 256, no seccomp if 512");
     }
 
+    /// Neither a class that stays exhausted nor one that gets a slot back for each that is taken costs one, once it has turned set-only. The
+    /// fallback serves the misses out of what it has at hand.
+    #[test]
+    fn sustained_exhaustion_makes_none_not_with_one_give_per_take_either() {
+        static POOL: PoolAlloc = PoolAlloc::new();
+        let small = whole(Class::Small);
+        let miss = || {
+            let block = Block::take(&POOL, small, 1);
+            let is_miss = !POOL.owns(block.start);
+            block.give();
+            is_miss
+        };
+        let mut held: Vec<_> = (0..1024).map(|id| Block::take(&POOL, small, id)).collect();
+        assert!(held.iter().all(|block| POOL.owns(block.start)) && miss());
+        let before = POOL.stats();
+        // A cage takes a shared reference.
+        let held = std::cell::RefCell::new(&mut held);
+        let status = run_caged(|| {
+            let mut all = (0..HITS).all(|_| miss());
+            for id in 0..HITS {
+                let mut held = held.borrow_mut();
+                held.swap_remove(id as usize % 1024).give();
+                let block = Block::take(&POOL, small, id);
+                all &= POOL.owns(block.start) && miss();
+                held.push(block);
+            }
+            let stats = POOL.stats().since(&before);
+            all && (stats.misses(), stats.hits(), stats.returns()) == (2 * HITS, HITS, HITS)
+        });
+        assert_eq!(status, 0, "a system call if SIGKILL (9), wrong counts if 256, no seccomp if 512");
+        held.into_inner().drain(..).for_each(Block::give);
+    }
+
     #[test]
     fn the_cage_kills_for_one() {
         // SAFETY: a plain question.

@@ -85,7 +85,7 @@ impl World {
     pub(crate) fn owner(self: &Arc<Self>, id: u32) -> Thread {
         let place = self.places.claim(|place| {
             for magazine in &self.magazines[place] {
-                magazine.set_capacity(self.capacity);
+                magazine.start(self.capacity);
             }
             self.gates[place].set(KEY);
         });

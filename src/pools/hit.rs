@@ -31,11 +31,7 @@ impl Pools {
         lane: Lane,
         size: usize,
     ) -> Option<*mut u8> {
-        if !metadata.modes[lane.index()].is_cached() {
-            return None;
-        }
-        let start = inside.magazine(lane).pop()?;
-        inside.counters(lane).count_hit(size);
+        let start = Self::pop(inside, metadata, lane, size)?;
         // SAFETY: the start of a slot of this lane, which is this thread's alone since the magazine let go of it.
         unsafe { metadata.map.entry_of_start(start.addr()) }.hand_out(lane);
         Some(start)
@@ -49,14 +45,20 @@ impl Pools {
         lane: Lane,
         size: usize,
     ) -> Option<Block> {
+        let start = Self::pop(inside, metadata, lane, size)?;
+        let block = Self::hand_out(metadata, lane, start);
+        counters::owned(inside.rest().memsets(block.is_clean), 1);
+        Some(block)
+    }
+
+    #[inline(always)]
+    fn pop(inside: &Inside, metadata: &Metadata, lane: Lane, size: usize) -> Option<*mut u8> {
         if !metadata.modes[lane.index()].is_cached() {
             return None;
         }
         let start = inside.magazine(lane).pop()?;
         inside.counters(lane).count_hit(size);
-        let block = Self::hand_out(metadata, lane, start);
-        counters::owned(inside.rest().memsets(block.is_clean), 1);
-        Some(block)
+        Some(start)
     }
 
     /// Why a lane with an empty magazine surely has nothing for a layout, found with a load or a few; `None` says nothing.
