@@ -20,7 +20,7 @@ use crate::reclaim::{Caches, Reclaim};
 use crate::slab::Slab;
 use crate::slot_map::SlotMap;
 use crate::slot_set::SlotSet;
-use crate::sync::{AtomicU8, AtomicU64, AtomicUsize};
+use crate::sync::{AtomicU8, AtomicU64};
 use crate::thread_record::{self, Own, ThreadRecord};
 use crate::tunables::{MAGAZINE_COLD_BYTES, PLACES};
 
@@ -34,7 +34,7 @@ pub(crate) struct Metadata {
     /// What magazines start with, at once or when their thread is hot.
     pub(crate) first_capacities: [usize; LANES],
     /// What magazines grow to.
-    limits: [AtomicUsize; LANES],
+    most_capacities: [usize; LANES],
     pub(crate) exit_hook: Option<os::ExitHook>,
     records: NonNull<ThreadRecord>,
     map_bytes: NonNull<AtomicU8>,
@@ -97,7 +97,7 @@ impl Metadata {
                 map: SlotMap::new(ptr::null(), ptr::null_mut(), plan.granule_shift),
                 base: ptr::null_mut(),
                 first_capacities: magazines.map(|(_, first)| first),
-                limits: magazines.map(|(most, _)| AtomicUsize::new(most)),
+                most_capacities: magazines.map(|(most, _)| most),
                 exit_hook,
                 records: base.byte_add(records).cast(),
                 map_bytes: base.byte_add(map).cast(),
@@ -179,10 +179,6 @@ impl Caches for Metadata {
         &self.lanes[lane.index()].set
     }
 
-    fn limit(&self, lane: Lane) -> &AtomicUsize {
-        &self.limits[lane.index()]
-    }
-
     fn give_to_set(&self, lane: Lane, slots: &[*mut u8]) {
         self.pool(lane).give_to_set(slots);
     }
@@ -205,6 +201,11 @@ impl Lanes for Metadata {
     #[inline]
     fn first_capacity(&self, lane: Lane) -> usize {
         self.first_capacities[lane.index()]
+    }
+
+    #[inline]
+    fn most_capacity(&self, lane: Lane) -> usize {
+        self.most_capacities[lane.index()]
     }
 
     #[inline]

@@ -8,7 +8,6 @@ use crate::lane::Lane;
 use crate::magazine::{Magazine, Mode, NO_SLOTS};
 use crate::reclaim::{Caches, Reclaim, is_half_free};
 use crate::slot_set::{AlreadyFree, SlotSet};
-use crate::sync::Ordering::Relaxed;
 use crate::tunables::MAGAZINE_BATCH;
 
 /// What pools work on, beside what a reclaim does: the metadata, or what the model checker has in its place.
@@ -22,6 +21,8 @@ pub(crate) trait Lanes: Caches {
     fn home(&self, own: Self::Own) -> usize;
     /// What a magazine starts with.
     fn first_capacity(&self, lane: Lane) -> usize;
+    /// What it may grow to.
+    fn most_capacity(&self, lane: Lane) -> usize;
     fn reclaim(&self) -> &Reclaim;
     /// To be asked before the reclaim lock is tried.
     fn is_settled(&self) -> bool;
@@ -72,7 +73,7 @@ impl<'a, L: Lanes> Pool<'a, L> {
                 let popped = magazine.pop();
                 if popped.is_none() {
                     is_cold = magazine.is_cold();
-                    wanted = magazine.wants(self.lanes.limit(self.lane).load(Relaxed));
+                    wanted = magazine.wants(self.lanes.most_capacity(self.lane));
                 }
                 popped
             });

@@ -6,10 +6,7 @@
 //! returns to cached once nothing is pending and half of it is free. While it is set-only a miss is one load, so an exhausted lane
 //! costs neither fences nor scans, not with one give per take either.
 //!
-//! A revocation that brought back a quarter of the lane was called for by magazines that held too much: they may grow to half as much from then
-//! on. So a program whose threads would cache more than there is comes to rest after a few.
-//!
-//! A trim calls in what is cached because it wants the slots. It lets the lanes back itself, whatever is free, and no magazine grows less for it.
+//! A trim revokes lanes because it wants the slots, and lets them back itself, whatever is free.
 //!
 //! The lock is only ever tried. A thread stopped with it keeps lanes from changing their mode, nothing else: takes and gives go
 //! on with the sets. A pass looks at each place that was ever used once, [`PLACES`] at most, and fences at most once.
@@ -17,8 +14,8 @@
 use crate::lane::{LANES, Lane};
 use crate::magazine::{Gate, Magazine, Mode, NO_SLOTS};
 use crate::slot_set::SlotSet;
-use crate::sync::{AtomicUsize, Ordering::Relaxed, TryLock, heavy_fence};
-use crate::tunables::{MAGAZINE_LEAST, PLACES};
+use crate::sync::{TryLock, heavy_fence};
+use crate::tunables::PLACES;
 
 /// What a reclaim works on.
 pub(crate) trait Caches {
@@ -30,8 +27,6 @@ pub(crate) trait Caches {
     fn magazine(&self, place: usize, lane: Lane) -> &Magazine;
     fn mode(&self, lane: Lane) -> &Mode;
     fn set(&self, lane: Lane) -> &SlotSet;
-    /// What a lane's magazines may grow to.
-    fn limit(&self, lane: Lane) -> &AtomicUsize;
     /// Gives slots out of a magazine to the lane's set.
     fn give_to_set(&self, lane: Lane, slots: &[*mut u8]);
 }
@@ -49,36 +44,18 @@ impl Reclaim {
 
     /// Makes `lanes` set-only and moves what their magazines hold to the sets, as far as the magazines' owners are outside. Does
     /// nothing while another thread is at it.
-    #[cold]
-    pub(crate) fn revoke<const N: usize>(&self, caches: &impl Caches, lanes: [Lane; N]) {
-        self.0.try_with(|pending| {
-            let revoked = pending.close(caches, lanes);
-            for (lane, revoked) in lanes.into_iter().zip(revoked) {
-                if caches.mode(lane).get() != Mode::OFF {
-                    let moved = pending.empty_magazines(caches, lane);
-                    let limit = caches.limit(lane).load(Relaxed);
-                    if revoked && moved * 4 >= caches.set(lane).slots() && limit > MAGAZINE_LEAST {
-                        caches.limit(lane).store(limit / 2, Relaxed);
-                    }
-                }
-            }
-        });
-    }
-
-    /// Moves what is cached of a lane to its set, as far as the owners are outside: because somebody wants the slots there, not
-    /// because the lane is dry, so no limit changes. Does nothing while another thread is at it.
     ///
-    /// Returns whether the lane was cached, and is to be [let back](Self::let_back).
+    /// Returns which of them were cached until now, so that who wanted no more than the slots can [let them back](Self::let_back).
     #[cold]
-    pub(crate) fn call_in(&self, caches: &impl Caches, lane: Lane) -> bool {
-        let called_in = self.0.try_with(|pending| {
-            let [closed] = pending.close(caches, [lane]);
-            if caches.mode(lane).get() != Mode::OFF {
+    pub(crate) fn revoke<const N: usize>(&self, caches: &impl Caches, lanes: [Lane; N]) -> [bool; N] {
+        let revoked = self.0.try_with(|pending| {
+            let closed = pending.close(caches, lanes);
+            for lane in lanes.into_iter().filter(|&lane| caches.mode(lane).is_revoked()) {
                 pending.empty_magazines(caches, lane);
             }
             closed
         });
-        called_in.unwrap_or(false)
+        revoked.unwrap_or([false; N])
     }
 
     /// Lets the threads cache slots of `closed` lanes again, whatever is free, and takes off those of which they do. The others have owners
@@ -167,9 +144,8 @@ impl Pending {
         }
     }
 
-    /// Of a lane that is not cached. Says in the lane's mode whether some are still pending, and returns how many slots came back.
-    fn empty_magazines(&mut self, caches: &impl Caches, lane: Lane) -> usize {
-        let mut all_moved = 0;
+    /// Of a lane that is not cached. Says in the lane's mode whether some are still pending.
+    fn empty_magazines(&mut self, caches: &impl Caches, lane: Lane) {
         let mut is_settled = true;
         for (word, first) in self.0[lane.index()].iter_mut().zip((0..).step_by(64)) {
             let mut bits = *word;
@@ -178,7 +154,7 @@ impl Pending {
                 bits ^= bit;
                 let place = first + bit.trailing_zeros() as usize;
                 if caches.gate(place).is_open(caches.key()) {
-                    all_moved += empty(caches, lane, caches.magazine(place, lane));
+                    empty(caches, lane, caches.magazine(place, lane));
                     *word ^= bit;
                 } else if caches.gate(place).is_abandoned() {
                     *word ^= bit;
@@ -188,20 +164,14 @@ impl Pending {
             }
         }
         caches.mode(lane).set(if is_settled { Mode::SET_ONLY } else { Mode::PENDING });
-        all_moved
     }
 }
 
 /// Moves all that a magazine holds to the set.
-fn empty(caches: &impl Caches, lane: Lane, magazine: &Magazine) -> usize {
-    let mut all_moved = 0;
+fn empty(caches: &impl Caches, lane: Lane, magazine: &Magazine) {
     let mut slots = NO_SLOTS;
-    loop {
-        let moved = magazine.empty(&mut slots);
-        if moved == 0 {
-            return all_moved;
-        }
+    // Ends: the magazine's owner keeps out.
+    while let moved @ 1.. = magazine.empty(&mut slots) {
         caches.give_to_set(lane, &slots[..moved]);
-        all_moved += moved;
     }
 }

@@ -11,7 +11,6 @@ use crate::pool::{Lanes, Pool};
 use crate::reclaim::{Caches, Reclaim};
 use crate::slot_set::SlotSet;
 use crate::slot_set::model::{self as sets, Words};
-use crate::sync::AtomicUsize;
 use crate::tunables::PLACES;
 
 pub(crate) const OPEN: Lane = Lane::new(0, false);
@@ -25,7 +24,6 @@ const KEY: usize = 7;
 pub(crate) struct World {
     sets: [Set; WORLD_LANES],
     modes: [Mode; WORLD_LANES],
-    limits: [AtomicUsize; WORLD_LANES],
     gates: [Gate; PLACES],
     magazines: [[Magazine; WORLD_LANES]; PLACES],
     places: Places,
@@ -66,7 +64,6 @@ impl World {
         Arc::new(Self {
             sets,
             modes: [open, held].map(|slots| Mode::new(if slots > 0 { mode } else { Mode::OFF })),
-            limits: core::array::from_fn(|_| AtomicUsize::new(3)),
             gates: core::array::from_fn(|_| Gate::new(0)),
             magazines: core::array::from_fn(|_| core::array::from_fn(|_| Magazine::new())),
             places: Places::new(),
@@ -188,10 +185,6 @@ impl Caches for World {
         &self.sets[lane.index()].set
     }
 
-    fn limit(&self, lane: Lane) -> &AtomicUsize {
-        &self.limits[lane.index()]
-    }
-
     fn give_to_set(&self, lane: Lane, slots: &[*mut u8]) {
         self.pool(lane).give_to_set(slots);
     }
@@ -217,6 +210,10 @@ impl Lanes for World {
 
     fn first_capacity(&self, _: Lane) -> usize {
         self.capacity
+    }
+
+    fn most_capacity(&self, _: Lane) -> usize {
+        3
     }
 
     fn reclaim(&self) -> &Reclaim {

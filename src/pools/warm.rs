@@ -47,7 +47,9 @@ impl Pools {
         let mut is_complete = true;
         for lane in Lane::ALL {
             // Lane by lane, so that a thread that is stopped with the lock keeps back what is cached of one.
-            closed[lane.index()] = is_settled && metadata.reclaim.call_in(metadata, lane);
+            if is_settled {
+                [closed[lane.index()]] = metadata.reclaim.revoke(metadata, [lane]);
+            }
             is_complete &= trim_lane(metadata, lane, os::page_bytes(), is_warm, |offsets| {
                 let pages = reserved.pages_at(offsets);
                 let resident = os::resident(pages) as usize;
