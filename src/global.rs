@@ -199,14 +199,13 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for PoolAlloc<A> {
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: the caller's contract: `new_size`, rounded up to the alignment, does not overflow.
         let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
-        match self.pools.own() {
+        let tally = self.pools.tally(&self.fallback);
+        if self.pools.spans(ptr) {
             // SAFETY: the caller's contract.
-            Some(own) => unsafe { self.realloc_with(own, ptr, layout, new_layout) },
-            None => {
-                self.pools.prepare(&self.fallback);
-                // SAFETY: the caller's contract.
-                unsafe { self.realloc_with(self.pools.shared(), ptr, layout, new_layout) }
-            }
+            unsafe { self.realloc_slot(tally, self.pools.find(ptr, layout), ptr, layout, new_layout) }
+        } else {
+            // SAFETY: not of the pools, so of the fallback; the rest is the caller's contract.
+            unsafe { self.realloc_fallback(tally, ptr, layout, new_layout) }
         }
     }
 }
@@ -237,24 +236,7 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
 
     #[inline(never)]
     unsafe fn alloc_slowly(&self, layout: Layout) -> *mut u8 {
-        match self.pools.own() {
-            // SAFETY: the caller's contract.
-            Some(own) => unsafe { self.alloc_with(own, layout) },
-            None => {
-                self.pools.prepare(&self.fallback);
-                match self.pools.own() {
-                    // SAFETY: the caller's contract.
-                    Some(own) => unsafe { self.alloc_with(own, layout) },
-                    // SAFETY: the caller's contract.
-                    None => unsafe { self.alloc_with(self.pools.shared(), layout) },
-                }
-            }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn alloc_with(&self, tally: impl Tally, layout: Layout) -> *mut u8 {
-        match self.pools.take(tally, layout) {
+        match self.pools.take(self.pools.tally(&self.fallback), layout) {
             Some(block) => block.start,
             // SAFETY: the caller's contract.
             None => unsafe { self.fallback.alloc(layout) },
@@ -273,39 +255,13 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
     #[inline(never)]
     unsafe fn dealloc_slowly(&self, ptr: *mut u8, layout: Layout) {
         let found = self.pools.find(ptr, layout);
-        match self.pools.own() {
-            // SAFETY: just found, and the caller gives it up.
-            Some(own) => unsafe { self.pools.give(own, found) },
-            None => {
-                self.pools.prepare(&self.fallback);
-                match self.pools.own() {
-                    // SAFETY: as above.
-                    Some(own) => unsafe { self.pools.give(own, found) },
-                    // SAFETY: as above.
-                    None => unsafe { self.pools.give(self.pools.shared(), found) },
-                }
-            }
-        }
+        // SAFETY: just found, and the caller gives it up.
+        unsafe { self.pools.give(self.pools.tally(&self.fallback), found) }
     }
 
     #[inline(never)]
     unsafe fn alloc_zeroed_slowly(&self, layout: Layout) -> *mut u8 {
-        match self.pools.own() {
-            // SAFETY: the caller's contract.
-            Some(own) => unsafe { self.alloc_zeroed_with(own, layout) },
-            None => {
-                self.pools.prepare(&self.fallback);
-                match self.pools.own() {
-                    // SAFETY: the caller's contract.
-                    Some(own) => unsafe { self.alloc_zeroed_with(own, layout) },
-                    // SAFETY: the caller's contract.
-                    None => unsafe { self.alloc_zeroed_with(self.pools.shared(), layout) },
-                }
-            }
-        }
-    }
-
-    unsafe fn alloc_zeroed_with(&self, tally: impl Tally, layout: Layout) -> *mut u8 {
+        let tally = self.pools.tally(&self.fallback);
         let Some(block) = self.pools.take(tally, layout) else {
             // SAFETY: the caller's contract.
             return unsafe { self.fallback.alloc_zeroed(layout) };
@@ -315,28 +271,12 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
         unsafe { block.zeroed(layout) }
     }
 
-    unsafe fn realloc_with(
-        &self,
-        tally: impl Tally,
-        ptr: *mut u8,
-        layout: Layout,
-        new_layout: Layout,
-    ) -> *mut u8 {
-        if self.pools.spans(ptr) {
-            // SAFETY: the caller's contract.
-            unsafe { self.realloc_slot(tally, self.pools.find(ptr, layout), ptr, layout, new_layout) }
-        } else {
-            // SAFETY: not of the pools, so of the fallback; the rest is the caller's contract.
-            unsafe { self.realloc_fallback(tally, ptr, layout, new_layout) }
-        }
-    }
-
     /// A slot keeps its block as long as it is large enough; a block that shrinks to a quarter of it moves to a smaller class
     /// that has a slot now. Fails only if the block outgrows its slot and neither pools nor fallback have memory; then it
     /// stays as it was.
     unsafe fn realloc_slot(
         &self,
-        tally: impl Tally,
+        tally: Tally<'_>,
         found: Found,
         ptr: *mut u8,
         layout: Layout,
@@ -372,7 +312,7 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
     /// the work.
     unsafe fn realloc_fallback(
         &self,
-        tally: impl Tally,
+        tally: Tally<'_>,
         ptr: *mut u8,
         layout: Layout,
         new_layout: Layout,

@@ -38,7 +38,7 @@ use crate::sync::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, SeqCst},
 };
-use crate::thread_record::{Own, Shared, Tally};
+use crate::thread_record::{Own, Tally};
 use crate::tunables::LINE_PAIR;
 
 const UNTOUCHED: u8 = 0;
@@ -128,17 +128,11 @@ impl Pools {
         }
     }
 
-    /// This thread's own place, or `None` if it has to go the slow way: [`prepare`](Self::prepare) and
-    /// [`shared`](Self::shared).
+    /// This thread's own place, if it has one and is not interrupted there.
     #[inline]
     pub(crate) fn own(&self) -> Option<Own> {
         let metadata = self.metadata.load(Acquire);
         if metadata.is_null() { None } else { Own::at(metadata) }
-    }
-
-    /// The counters for everybody.
-    pub(crate) fn shared(&self) -> Shared<'_> {
-        Shared(&self.shared)
     }
 
     /// The pools are ready.
@@ -159,7 +153,7 @@ impl Pools {
     }
 
     /// A slot for `layout`, or `None` if the fallback has to serve it; counted either way.
-    pub(crate) fn take(&self, tally: impl Tally, layout: Layout) -> Option<Block> {
+    pub(crate) fn take(&self, tally: Tally<'_>, layout: Layout) -> Option<Block> {
         match self.route(layout) {
             Ok(lane) => self.take_from(tally, lane, layout.size()),
             Err(_) => self.take_unusual(tally, layout),
@@ -168,7 +162,7 @@ impl Pools {
 
     /// [`take`](Self::take) of a layout without a route.
     #[inline(never)]
-    fn take_unusual(&self, tally: impl Tally, layout: Layout) -> Option<Block> {
+    fn take_unusual(&self, tally: Tally<'_>, layout: Layout) -> Option<Block> {
         let size = layout.size();
         let mut served_below = self.served_below.load(Acquire);
         if served_below == 0 {
@@ -200,7 +194,7 @@ impl Pools {
     }
 
     /// A slot of `lane`'s class for `size` bytes; counted either way. The pools are ready.
-    fn take_from(&self, tally: impl Tally, lane: Lane, size: usize) -> Option<Block> {
+    fn take_from(&self, tally: Tally<'_>, lane: Lane, size: usize) -> Option<Block> {
         let taken = self.take_slot(tally, lane, size);
         if taken.is_some() {
             return taken;
@@ -214,7 +208,7 @@ impl Pools {
     }
 
     /// A slot of a smaller class than `class` for a block that shrinks, if there is one now. Only a hit is counted.
-    pub(crate) fn take_smaller(&self, tally: impl Tally, layout: Layout, class: Class) -> Option<Block> {
+    pub(crate) fn take_smaller(&self, tally: Tally<'_>, layout: Layout, class: Class) -> Option<Block> {
         if layout.size() >= self.served_below.load(Acquire) {
             return None;
         }
@@ -226,7 +220,7 @@ impl Pools {
         self.take_slot(tally, lane, layout.size())
     }
 
-    fn take_slot(&self, tally: impl Tally, lane: Lane, size: usize) -> Option<Block> {
+    fn take_slot(&self, tally: Tally<'_>, lane: Lane, size: usize) -> Option<Block> {
         let metadata = self.metadata();
         let (start, lane) = metadata.pool(lane).take(tally.own())?;
         tally.hit(lane, size);
@@ -276,7 +270,7 @@ impl Pools {
     /// # Safety
     ///
     /// It was just found, and nobody uses its memory any more.
-    pub(crate) unsafe fn give(&self, tally: impl Tally, found: Found) {
+    pub(crate) unsafe fn give(&self, tally: Tally<'_>, found: Found) {
         let Found { start, lane } = found;
         let metadata = self.metadata();
         // SAFETY: the start of a live slot of this lane, which is this thread's until the pool has it.
@@ -307,7 +301,7 @@ impl Pools {
     }
 
     /// Counts a `realloc` to `size` bytes that stays in its slot.
-    pub(crate) fn count_in_place(&self, tally: impl Tally, found: Found, size: usize) {
+    pub(crate) fn count_in_place(&self, tally: Tally<'_>, found: Found, size: usize) {
         tally.lane(found.lane, |counters, add| {
             add(&counters.reallocs_in_place, 1);
             add(&counters.requested_bytes, size as u64);
@@ -345,7 +339,7 @@ impl Pools {
 
 /// Counts a request that the fallback has to serve.
 #[inline(always)]
-fn refuse(tally: impl Tally, size: usize, reason: impl Fn(&Counters) -> &AtomicU64) -> Option<Block> {
+fn refuse(tally: Tally<'_>, size: usize, reason: impl Fn(&Counters) -> &AtomicU64) -> Option<Block> {
     tally.count(|counters, add| {
         add(reason(counters), 1);
         add(&counters.fallback_bytes, size as u64);

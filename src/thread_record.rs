@@ -75,18 +75,6 @@ fn set_this_thread(record: &'static ThreadRecord) {
     RECORD.with(|place| place.store(from_ref(record).cast_mut(), Relaxed));
 }
 
-/// Where to count.
-pub(crate) trait Tally: Copy {
-    /// Counts a hit of `bytes` bytes.
-    fn hit(self, lane: Lane, bytes: usize);
-    /// Adds to the counters of a lane that `update` picks.
-    fn lane(self, lane: Lane, update: impl Fn(&LaneCounters, Add));
-    /// Adds to the other counters that `update` picks.
-    fn count(self, update: impl Fn(&Counters, Add));
-    /// This thread's place, if it has one.
-    fn own(self) -> Option<Own>;
-}
-
 /// This thread's own place: plain loads and stores.
 #[derive(Clone, Copy)]
 pub(crate) struct Own {
@@ -110,6 +98,14 @@ impl Own {
     pub(crate) fn enter(self) -> Option<Inside> {
         // Lazily: what is dropped opens the gate.
         self.record.gate.enter(self.key).then(|| Inside(self.record))
+    }
+
+    /// Runs `f` inside.
+    #[inline(always)]
+    fn with(self, f: impl FnOnce(&Inside)) {
+        if let Some(inside) = self.enter() {
+            f(&inside);
+        }
     }
 
     /// [`at`](Self::at) and [`enter`](Self::enter) in one.
@@ -149,52 +145,50 @@ impl Drop for Inside {
     }
 }
 
-impl Tally for Own {
-    #[inline(always)]
-    fn hit(self, lane: Lane, bytes: usize) {
-        if let Some(inside) = self.enter() {
-            inside.counters(lane).count_hit(bytes);
-        }
-    }
-
-    #[inline(always)]
-    fn lane(self, lane: Lane, update: impl Fn(&LaneCounters, Add)) {
-        if let Some(inside) = self.enter() {
-            update(inside.counters(lane), counters::owned);
-        }
-    }
-
-    #[inline(always)]
-    fn count(self, update: impl Fn(&Counters, Add)) {
-        if let Some(inside) = self.enter() {
-            update(inside.rest(), counters::owned);
-        }
-    }
-
-    fn own(self) -> Option<Own> {
-        Some(self)
-    }
+/// Where this thread counts.
+#[derive(Clone, Copy)]
+pub(crate) enum Tally<'a> {
+    /// In its own place: plain loads and stores.
+    Own(Own),
+    /// Where all do that have none: atomic additions.
+    Shared(&'a SharedCounters),
 }
 
-/// The counters of all who have none of their own: atomic additions.
-#[derive(Clone, Copy)]
-pub(crate) struct Shared<'a>(pub(crate) &'a SharedCounters);
-
-impl Tally for Shared<'_> {
-    fn hit(self, lane: Lane, bytes: usize) {
-        self.0.lanes[lane.index()].count_shared_hit(bytes);
+impl Tally<'_> {
+    /// This thread's place, if it has one.
+    #[inline]
+    pub(crate) fn own(self) -> Option<Own> {
+        match self {
+            Self::Own(own) => Some(own),
+            Self::Shared(_) => None,
+        }
     }
 
-    fn lane(self, lane: Lane, update: impl Fn(&LaneCounters, Add)) {
-        update(&self.0.lanes[lane.index()], counters::shared);
+    /// Counts a hit of `bytes` bytes.
+    #[inline]
+    pub(crate) fn hit(self, lane: Lane, bytes: usize) {
+        match self {
+            Self::Own(own) => own.with(|inside| inside.counters(lane).count_hit(bytes)),
+            Self::Shared(shared) => shared.lanes[lane.index()].count_shared_hit(bytes),
+        }
     }
 
-    fn count(self, update: impl Fn(&Counters, Add)) {
-        update(&self.0.rest, counters::shared);
+    /// Adds to the counters of a lane that `update` picks.
+    #[inline]
+    pub(crate) fn lane(self, lane: Lane, update: impl Fn(&LaneCounters, Add)) {
+        match self {
+            Self::Own(own) => own.with(|inside| update(inside.counters(lane), counters::owned)),
+            Self::Shared(shared) => update(&shared.lanes[lane.index()], counters::shared),
+        }
     }
 
-    fn own(self) -> Option<Own> {
-        None
+    /// Adds to the other counters that `update` picks.
+    #[inline]
+    pub(crate) fn count(self, update: impl Fn(&Counters, Add)) {
+        match self {
+            Self::Own(own) => own.with(|inside| update(inside.rest(), counters::owned)),
+            Self::Shared(shared) => update(&shared.rest, counters::shared),
+        }
     }
 }
 

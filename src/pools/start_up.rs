@@ -11,10 +11,11 @@ use crate::os;
 use crate::readiness::Reserved;
 use crate::reservation;
 use crate::sync::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use crate::thread_record;
+use crate::thread_record::{self, Tally};
 
 impl Pools {
     /// Reserves the pools if nobody has yet, and gives this thread a place if it may have one.
+    #[cold]
     pub(crate) fn prepare(&self, source: os::Source<'_>) {
         if self.state.load(Relaxed) == UNTOUCHED {
             self.start(source);
@@ -23,6 +24,16 @@ impl Pools {
         if let Some(metadata) = unsafe { self.metadata.load(Acquire).as_ref() } {
             thread_record::bind(metadata);
         }
+    }
+
+    /// Where this thread counts; reserves the pools first and gives the thread a place, if need be.
+    #[inline]
+    pub(crate) fn tally(&self, source: os::Source<'_>) -> Tally<'_> {
+        let own = self.own().or_else(|| {
+            self.prepare(source);
+            self.own()
+        });
+        own.map_or(Tally::Shared(&self.shared), Tally::Own)
     }
 
     /// Lets the pools serve, or not; blocks that live in them stay there.

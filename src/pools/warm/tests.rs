@@ -8,6 +8,7 @@ use crate::config::{Class, Config};
 use crate::magazine::Mode;
 use crate::pools::Block;
 use crate::reclaim::Caches;
+use crate::thread_record::Tally;
 
 fn pools() -> &'static Pools {
     let pools: &Pools = Box::leak(Box::new(Pools::new(&Config::new())));
@@ -20,13 +21,13 @@ fn whole(class: Class) -> Layout {
 }
 
 fn take(pools: &Pools, class: Class) -> Block {
-    pools.take(pools.own().unwrap(), whole(class)).unwrap()
+    pools.take(Tally::Own(pools.own().unwrap()), whole(class)).unwrap()
 }
 
 fn give(pools: &Pools, class: Class, block: Block) {
     let found = pools.find(block.start, whole(class));
     // SAFETY: just found, and nobody uses it any more.
-    unsafe { pools.give(pools.own().unwrap(), found) };
+    unsafe { pools.give(Tally::Own(pools.own().unwrap()), found) };
 }
 
 /// Slots of a class that are in its sets.
