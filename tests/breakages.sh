@@ -86,7 +86,7 @@ breaks "P9 a place is given back" src/thread_record.rs \
 breaks "P9 a thread past its exit has no place" src/thread_record.rs \
   's/(on_thread_exit.*?\n)(.*?)    set_this_thread\(&WITHOUT\);\n/$1$2/s' lib
 breaks "P9 what a full magazine was made to let go of is given back" src/pool.rs \
-  's/(moved = magazine\.unload\(&mut older\);)/$1 if magazine.push(start) { return Some(()); } moved = 0;/' life_cycle
+  's/(moved = magazine\.unload\(&mut older\);)/$1 if magazine.push(start) { return Some(()); } moved = 0;/' fork
 breaks "P10 a refused reservation is noticed" src/pools/start_up.rs \
   's/if base\.is_some\(\) \{ READY \} else \{ FAILED \}/READY/' no_memory
 breaks "P10 a slot size is a multiple of 64" src/config.rs \

@@ -8,10 +8,10 @@ mod kernel;
 
 use std::alloc::GlobalAlloc;
 use std::ffi::CStr;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::AtomicBool;
 use std::thread;
 
-use common::{Block, layout, whole};
+use common::{Block, DoneWhenDropped, whole, write_until};
 use framepool::{Class, Config, PoolAlloc, Request, Reservation};
 use kernel::{Mapping, faults, is_resident, page_bytes, slabs, sum};
 
@@ -121,18 +121,12 @@ fn prewarm_loses_no_byte_that_threads_write_meanwhile() {
     // While another thread reserves the pools there is nothing to report.
     POOL.prewarm();
     thread::scope(|scope| {
-        let write = |first: u64| {
-            for id in (first..).take_while(|_| !done.load(Relaxed)) {
-                Block::take(&POOL, layout(700_000, 8), id).give();
-                Block::take(&POOL, layout(2_000, 8), id).give();
-            }
-        };
-        scope.spawn(move || write(0));
-        scope.spawn(move || write(1 << 40));
+        let _done = DoneWhenDropped(&done);
+        scope.spawn(|| write_until(&done, &POOL, 0));
+        scope.spawn(|| write_until(&done, &POOL, 1 << 40));
         for _ in 0..20 {
             assert_eq!(POOL.prewarm().resident_bytes, SMALLER.reserved_bytes() as u64);
         }
-        done.store(true, Relaxed);
     });
 }
 

@@ -10,10 +10,10 @@ mod kernel;
 
 use std::alloc::GlobalAlloc;
 use std::io::Error;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::AtomicBool;
 use std::thread;
 
-use common::{Block, child, layout, run_to_success, whole};
+use common::{Block, DoneWhenDropped, child, run_to_success, whole, write_until};
 use framepool::{Class, Config, PoolAlloc, Request, Reservation, Residency};
 use kernel::{Mapping, is_resident, limit, refuse, slabs};
 
@@ -140,19 +140,13 @@ fn where_a_kernel_has_no_call_for_it_pages_are_touched_and_no_byte_written_meanw
         // While another thread reserves the pools there is nothing to report.
         Block::take(&POOL, whole(Class::Small), 1).give();
         thread::scope(|scope| {
-            let write = |first: u64| {
-                for id in (first..).take_while(|_| !done.load(Relaxed)) {
-                    Block::take(&POOL, layout(700_000, 8), id).give();
-                    Block::take(&POOL, layout(2_000, 8), id).give();
-                }
-            };
-            scope.spawn(move || write(0));
+            let _done = DoneWhenDropped(&done);
+            scope.spawn(|| write_until(&done, &POOL, 0));
             for _ in 0..20 {
                 let residency = POOL.prewarm();
                 assert_eq!(residency.resident_bytes, all_bytes());
                 assert!(residency.refused(Request::Resident).is_none());
             }
-            done.store(true, Relaxed);
         });
         assert!(slabs(&POOL).iter().all(|slab| is_resident(&slab.range)));
         Block::take(&DROPPED, whole(Class::Small), 1).give();

@@ -5,10 +5,11 @@
 use std::alloc::{GlobalAlloc, Layout};
 use std::env;
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use framepool::Class;
+use framepool::{Class, PoolAlloc};
 
 /// A child that takes longer than this hangs.
 const TIME_OUT: Duration = Duration::from_secs(30);
@@ -90,6 +91,34 @@ impl<'a, A: GlobalAlloc> Block<'a, A> {
 }
 
 const STAMPED: usize = 16;
+
+/// Two blocks of each class at once, one of them resized in place: 8 hits and 4 reallocations.
+pub(crate) fn use_every_class(pool: &'static PoolAlloc, id: u64) {
+    for class in Class::ALL {
+        let kept = Block::take(pool, whole(class), id);
+        let resized = Block::take(pool, whole(class), id + 1).resize(whole(class).size() - 1);
+        assert!(pool.owns(kept.start) && pool.owns(resized.start));
+        kept.give();
+        resized.give();
+    }
+}
+
+/// Takes, writes, checks and gives two blocks over and over until `done`.
+pub(crate) fn write_until(done: &AtomicBool, pool: &'static PoolAlloc, first: u64) {
+    for id in (first..).take_while(|_| !done.load(Relaxed)) {
+        Block::take(pool, layout(700_000, 8), id).give();
+        Block::take(pool, layout(2_000, 8), id).give();
+    }
+}
+
+/// Says that something is done when it is dropped, in a panic too: who waits for that must not hang.
+pub(crate) struct DoneWhenDropped<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for DoneWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
 
 /// In a child made by [`child`], the case that it is to play; `None` in the test run itself.
 pub(crate) fn case() -> Option<String> {

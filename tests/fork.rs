@@ -1,0 +1,154 @@
+//! P9: the child of a threaded `fork` has all of the pools, and what the threads that are gone had cached.
+//!
+//! No `#[global_allocator]` here: a thread has magazines with the first allocator that it uses, and that shall be the one
+//! under test.
+
+#![cfg(unix)]
+
+mod common;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
+
+use common::{Block, child, run_to_success, use_every_class, whole};
+use framepool::{Class, Config, PoolAlloc};
+
+/// Forks, and plays `child` in the child with what both have; returns it to the parent, or panics if the child panicked or hung.
+fn in_a_child<T>(both_have: T, child: impl FnOnce(T)) -> T {
+    // SAFETY: the child uses the pools and, through the C library, `malloc`, which both work there.
+    match unsafe { libc::fork() } {
+        0 => {
+            // SAFETY: a child that hangs shall die of it.
+            unsafe { libc::alarm(20) };
+            let outcome = catch_unwind(AssertUnwindSafe(|| child(both_have)));
+            // SAFETY: ends the child without running what belongs to its parent.
+            unsafe { libc::_exit(outcome.is_err().into()) }
+        }
+        child => {
+            let mut status = 0;
+            // SAFETY: a child of this process, and a place for its status.
+            assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+            assert_eq!(status, 0);
+            both_have
+        }
+    }
+}
+
+#[test]
+fn the_child_of_a_fork_among_busy_threads_has_all_classes_and_frees_the_blocks_of_its_parent() {
+    const THREADS: usize = 4;
+    const FORKS: u64 = 200;
+    const CACHED: [usize; 4] = [32, 4, 2, 2];
+    const CONFIG: Config = Config::new()
+        .magazine(Class::Small, CACHED[0])
+        .magazine(Class::Medium, CACHED[1])
+        .magazine(Class::Large, CACHED[2])
+        .magazine(Class::XLarge, CACHED[3]);
+    static POOL: PoolAlloc = PoolAlloc::with_config(CONFIG);
+    static DONE: AtomicBool = AtomicBool::new(false);
+
+    let play_child = |inherited: [Block<'static, PoolAlloc>; 4], id: u64| {
+        inherited.into_iter().for_each(Block::give);
+        use_every_class(&POOL, id);
+        let class = Class::ALL[id as usize % 4];
+        // Each thread that is gone took one slot with it at most, and those that it had cached if it was inside the allocator.
+        let slots = POOL.stats().class(class).slots - (THREADS * (1 + CACHED[class as usize])) as u64;
+        let blocks: Vec<_> = (0..slots).map(|id| Block::take(&POOL, whole(class), id)).collect();
+        assert!(blocks.iter().all(|block| POOL.owns(block.start)), "{class}");
+        blocks.into_iter().for_each(Block::give);
+    };
+    use_every_class(&POOL, 0);
+    let busy: Vec<_> = (0..THREADS as u64)
+        .map(|thread| {
+            thread::spawn(move || {
+                let mut classes = Class::ALL.into_iter().cycle();
+                while !DONE.load(SeqCst) {
+                    Block::take(&POOL, whole(classes.next().unwrap()), thread).give();
+                }
+            })
+        })
+        .collect();
+    for id in 0..FORKS {
+        let inherited = Class::ALL.map(|class| Block::take(&POOL, whole(class), id));
+        let inherited = in_a_child(inherited, |inherited| play_child(inherited, id));
+        inherited.into_iter().for_each(Block::give);
+    }
+    DONE.store(true, SeqCst);
+    busy.into_iter().for_each(|thread| thread.join().unwrap());
+    let stats = POOL.stats();
+    assert!(Class::ALL.iter().all(|&class| stats.class(class).in_use == 0));
+    assert_eq!((stats.hits(), stats.fallbacks()), (stats.returns(), 0));
+}
+
+#[test]
+fn the_child_of_a_fork_has_what_the_threads_that_are_gone_had_cached_and_their_places() {
+    const THREADS: usize = 300;
+    static POOL: PoolAlloc = PoolAlloc::new();
+    static CACHED: Barrier = Barrier::new(THREADS + 1);
+    static DONE: Barrier = Barrier::new(THREADS + 1);
+
+    if common::case().is_none() {
+        let test = the_child_of_a_fork_has_what_the_threads_that_are_gone_had_cached_and_their_places;
+        return run_to_success(child(test, "fork"));
+    }
+    // The child's thread gets its place there: all are taken by then.
+    let threads: Vec<_> = (0..THREADS as u64)
+        .map(|id| {
+            let work = move || {
+                // Some misses, while others call slots in.
+                Class::ALL.into_iter().for_each(|class| Block::take(&POOL, whole(class), id).give());
+                CACHED.wait();
+                DONE.wait();
+            };
+            thread::Builder::new().stack_size(128 << 10).spawn(work).unwrap()
+        })
+        .collect();
+    CACHED.wait();
+    let before = POOL.stats();
+    in_a_child((), |()| {
+        for class in Class::ALL {
+            let slots = before.class(class).slots;
+            let blocks: Vec<_> = (0..slots).map(|id| Block::take(&POOL, whole(class), id)).collect();
+            assert!(blocks.iter().all(|block| POOL.owns(block.start)), "{class}");
+            blocks.into_iter().for_each(Block::give);
+        }
+        // Threads that have places of their own again, which only who has one caches in.
+        let cached = (0..100_u64).map(|id| thread::spawn(move || use_every_class(&POOL, id)));
+        cached.for_each(|thread| thread.join().unwrap());
+        assert_eq!(POOL.stats().since(&before).fallbacks(), 0);
+    });
+    DONE.wait();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+#[test]
+fn a_thread_in_the_child_of_a_fork_loses_nothing_that_the_last_owner_of_its_place_had_cached() {
+    static POOL: PoolAlloc = PoolAlloc::new();
+    static CACHED: Barrier = Barrier::new(2);
+    static DONE: Barrier = Barrier::new(2);
+
+    if common::case().is_none() {
+        let test = a_thread_in_the_child_of_a_fork_loses_nothing_that_the_last_owner_of_its_place_had_cached;
+        return run_to_success(child(test, "fork"));
+    }
+    let take = |slots| (0..slots).map(|id| Block::take(&POOL, whole(Class::XLarge), id)).collect::<Vec<_>>();
+    let thread = thread::spawn(move || {
+        // Its magazine grows to many times what the next owner's starts with.
+        for _ in 0..8 {
+            take(16).into_iter().for_each(Block::give);
+        }
+        CACHED.wait();
+        DONE.wait();
+    });
+    CACHED.wait();
+    in_a_child((), |()| {
+        thread::spawn(move || take(1).into_iter().for_each(Block::give)).join().unwrap();
+        let blocks = take(64);
+        assert!(blocks.iter().all(|block| POOL.owns(block.start)));
+        blocks.into_iter().for_each(Block::give);
+    });
+    DONE.wait();
+    thread.join().unwrap();
+}
