@@ -12,7 +12,8 @@ use std::alloc::System;
 use crate::config::Config;
 use crate::counters::Refusal;
 use crate::lane::Lane;
-use crate::pools::{Detour, Found, Pools};
+use crate::metadata::Metadata;
+use crate::pools::{Detour, Found, Pools, is_plain, unlikely};
 use crate::stats::Stats;
 use crate::thread_record::{Inside, Tally};
 
@@ -144,29 +145,39 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for PoolAlloc<A> {
             // SAFETY: the caller's contract.
             return unsafe { self.alloc_slowly(layout) };
         };
-        let lane = match pools.route(layout) {
-            Ok(lane) => lane,
+        if pools.is_tiny(layout) {
+            if is_plain(layout)
+                && let Some(reason) = pools.tiny_refusal(&inside, metadata, layout)
+            {
+                inside.rest().count_refusal(0, reason, size);
+                drop(inside);
+                // SAFETY: the caller's contract.
+                return unsafe { self.fallback.alloc(layout) };
+            }
+            unlikely();
+        }
+        match pools.route(layout) {
+            // On its own for what a known lane saves.
+            // SAFETY: the caller's contract.
+            // SAFETY: the caller's contract.
+            Ok(lane) => unsafe { self.alloc_from(lane, layout, inside, metadata) },
+            Err(Detour::BelowFloor(class)) => {
+                inside.rest().count_refusal(class, Refusal::BelowFloor, size);
+                drop(inside);
+                // SAFETY: the caller's contract.
+                unsafe { self.fall_back(layout) }
+            }
+            Err(Detour::TooLarge) => {
+                inside.rest().count_too_large(size);
+                drop(inside);
+                // SAFETY: the caller's contract.
+                unsafe { self.fall_back(layout) }
+            }
             Err(Detour::Unusual) => {
                 drop(inside);
                 // SAFETY: the caller's contract.
-                return unsafe { self.alloc_slowly(layout) };
+                unsafe { self.alloc_slowly(layout) }
             }
-            Err(detour) => {
-                match detour {
-                    Detour::BelowFloor(class) => {
-                        inside.rest().count_refusal(class, Refusal::BelowFloor, size);
-                    }
-                    _ => inside.rest().count_too_large(size),
-                }
-                drop(inside);
-                // SAFETY: the caller's contract.
-                return unsafe { self.fall_back(layout) };
-            }
-        };
-        match Pools::take_cached(&inside, metadata, lane, size) {
-            Some(start) => start,
-            // SAFETY: the caller's contract.
-            None => unsafe { self.alloc_dry(layout, lane, inside) },
         }
     }
 
@@ -212,8 +223,41 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for PoolAlloc<A> {
 
 /// What is too long or too rare for the above. Safety is `GlobalAlloc`'s everywhere.
 impl<A: GlobalAlloc> PoolAlloc<A> {
-    /// A lane that has nothing at hand. If it has nothing at all, which is what tiny objects make of Small's open lane within the first
-    /// milliseconds of many programs, this is on its way to the fallback at once.
+    /// The fallback's `alloc`. `System` starts with the same question and has a stack frame for the second answer, which must not be set
+    /// up by hits.
+    #[inline(always)]
+    unsafe fn fall_back(&self, layout: Layout) -> *mut u8 {
+        if is_plain(layout) {
+            // SAFETY: the caller's contract.
+            unsafe { self.fallback.alloc(layout) }
+        } else {
+            // SAFETY: as above.
+            unsafe { self.fall_back_aligned(layout) }
+        }
+    }
+
+    #[inline(never)]
+    unsafe fn fall_back_aligned(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's contract.
+        unsafe { self.fallback.alloc(layout) }
+    }
+
+    #[inline(always)]
+    unsafe fn alloc_from(
+        &self,
+        lane: Lane,
+        layout: Layout,
+        inside: Inside,
+        metadata: &'static Metadata,
+    ) -> *mut u8 {
+        match Pools::take_cached(&inside, metadata, lane, layout.size()) {
+            Some(start) => start,
+            // SAFETY: the caller's contract.
+            None => unsafe { self.alloc_dry(layout, lane, inside) },
+        }
+    }
+
+    /// A lane that has nothing at hand. If it has nothing at all, this is on its way to the fallback at once.
     #[inline(never)]
     unsafe fn alloc_dry(&self, layout: Layout, lane: Lane, inside: Inside) -> *mut u8 {
         if let Some(reason) = self.pools.refusal(lane) {
@@ -225,13 +269,6 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
         drop(inside);
         // SAFETY: the caller's contract.
         unsafe { self.alloc_slowly(layout) }
-    }
-
-    /// Out of line, so that what the fallback's code needs is not set up by hits.
-    #[inline(never)]
-    unsafe fn fall_back(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's contract.
-        unsafe { self.fallback.alloc(layout) }
     }
 
     #[inline(never)]
@@ -246,17 +283,29 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
     /// Out of line, so that what it needs is not set up for blocks of the fallback.
     #[inline(never)]
     unsafe fn dealloc_slot(&self, ptr: *mut u8, layout: Layout) {
-        if !self.pools.give_cached(ptr, layout) {
+        let metadata = self.pools.metadata();
+        let Some((found, entry)) = self.pools.find_quickly(metadata, ptr, layout) else {
             // SAFETY: the caller's contract.
-            unsafe { self.dealloc_slowly(ptr, layout) }
+            return unsafe { self.dealloc_slowly(ptr, layout) };
+        };
+        if !Pools::give_cached(metadata, found, entry) {
+            // SAFETY: just found, and the caller gives it up.
+            unsafe { self.dealloc_found(ptr) }
         }
     }
 
     #[inline(never)]
     unsafe fn dealloc_slowly(&self, ptr: *mut u8, layout: Layout) {
-        let found = self.pools.find(ptr, layout);
+        self.pools.find(ptr, layout);
         // SAFETY: just found, and the caller gives it up.
-        unsafe { self.pools.give(self.pools.tally(&self.fallback), found) }
+        unsafe { self.dealloc_found(ptr) }
+    }
+
+    /// Frees a slot that was found. Takes its address alone, so that who tail-calls this has a register left.
+    #[inline(never)]
+    unsafe fn dealloc_found(&self, ptr: *mut u8) {
+        // SAFETY: the caller's contract.
+        unsafe { self.pools.give(self.pools.tally(&self.fallback), self.pools.find_again(ptr)) }
     }
 
     #[inline(never)]

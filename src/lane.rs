@@ -17,6 +17,9 @@ impl Lane {
     pub(crate) const ALL: [Lane; LANES] =
         [Lane(0), Lane(1), Lane(2), Lane(3), Lane(4), Lane(5), Lane(6), Lane(7)];
 
+    /// Of the smallest class, the only one for tiny objects.
+    pub(crate) const TINY: Lane = Lane::new(0, false);
+
     #[inline(always)]
     pub(crate) const fn new(class: usize, is_held: bool) -> Self {
         Self(((class << 1) as u32 | is_held as u32) & (LANES as u32 - 1))

@@ -83,11 +83,10 @@ impl Gate {
         is_mine
     }
 
-    /// Lets the owner out.
+    /// Lets the owner out, who came in with this key.
     #[inline(always)]
-    pub(crate) fn leave(&self) {
-        // SAFETY: the key of a gate that anybody has is constant.
-        self.state.store(unsafe { self.key.read_own() }, Release);
+    pub(crate) fn leave(&self, key: usize) {
+        self.state.store(key, Release);
     }
 
     /// Whether the owner is outside; if so, all that it did inside is visible.
@@ -245,6 +244,11 @@ impl Magazine {
         self.overflow.store(overflow.saturating_sub(1), Relaxed);
         let share = if overflow > 0 { 4 } else { 2 };
         capacity.div_ceil(share).clamp(1, MAGAZINE_BATCH)
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     #[inline(always)]

@@ -6,9 +6,9 @@
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
-//! | `base` | start-up, once (Relaxed) | nothing: published by `span` and `served_below` |
+//! | `base` | start-up, once (Relaxed) | nothing: published by `span` and `serving` |
 //! | `state` | start-up: one CAS to `STARTING` (Acquire), then `READY` or `FAILED` (SeqCst) | nothing: it orders start-ups and switches |
-//! | `served_below`, `small_served` | start-up, `set_enabled` (SeqCst), read Acquire by takes | `base`, `metadata` |
+//! | `serving` | start-up, `set_enabled` (SeqCst), read Acquire by takes | `base`, `metadata` |
 //! | `span` | start-up, once (Release), read Acquire by finds | `base`, `metadata` |
 //! | `metadata` | start-up, once (Release), read Acquire | the metadata's constants |
 //! | `enabled` | `set_enabled` (SeqCst) | nothing |
@@ -22,8 +22,8 @@ mod warm;
 use core::alloc::Layout;
 use core::ptr;
 
-pub(crate) use route::Detour;
 use route::Routes;
+pub(crate) use route::{Detour, is_plain, unlikely};
 
 use crate::config::{CLASSES, Class, Config};
 use crate::counters::{Counters, Refusal, SharedCounters};
@@ -49,11 +49,8 @@ const FAILED: u8 = 3;
 /// One allocator's pools. What every call reads comes first; what threads without a place write, last and apart.
 #[repr(C, align(128))]
 pub(crate) struct Pools {
-    /// Sizes below this may be served: one more than an XLarge slot, or 0 before start-up and while switched off, so that
-    /// one comparison sends both out of the way.
-    served_below: AtomicUsize,
-    /// Sizes up to this are Small's: the bytes of its slots, or 0 as above.
-    small_served: AtomicUsize,
+    /// The metadata; null before start-up and while switched off, so that no thread has a place there: one comparison asks both.
+    serving: AtomicPtr<Metadata>,
     /// Bytes of the reservation from `base` on; 0 before start-up, so that nothing looks owned.
     span: AtomicUsize,
     base: AtomicPtr<u8>,
@@ -110,8 +107,7 @@ impl Pools {
         let plan = Plan::new(config);
         let routes = Routes::new(&plan);
         Self {
-            served_below: AtomicUsize::new(0),
-            small_served: AtomicUsize::new(0),
+            serving: AtomicPtr::new(ptr::null_mut()),
             span: AtomicUsize::new(0),
             base: AtomicPtr::new(ptr::null_mut()),
             metadata: AtomicPtr::new(ptr::null_mut()),
@@ -135,10 +131,16 @@ impl Pools {
         if metadata.is_null() { None } else { Own::at(metadata) }
     }
 
+    /// Whether the pools are ready and not switched off.
+    #[inline]
+    fn is_serving(&self) -> bool {
+        !self.serving.load(Acquire).is_null()
+    }
+
     /// The pools are ready.
     #[inline(always)]
-    fn metadata(&self) -> &'static Metadata {
-        // SAFETY: `served_below` or `span`, which said that they are, published the metadata, for ever.
+    pub(crate) fn metadata(&self) -> &'static Metadata {
+        // SAFETY: `serving` or `span`, which said that they are, published the metadata, for ever.
         unsafe { &*self.metadata.load(Relaxed) }
     }
 
@@ -155,8 +157,8 @@ impl Pools {
     /// A slot for `layout`, or `None` if the fallback has to serve it; counted either way.
     pub(crate) fn take(&self, tally: Tally<'_>, layout: Layout) -> Option<Block> {
         match self.route(layout) {
-            Ok(lane) => self.take_from(tally, lane, layout.size()),
-            Err(_) => self.take_unusual(tally, layout),
+            Ok(lane) if self.is_serving() => self.take_from(tally, lane, layout.size()),
+            _ => self.take_unusual(tally, layout),
         }
     }
 
@@ -164,22 +166,18 @@ impl Pools {
     #[inline(never)]
     fn take_unusual(&self, tally: Tally<'_>, layout: Layout) -> Option<Block> {
         let size = layout.size();
-        let mut served_below = self.served_below.load(Acquire);
-        if served_below == 0 {
+        if !self.is_serving() {
             match self.state.load(SeqCst) {
                 UNTOUCHED | STARTING => return refuse(tally, size, |counters| &counters.starting),
-                READY if self.enabled.load(SeqCst) => {
-                    // Whoever changed one of the two has not said so yet, or never will: it is a thread that a `fork` left behind.
-                    self.refresh_served_below();
-                    served_below = self.served_below.load(Acquire);
-                }
+                // Whoever changed one of the two has not said so yet, or never will: it is a thread that a `fork` left behind.
+                READY if self.enabled.load(SeqCst) => self.refresh_serving(),
                 _ => {}
             }
+            if !self.is_serving() {
+                return refuse(tally, size, |counters| &counters.disabled);
+            }
         }
-        if served_below == 0 {
-            return refuse(tally, size, |counters| &counters.disabled);
-        }
-        if size >= served_below {
+        if size > self.plan.classes[CLASSES - 1].slab.slot_bytes {
             return refuse(tally, size, |counters| &counters.too_large);
         }
         match self.plan.classes.iter().position(|class| class.fits(layout)) {
@@ -209,7 +207,7 @@ impl Pools {
 
     /// A slot of a smaller class than `class` for a block that shrinks, if there is one now. Only a hit is counted.
     pub(crate) fn take_smaller(&self, tally: Tally<'_>, layout: Layout, class: Class) -> Option<Block> {
-        if layout.size() >= self.served_below.load(Acquire) {
+        if !self.is_serving() {
             return None;
         }
         let smaller = self.plan.classes.iter().position(|class| class.fits(layout))?;
@@ -249,6 +247,11 @@ impl Pools {
             return found;
         }
         self.misuse(ptr, layout)
+    }
+
+    /// What [`find`](Self::find) found before at the same address.
+    pub(crate) fn find_again(&self, ptr: *mut u8) -> Found {
+        Found { start: ptr, lane: self.slot_at(ptr.addr()).lane() }
     }
 
     fn look_up(&self, ptr: *mut u8) -> Option<Found> {

@@ -30,9 +30,15 @@ impl Slot {
     /// What no byte ever says, whatever the lane.
     pub(crate) const NEVER: Self = Self(LIVE | DIRTY);
 
-    #[inline(always)]
-    pub(crate) const fn of(self, lane: Lane) -> Self {
+    #[inline]
+    const fn of(self, lane: Lane) -> Self {
         Self(self.0 | lane.bits())
+    }
+
+    /// Whether this is [`of`](Self::of) that lane. The same, in the form that takes least on the way of a free.
+    #[inline(always)]
+    pub(crate) const fn is(self, what: Self, lane: Lane) -> bool {
+        self.0 ^ what.0 == lane.bits()
     }
 
     #[inline]
@@ -79,11 +85,14 @@ impl SlotMap {
     /// `address` lies in the reservation that this map is for.
     #[inline(always)]
     pub(crate) unsafe fn entry(&self, address: usize) -> Entry<'_> {
-        if address & self.within_granule != 0 {
-            return Entry(&NO_SLOT);
-        }
         // SAFETY: the caller's contract.
-        unsafe { self.entry_of_start(address) }
+        if self.is_granule(address) { unsafe { self.entry_of_start(address) } } else { Entry(&NO_SLOT) }
+    }
+
+    /// Whether a granule starts at `address`.
+    #[inline(always)]
+    pub(crate) fn is_granule(&self, address: usize) -> bool {
+        address & self.within_granule == 0
     }
 
     /// [`entry`](Self::entry) of an address that is known to be a slot's start.

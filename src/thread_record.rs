@@ -83,7 +83,10 @@ pub(crate) struct Own {
 }
 
 /// This thread's own place, entered: counters and, while a lane is cached, its magazine are this thread's alone until this is dropped.
-pub(crate) struct Inside(&'static ThreadRecord);
+pub(crate) struct Inside {
+    record: &'static ThreadRecord,
+    key: usize,
+}
 
 impl Own {
     /// This thread's place at `metadata`; `None` if it has none, or if it was interrupted inside.
@@ -97,7 +100,7 @@ impl Own {
     #[inline(always)]
     pub(crate) fn enter(self) -> Option<Inside> {
         // Lazily: what is dropped opens the gate.
-        self.record.gate.enter(self.key).then(|| Inside(self.record))
+        self.record.gate.enter(self.key).then(|| Inside { record: self.record, key: self.key })
     }
 
     /// Runs `f` inside.
@@ -123,25 +126,25 @@ impl Own {
 impl Inside {
     #[inline(always)]
     pub(crate) fn magazine(&self, lane: Lane) -> &Magazine {
-        &self.0.lanes[lane.index()].magazine
+        &self.record.lanes[lane.index()].magazine
     }
 
     #[inline(always)]
     pub(crate) fn counters(&self, lane: Lane) -> &LaneCounters {
-        &self.0.lanes[lane.index()].counters
+        &self.record.lanes[lane.index()].counters
     }
 
     /// The counters that are not a lane's.
     #[inline(always)]
     pub(crate) fn rest(&self) -> &Counters {
-        &self.0.counters
+        &self.record.counters
     }
 }
 
 impl Drop for Inside {
     #[inline(always)]
     fn drop(&mut self) {
-        self.0.gate.leave();
+        self.record.gate.leave(self.key);
     }
 }
 

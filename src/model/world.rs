@@ -156,7 +156,7 @@ impl Thread {
     }
 
     pub(crate) fn go_on(&self) {
-        self.place.inspect(|&place| self.world.gates[place].leave());
+        self.place.inspect(|&place| self.world.gates[place].leave(KEY));
     }
 }
 
@@ -200,7 +200,7 @@ impl Lanes for World {
             return None;
         }
         let result = f(&self.magazines[own][lane.index()]);
-        gate.leave();
+        gate.leave(KEY);
         result
     }
 

@@ -4,18 +4,20 @@
 
 use core::alloc::Layout;
 
-use super::{Block, Pools};
+use super::{Block, Found, Pools, route::unlikely};
 use crate::counters::{self, Refusal};
 use crate::lane::Lane;
 use crate::metadata::Metadata;
+use crate::slot_map::Entry;
 use crate::sync::Ordering::Acquire;
 use crate::thread_record::{Inside, Own};
 
 impl Pools {
-    /// This thread's place, entered, and the metadata that it lies in; `None` if it has none, or if this interrupted it inside.
+    /// This thread's place, entered, and the metadata that it lies in, for an allocation; `None` if the pools do not serve, if the
+    /// thread has no place, or if this interrupted it inside.
     #[inline(always)]
     pub(crate) fn enter(&self) -> Option<(Inside, &'static Metadata)> {
-        let metadata = self.metadata.load(Acquire);
+        let metadata = self.serving.load(Acquire);
         let inside = Own::enter_at(metadata)?;
         // SAFETY: a thread has a place at metadata that start-up published, for ever.
         Some((inside, unsafe { &*metadata }))
@@ -54,6 +56,7 @@ impl Pools {
     #[inline(always)]
     fn pop(inside: &Inside, metadata: &Metadata, lane: Lane, size: usize) -> Option<*mut u8> {
         if !metadata.modes[lane.index()].is_cached() {
+            unlikely();
             return None;
         }
         let start = inside.magazine(lane).pop()?;
@@ -77,22 +80,33 @@ impl Pools {
         (is_spent(lane) && is_spent(lane.open())).then_some(Refusal::Miss)
     }
 
-    /// Puts the slot at an address of the reservation into this thread's magazine: a free in a few plain loads and stores. Otherwise
-    /// `false`, and nothing was done.
+    /// The live slot that starts at an address of the reservation, and its byte, if a glance tells; `None` says nothing.
     ///
-    /// The layout tells what the slot's byte must be. One comparison then says that a slot starts there, that it is live, and that the
+    /// The layout tells what the byte must be. One comparison then says that a slot starts there, that it is live, and that the
     /// layout can have come from it, without waiting for the byte to find the magazine.
     #[inline(always)]
-    pub(crate) fn give_cached(&self, ptr: *mut u8, layout: Layout) -> bool {
-        let Some(lane) = self.lane_of(layout) else { return false };
-        let metadata = self.metadata();
-        // SAFETY: an address of the reservation.
-        let entry = unsafe { metadata.map.entry(ptr.addr()) };
-        if entry.read() != self.freed_quickly.of(lane) {
-            return false;
+    pub(crate) fn find_quickly(
+        &self,
+        metadata: &'static Metadata,
+        ptr: *mut u8,
+        layout: Layout,
+    ) -> Option<(Found, Entry<'static>)> {
+        let lane = self.lane_of(layout)?;
+        if !metadata.map.is_granule(ptr.addr()) {
+            unlikely();
+            return None;
         }
+        // SAFETY: an address of the reservation, where a granule starts.
+        let entry = unsafe { metadata.map.entry_of_start(ptr.addr()) };
+        entry.read().is(self.freed_quickly, lane).then_some((Found { start: ptr, lane }, entry))
+    }
+
+    /// Puts a slot that was [found quickly](Self::find_quickly) into this thread's magazine: a free in a few plain loads and stores.
+    /// Otherwise `false`, and nothing was done.
+    #[inline(always)]
+    pub(crate) fn give_cached(metadata: &Metadata, Found { start, lane }: Found, entry: Entry<'_>) -> bool {
         let Some(inside) = Own::enter_at(metadata) else { return false };
-        if !metadata.modes[lane.index()].is_cached() || !inside.magazine(lane).push(ptr) {
+        if !metadata.modes[lane.index()].is_cached() || !inside.magazine(lane).push(start) {
             return false;
         }
         // Nobody can take the slot before this thread is outside again.

@@ -7,9 +7,11 @@ use core::alloc::Layout;
 
 use super::Pools;
 use crate::config::{CLASSES, SLOT_STEP};
+use crate::counters::Refusal;
 use crate::lane::Lane;
+use crate::metadata::Metadata;
 use crate::plan::{ClassPlan, Plan};
-use crate::sync::Ordering::Acquire;
+use crate::thread_record::Inside;
 
 /// What it takes to find a size's lane.
 #[repr(C)]
@@ -18,11 +20,18 @@ pub(super) struct Routes {
     /// Sizes that may have the held-back lane and are not below the floor.
     entitled_from: [usize; CLASSES],
     floor: [usize; CLASSES],
+    /// Sizes of the smallest class below `entitled_from`, and none that is larger than its slots.
+    tiny_below: usize,
 }
 
 impl Routes {
     pub(super) const fn new(plan: &Plan) -> Self {
-        let mut routes = Self { slot_bytes: [0; CLASSES], entitled_from: [0; CLASSES], floor: [0; CLASSES] };
+        let mut routes = Self {
+            slot_bytes: [0; CLASSES],
+            entitled_from: [0; CLASSES],
+            floor: [0; CLASSES],
+            tiny_below: 0,
+        };
         let mut i = 0;
         while i < CLASSES {
             let ClassPlan { slab, floor, entitled_from, .. } = plan.classes[i];
@@ -31,6 +40,8 @@ impl Routes {
             routes.floor[i] = floor;
             i += 1;
         }
+        let (entitled_from, larger) = (routes.entitled_from[0], routes.slot_bytes[0] + 1);
+        routes.tiny_below = if entitled_from < larger { entitled_from } else { larger };
         routes
     }
 }
@@ -46,36 +57,64 @@ pub(crate) enum Detour {
 }
 
 impl Pools {
-    /// The lane of a layout that is served at present.
+    /// The lane of a layout, if the pools serve.
     #[inline(always)]
     pub(crate) fn route(&self, layout: Layout) -> Result<Lane, Detour> {
         let size = layout.size();
+        let [small, medium, large, xlarge] = self.routes.slot_bytes;
         if layout.align() > SLOT_STEP {
+            unlikely();
             return Err(Detour::Unusual);
         }
-        if size <= self.small_served.load(Acquire) {
+        if size <= small {
             return self.lane_above_floor(0, size);
         }
         unlikely();
-        let served_below = self.served_below.load(Acquire);
-        if size >= served_below {
-            return Err(if served_below > 0 { Detour::TooLarge } else { Detour::Unusual });
-        }
-        let [_, medium, large, _] = self.routes.slot_bytes;
         if size <= medium {
-            self.lane_above_floor(1, size)
-        } else if size <= large {
-            self.lane_above_floor(2, size)
-        } else {
-            self.lane_above_floor(3, size)
+            return self.lane_above_floor(1, size);
         }
+        unlikely();
+        if size <= large {
+            self.lane_above_floor(2, size)
+        } else if size <= xlarge {
+            self.lane_above_floor(3, size)
+        } else {
+            Err(Detour::TooLarge)
+        }
+    }
+
+    /// Whether a layout is too small for Small's held-back lane.
+    #[inline(always)]
+    pub(crate) fn is_tiny(&self, layout: Layout) -> bool {
+        layout.size() < self.routes.tiny_below
+    }
+
+    /// Why there is nothing for a tiny layout, if three comparisons tell; `None` says nothing.
+    ///
+    /// Asked before anything else, because tiny objects take all of Small's open lane within the first milliseconds of many programs.
+    /// Nobody's slots are called in for them, so what other threads have cached does not count.
+    #[inline(always)]
+    pub(crate) fn tiny_refusal(
+        &self,
+        inside: &Inside,
+        metadata: &Metadata,
+        layout: Layout,
+    ) -> Option<Refusal> {
+        if layout.size() < self.routes.floor[0] {
+            return Some(Refusal::BelowFloor);
+        }
+        let is_dry =
+            inside.magazine(Lane::TINY).is_empty() && metadata.lanes[Lane::TINY.index()].set.is_exhausted();
+        is_dry.then_some(Refusal::HeldBack)
     }
 
     #[inline(always)]
     pub(super) fn lane_above_floor(&self, class: usize, size: usize) -> Result<Lane, Detour> {
         if size >= self.routes.entitled_from[class] {
-            Ok(Lane::new(class, true))
-        } else if size >= self.routes.floor[class] {
+            return Ok(Lane::new(class, true));
+        }
+        unlikely();
+        if size >= self.routes.floor[class] {
             Ok(Lane::new(class, false))
         } else {
             Err(Detour::BelowFloor(class))
@@ -84,11 +123,12 @@ impl Pools {
 
     /// The lane that a live block of this layout is most likely of, served at present or not.
     #[inline(always)]
-    pub(super) fn lane_of(&self, layout: Layout) -> Option<Lane> {
+    pub(crate) fn lane_of(&self, layout: Layout) -> Option<Lane> {
         let size = layout.size();
         let [small, medium, large, xlarge] = self.routes.slot_bytes;
         let lane = |class: usize| Some(Lane::new(class, size >= self.routes.entitled_from[class]));
         if layout.align() > SLOT_STEP {
+            unlikely();
             return None;
         }
         if size <= small {
@@ -96,8 +136,10 @@ impl Pools {
         }
         unlikely();
         if size <= medium {
-            lane(1)
-        } else if size <= large {
+            return lane(1);
+        }
+        unlikely();
+        if size <= large {
             lane(2)
         } else if size <= xlarge {
             lane(3)
@@ -107,7 +149,13 @@ impl Pools {
     }
 }
 
+/// Whether its alignment is one that `malloc` gives without being asked: `System` starts with the same question, and need not ask again.
+#[inline(always)]
+pub(crate) fn is_plain(layout: Layout) -> bool {
+    layout.align() <= 16 && layout.align() <= layout.size()
+}
+
 /// Makes the compiler lay the code that comes here aside.
 #[cold]
 #[inline]
-fn unlikely() {}
+pub(crate) fn unlikely() {}

@@ -1,11 +1,12 @@
 //! How the pools come to serve, once, and how they are switched off and on.
 //!
 //! One thread reserves; whoever comes meanwhile goes to the fallback for that call, and nobody waits. Outcome and switch are
-//! folded into `served_below` and `small_served`, the only ones of them that an allocation reads. A `fork` by another thread while the first
-//! allocation of all is at this leaves a child that bypasses the pools for good.
+//! folded into `serving`, the only one of them that an allocation reads. A `fork` by another thread while the first allocation of all is at
+//! this leaves a child that bypasses the pools for good.
+
+use core::ptr;
 
 use super::{FAILED, Pools, READY, STARTING, UNTOUCHED};
-use crate::config::Class;
 use crate::metadata::Metadata;
 use crate::os;
 use crate::readiness::Reserved;
@@ -39,7 +40,7 @@ impl Pools {
     /// Lets the pools serve, or not; blocks that live in them stay there.
     pub(crate) fn set_enabled(&self, yes: bool) {
         self.enabled.store(yes, SeqCst);
-        self.refresh_served_below();
+        self.refresh_serving();
     }
 
     /// Reserves everything, unless somebody else is at it.
@@ -73,7 +74,7 @@ impl Pools {
             self.span.store(self.plan.span, Release);
         }
         self.state.store(if base.is_some() { READY } else { FAILED }, SeqCst);
-        self.refresh_served_below();
+        self.refresh_serving();
         // Last, because it takes long: the others need not wait for it, nor bypass the pools meanwhile.
         if let Some(reserved) = reserved {
             self.readiness.prefault(reserved);
@@ -82,17 +83,14 @@ impl Pools {
 
     /// Start-up and any number of switches may be here at once. Whoever stores last has looked last or looks again, so the
     /// outcome follows `state` and `enabled`. Ends once nobody changes those any more.
-    pub(super) fn refresh_served_below(&self) {
+    pub(super) fn refresh_serving(&self) {
         let wanted = || {
-            let serving = self.state.load(SeqCst) == READY && self.enabled.load(SeqCst);
-            let bytes =
-                |class: Class| if serving { self.plan.classes[class as usize].slab.slot_bytes } else { 0 };
-            (bytes(Class::Small), bytes(Class::XLarge) + serving as usize)
+            let is_serving = self.state.load(SeqCst) == READY && self.enabled.load(SeqCst);
+            if is_serving { self.metadata.load(Acquire) } else { ptr::null_mut() }
         };
         loop {
             let now = wanted();
-            self.small_served.store(now.0, SeqCst);
-            self.served_below.store(now.1, SeqCst);
+            self.serving.store(now, SeqCst);
             if wanted() == now {
                 return;
             }
