@@ -8,7 +8,9 @@ mod memory;
 pub(crate) use memory::MemoryConfig;
 
 use crate::text::Text;
-use crate::tunables::{MAGAZINE_FIRST_BYTES, MAGAZINE_LEAST, MAGAZINE_MOST, MAGAZINE_MOST_BYTES};
+use crate::tunables::{
+    MAGAZINE_FIRST, MAGAZINE_FIRST_BYTES, MAGAZINE_LEAST, MAGAZINE_MOST, MAGAZINE_MOST_BYTES,
+};
 
 /// One of the four size classes, smallest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,7 +95,7 @@ impl ClassConfig {
 
     /// Slots of a lane that a thread may cache at first.
     pub(crate) const fn first_magazine(&self) -> usize {
-        clamp(MAGAZINE_FIRST_BYTES / self.slot_bytes, MAGAZINE_LEAST, MAGAZINE_MOST)
+        clamp(MAGAZINE_FIRST_BYTES / self.slot_bytes, MAGAZINE_FIRST, MAGAZINE_MOST)
     }
 }
 

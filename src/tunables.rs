@@ -31,10 +31,11 @@ pub(crate) const MAGAZINE_BATCH: usize = if IS_MODEL { 2 } else { 16 };
 pub(crate) const MAGAZINE_MOST: usize = 32;
 pub(crate) const MAGAZINE_MOST_BYTES: usize = 64 << 20;
 
-/// Bytes of slots that a magazine starts with, if that is more than [`MAGAZINE_LEAST`] slots.
+/// Slots that a magazine starts with, and bytes of slots if those are more.
 ///
-/// What makes a hand-over between threads cheap where slots are small; a slot of a MiB takes a hundred microseconds to fill, against
-/// which an atomic operation is nothing, and each cached one may be one more that is touched.
+/// What makes a hand-over between threads cheap: two slots move at a time, or more where they are small. A slot of a MiB takes a hundred
+/// microseconds to fill, against which an atomic operation is nothing, and each cached one may be one more that is touched.
+pub(crate) const MAGAZINE_FIRST: usize = 4;
 pub(crate) const MAGAZINE_FIRST_BYTES: usize = 1 << 20;
 
 /// Bytes of slots that a thread may cache before it has shown any use for them. More wait until it is hot.
