@@ -165,8 +165,8 @@ impl Mode {
 pub(crate) struct Magazine {
     len: AtomicU32,
     capacity: AtomicU32,
-    /// [`OVERFLOWED`] when slots went to the set last; less by one for each time that some came from there since.
-    overflow: AtomicU32,
+    /// Refills that are still to be small ones, because it overflowed; with [`FRESH`] while none came since.
+    thrift: AtomicU32,
     /// Of a cold one, which takes nothing yet: how much use its owner would have had for it lately.
     heat: AtomicU32,
     /// Pointers to the slots' starts, because that is what a hit has to return.
@@ -179,7 +179,7 @@ impl Magazine {
         Self {
             len: AtomicU32::new(0),
             capacity: AtomicU32::new(0),
-            overflow: AtomicU32::new(0),
+            thrift: AtomicU32::new(0),
             heat: AtomicU32::new(0),
             slots: [const { AtomicPtr::new(ptr::null_mut()) }; MAGAZINE_MAX],
         }
@@ -190,7 +190,7 @@ impl Magazine {
         Self {
             len: AtomicU32::new(0),
             capacity: AtomicU32::new(0),
-            overflow: AtomicU32::new(0),
+            thrift: AtomicU32::new(0),
             heat: AtomicU32::new(0),
             slots: core::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
         }
@@ -199,7 +199,7 @@ impl Magazine {
     /// Gets it ready for a new owner, whatever the last one left in it.
     pub(crate) fn start(&self, capacity: usize) {
         self.set_capacity(capacity);
-        self.overflow.store(0, Relaxed);
+        self.thrift.store(0, Relaxed);
         self.heat.store(0, Relaxed);
     }
 
@@ -231,18 +231,20 @@ impl Magazine {
 
     /// To be called when it is empty: how many slots to fetch from the set, one at least.
     ///
-    /// Half of what it takes, so that neither a take nor a give comes next to the set at once. A quarter soon after it overflowed: an owner
-    /// that takes and gives in bursts is not to have so many that they overflow again.
+    /// Half of what it takes, so that neither a take nor a give comes next to the set at once; half of that for some times after it
+    /// overflowed, and half of that if it overflows again meanwhile. So an owner that takes and gives in bursts comes to have as many as a
+    /// burst takes, to the slot, and then does not come to the set at all.
     ///
     /// A magazine that overflowed and now is empty was too small by that much: it doubles, up to `limit`. (One whose owner only
     /// takes, or only gives, stays as it is.)
     pub(crate) fn wants(&self, limit: usize) -> usize {
-        let overflow = self.overflow.load(Relaxed);
-        let doublings = u32::from(overflow == OVERFLOWED);
+        let thrift = self.thrift.load(Relaxed);
+        let doublings = u32::from(thrift & FRESH != 0);
         let capacity = ((self.capacity() as usize) << doublings).min(limit);
         self.set_capacity(capacity);
-        self.overflow.store(overflow.saturating_sub(1), Relaxed);
-        let share = if overflow > 0 { 4 } else { 2 };
+        let thrift = thrift & !FRESH;
+        self.thrift.store(thrift.saturating_sub(1), Relaxed);
+        let share = 2 << thrift.div_ceil(THRIFTY_REFILLS);
         capacity.div_ceil(share).clamp(1, MAGAZINE_BATCH)
     }
 
@@ -278,7 +280,8 @@ impl Magazine {
     pub(crate) fn unload(&self, out: &mut Batch) -> usize {
         let len = self.len();
         let moved = self.move_oldest(len.div_ceil(2), out);
-        self.overflow.store(OVERFLOWED, Relaxed);
+        let halvings = (self.thrift.load(Relaxed) & !FRESH).div_ceil(THRIFTY_REFILLS) + 1;
+        self.thrift.store(FRESH | halvings.min(MOST_HALVINGS) * THRIFTY_REFILLS, Relaxed);
         moved
     }
 
@@ -327,8 +330,14 @@ impl Magazine {
     }
 }
 
-/// How many refills after an overflow are small ones.
-const OVERFLOWED: u32 = 4;
+/// In `thrift`: no refill came since the last overflow.
+const FRESH: u32 = 1 << 31;
+
+/// How many refills after an overflow are small ones: enough to fetch half of a magazine one by one.
+const THRIFTY_REFILLS: u32 = 16;
+
+/// How small they become: single slots, of any magazine.
+const MOST_HALVINGS: u32 = MAGAZINE_MAX.ilog2();
 
 /// Slots on their way between a magazine and a set.
 pub(crate) type Batch = [*mut u8; MAGAZINE_BATCH];

@@ -120,12 +120,12 @@ impl Plan {
 
     /// How many slots of a lane a thread may cache in the end, and at first; none in a small lane.
     ///
-    /// Three quarters of the lane at most, so that a burst of half a lane fits with the batch that was fetched for it. An eighth where
+    /// Half of the lane at most, so that two threads can have bursts of so many without meeting. An eighth where
     /// hold-backs refuse what exceeds it, because nobody calls those slots in.
     pub(crate) fn magazine(&self, lane: Lane) -> (usize, usize) {
         let (most, first) = self.classes[lane.class()].magazine;
         let slots = self.lane(lane).len();
-        let share = if lane.is_held() { slots / 4 * 3 } else { slots / 8 };
+        let share = if lane.is_held() { slots / 2 } else { slots / 8 };
         let most = most.min(share).min(MAGAZINE_MAX);
         if most < MAGAZINE_LEAST { (0, 0) } else { (most, first.min(most)) }
     }
