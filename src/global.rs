@@ -3,6 +3,7 @@
 //! In by layout, out by address (P1): a block goes back to whoever served it, whatever its layout. The one room beside
 //! `buffer_pool` that knows the fallback. Nothing here blocks, panics, or holds anything across a call into the fallback.
 
+mod outside;
 mod warm;
 
 use core::alloc::{GlobalAlloc, Layout};
@@ -15,7 +16,7 @@ use crate::lane::Lane;
 use crate::metadata::Metadata;
 use crate::pools::{Detour, Found, Pools, is_plain, unlikely};
 use crate::stats::Stats;
-use crate::thread_record::{Inside, Tally};
+use crate::thread_record::Inside;
 
 /// A global allocator that serves every layout which fits a size class from a pool reserved up front, and passes all others
 /// to `A`.
@@ -137,7 +138,7 @@ impl<A> fmt::Debug for PoolAlloc<A> {
 //   this caller's alone from the moment that the set let go of it until `give`. The fallback keeps the contract for
 //   its own blocks, and gets back exactly those, because the address tells: it is inside the reservation or it is not.
 // - What `stats` and the like read is never relied upon for any of this.
-unsafe impl<A: GlobalAlloc> GlobalAlloc for PoolAlloc<A> {
+unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for PoolAlloc<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let (pools, size) = (&self.pools, layout.size());
@@ -152,7 +153,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for PoolAlloc<A> {
                 inside.rest().count_refusal(0, reason, size);
                 drop(inside);
                 // SAFETY: the caller's contract.
-                return unsafe { self.fallback.alloc(layout) };
+                return self.outside(|fallback| unsafe { fallback.alloc(layout) });
             }
             unlikely();
         }
@@ -188,7 +189,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for PoolAlloc<A> {
             unsafe { self.dealloc_slot(ptr, layout) }
         } else {
             // SAFETY: not of the pools, so of the fallback, with the layout that it was allocated with.
-            unsafe { self.fallback.dealloc(ptr, layout) }
+            self.outside(|fallback| unsafe { fallback.dealloc(ptr, layout) });
         }
     }
 
@@ -210,26 +211,25 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for PoolAlloc<A> {
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: the caller's contract: `new_size`, rounded up to the alignment, does not overflow.
         let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
-        let tally = self.pools.tally(&self.fallback);
         if self.pools.spans(ptr) {
             // SAFETY: the caller's contract.
-            unsafe { self.realloc_slot(tally, self.pools.find(ptr, layout), ptr, layout, new_layout) }
+            unsafe { self.realloc_slot(self.pools.find(ptr, layout), ptr, layout, new_layout) }
         } else {
             // SAFETY: not of the pools, so of the fallback; the rest is the caller's contract.
-            unsafe { self.realloc_fallback(tally, ptr, layout, new_layout) }
+            unsafe { self.realloc_fallback(ptr, layout, new_layout) }
         }
     }
 }
 
 /// What is too long or too rare for the above. Safety is `GlobalAlloc`'s everywhere.
-impl<A: GlobalAlloc> PoolAlloc<A> {
+impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     /// The fallback's `alloc`. `System` starts with the same question and has a stack frame for the second answer, which must not be set
     /// up by hits.
     #[inline(always)]
     unsafe fn fall_back(&self, layout: Layout) -> *mut u8 {
         if is_plain(layout) {
             // SAFETY: the caller's contract.
-            unsafe { self.fallback.alloc(layout) }
+            self.outside(|fallback| unsafe { fallback.alloc(layout) })
         } else {
             // SAFETY: as above.
             unsafe { self.fall_back_aligned(layout) }
@@ -239,7 +239,7 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
     #[inline(never)]
     unsafe fn fall_back_aligned(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's contract.
-        unsafe { self.fallback.alloc(layout) }
+        self.outside(|fallback| unsafe { fallback.alloc(layout) })
     }
 
     #[inline(always)]
@@ -264,7 +264,7 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
             inside.rest().count_refusal(lane.class(), reason, layout.size());
             drop(inside);
             // SAFETY: the caller's contract.
-            return unsafe { self.fallback.alloc(layout) };
+            return self.outside(|fallback| unsafe { fallback.alloc(layout) });
         }
         drop(inside);
         // SAFETY: the caller's contract.
@@ -273,10 +273,11 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
 
     #[inline(never)]
     unsafe fn alloc_slowly(&self, layout: Layout) -> *mut u8 {
-        match self.pools.take(self.pools.tally(&self.fallback), layout) {
+        let block = if self.is_nested() { None } else { self.pools.take(self.tally(), layout) };
+        match block {
             Some(block) => block.start,
             // SAFETY: the caller's contract.
-            None => unsafe { self.fallback.alloc(layout) },
+            None => self.outside(|fallback| unsafe { fallback.alloc(layout) }),
         }
     }
 
@@ -305,17 +306,17 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
     #[inline(never)]
     unsafe fn dealloc_found(&self, ptr: *mut u8) {
         // SAFETY: the caller's contract.
-        unsafe { self.pools.give(self.pools.tally(&self.fallback), self.pools.find_again(ptr)) }
+        unsafe { self.pools.give(self.tally(), self.pools.find_again(ptr)) }
     }
 
     #[inline(never)]
     unsafe fn alloc_zeroed_slowly(&self, layout: Layout) -> *mut u8 {
-        let tally = self.pools.tally(&self.fallback);
-        let Some(block) = self.pools.take(tally, layout) else {
+        let block = if self.is_nested() { None } else { self.pools.take(self.tally(), layout) };
+        let Some(block) = block else {
             // SAFETY: the caller's contract.
-            return unsafe { self.fallback.alloc_zeroed(layout) };
+            return self.outside(|fallback| unsafe { fallback.alloc_zeroed(layout) });
         };
-        tally.count(|counters, add| add(counters.memsets(block.is_clean), 1));
+        self.tally().count(|counters, add| add(counters.memsets(block.is_clean), 1));
         // SAFETY: a block of this layout that was taken just now.
         unsafe { block.zeroed(layout) }
     }
@@ -323,21 +324,15 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
     /// A slot keeps its block as long as it is large enough; a block that shrinks to a quarter of it moves to a smaller class
     /// that has a slot now. Fails only if the block outgrows its slot and neither pools nor fallback have memory; then it
     /// stays as it was.
-    unsafe fn realloc_slot(
-        &self,
-        tally: Tally<'_>,
-        found: Found,
-        ptr: *mut u8,
-        layout: Layout,
-        new_layout: Layout,
-    ) -> *mut u8 {
+    unsafe fn realloc_slot(&self, found: Found, ptr: *mut u8, layout: Layout, new_layout: Layout) -> *mut u8 {
+        let tally = self.tally();
         let (size, new_size) = (layout.size(), new_layout.size());
         let (class, slot_bytes) = (self.pools.class(found), self.pools.slot_bytes(found));
         let new = if new_size > slot_bytes {
             // SAFETY: a valid layout, by the caller's contract.
             unsafe { self.alloc(new_layout) }
         } else {
-            let shrinks_enough = new_size < size && new_size <= slot_bytes / 4;
+            let shrinks_enough = new_size < size && new_size <= slot_bytes / 4 && !self.is_nested();
             let smaller =
                 if shrinks_enough { self.pools.take_smaller(tally, new_layout, class) } else { None };
             let Some(block) = smaller else {
@@ -359,28 +354,27 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
 
     /// A block of the fallback moves into a pool if it grows and there is a slot for it; else the fallback's own `realloc` does
     /// the work.
-    unsafe fn realloc_fallback(
-        &self,
-        tally: Tally<'_>,
-        ptr: *mut u8,
-        layout: Layout,
-        new_layout: Layout,
-    ) -> *mut u8 {
+    unsafe fn realloc_fallback(&self, ptr: *mut u8, layout: Layout, new_layout: Layout) -> *mut u8 {
+        if self.is_nested() {
+            // Neither counted nor moved.
+            // SAFETY: the caller's contract, passed on.
+            return self.outside(|fallback| unsafe { fallback.realloc(ptr, layout, new_layout.size()) });
+        }
         if new_layout.size() <= layout.size() {
-            tally.count(|counters, add| {
+            self.tally().count(|counters, add| {
                 add(&counters.shrunk_in_fallback, 1);
                 add(&counters.fallback_bytes, new_layout.size() as u64);
             });
-        } else if let Some(block) = self.pools.take(tally, new_layout) {
+        } else if let Some(block) = self.pools.take(self.tally(), new_layout) {
             // SAFETY: two different blocks, both of at least the old size; the old one goes back where it came from.
             unsafe {
                 block.start.copy_from_nonoverlapping(ptr, layout.size());
-                self.fallback.dealloc(ptr, layout);
+                self.outside(|fallback| fallback.dealloc(ptr, layout));
             }
-            tally.count(|counters, add| add(&counters.reallocs_moved, 1));
+            self.tally().count(|counters, add| add(&counters.reallocs_moved, 1));
             return block.start;
         }
         // SAFETY: the caller's contract, passed on.
-        unsafe { self.fallback.realloc(ptr, layout, new_layout.size()) }
+        self.outside(|fallback| unsafe { fallback.realloc(ptr, layout, new_layout.size()) })
     }
 }

@@ -20,6 +20,8 @@ mod metadata;
 #[cfg(all(test, feature = "loom"))]
 mod model;
 #[cfg(not(all(test, feature = "loom")))]
+mod nested;
+#[cfg(not(all(test, feature = "loom")))]
 mod os;
 #[cfg(not(all(test, feature = "loom")))]
 mod peak;

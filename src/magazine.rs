@@ -281,7 +281,7 @@ impl Magazine {
         let len = self.len();
         let moved = self.move_oldest(len.div_ceil(2), out);
         let halvings = (self.thrift.load(Relaxed) & !FRESH).div_ceil(THRIFTY_REFILLS) + 1;
-        self.thrift.store(FRESH | halvings.min(MOST_HALVINGS) * THRIFTY_REFILLS, Relaxed);
+        self.thrift.store(FRESH | (halvings.min(MOST_HALVINGS) * THRIFTY_REFILLS), Relaxed);
         moved
     }
 

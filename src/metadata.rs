@@ -12,6 +12,7 @@ use crate::fatal::{self, Misuse};
 use crate::fork::ForkMark;
 use crate::lane::{LANES, Lane};
 use crate::magazine::{Gate, Magazine, Mode};
+use crate::nested;
 use crate::os;
 use crate::places::Places;
 use crate::plan::Plan;
@@ -146,7 +147,7 @@ impl Metadata {
     pub(crate) fn is_settled(&self) -> bool {
         self.fork_mark.as_ref().is_none_or(|mark| {
             mark.settle(|| {
-                thread_record::take_over_places(self);
+                thread_record::take_over_places(self, nested::outermost_record());
                 // SAFETY: in the child no thread but this one has been here, and others are sent away until this is done.
                 unsafe { self.reclaim.take_over(self) };
             })

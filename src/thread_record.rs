@@ -56,7 +56,7 @@ const fn stand_in(key: usize) -> ThreadRecord {
 
 /// No place yet: the next slow path claims one.
 static UNBOUND: ThreadRecord = stand_in(1);
-/// No place now or ever again: claiming one, refused, or past the thread's exit.
+/// No place now: claiming one, refused, past the thread's exit, or [inside a fallback](crate::nested).
 static WITHOUT: ThreadRecord = stand_in(2);
 
 thread_local! {
@@ -65,14 +65,19 @@ thread_local! {
 }
 
 #[inline(always)]
-fn this_thread() -> &'static ThreadRecord {
+pub(crate) fn this_thread() -> &'static ThreadRecord {
     let record = RECORD.with(|record| record.load(Relaxed));
     // SAFETY: one of the stand-ins, or a record of a table, none of which is ever unmapped.
     unsafe { &*record }
 }
 
-fn set_this_thread(record: &'static ThreadRecord) {
+pub(crate) fn set_this_thread(record: &'static ThreadRecord) {
     RECORD.with(|place| place.store(from_ref(record).cast_mut(), Relaxed));
+}
+
+/// The record of a thread that has no place and is not to claim one.
+pub(crate) fn without() -> &'static ThreadRecord {
+    &WITHOUT
 }
 
 /// This thread's own place: plain loads and stores.
@@ -249,10 +254,12 @@ fn claim(metadata: &'static Metadata) {
 
 /// In the child of a `fork`: frees the places of the threads that did not come along. One caught inside stays taken, and what its
 /// magazines hold is lost; the magazines of the others are left for a reclaim or the next owner.
-pub(crate) fn take_over_places(metadata: &Metadata) {
+///
+/// `own` is the record of the thread that did.
+pub(crate) fn take_over_places(metadata: &Metadata, own: &ThreadRecord) {
     for place in 0..metadata.places.used() {
         let record = metadata.record(place);
-        let is_this_thread = core::ptr::eq(record, this_thread());
+        let is_this_thread = core::ptr::eq(record, own);
         if !is_this_thread && record.gate.abandon_unless_open(from_ref(metadata).addr()) {
             metadata.places.release(place);
         }

@@ -49,6 +49,8 @@ breaks "P3 whoever was inside is looked at again" src/reclaim.rs \
   's/is_settled = false;/*word ^= bit;/' never_waits
 breaks "P3 a child of a fork has the places of the threads that are gone" src/thread_record.rs \
   's/(abandon_unless_open\(.*?\) \{\n\s+)metadata\.places\.release\(place\);/$1let _ = place;/' lib
+breaks "P3 a child of a fork inside a fallback keeps its own place" src/metadata.rs \
+  's/nested::outermost_record\(\)/thread_record::this_thread()/' lib
 breaks "P2 an exhausted class costs no fence for each give" src/reclaim.rs \
   's/set\.free\(\) \* 2 >= set\.slots\(\)/set.free() > 0/' never_waits
 breaks "P3 a slot without a hint is found" src/slot_set.rs \
@@ -139,6 +141,19 @@ breaks "P13 without /proc what is resident is told" src/os/linux.rs \
   's/Given \{ resident: resident\(pages\), /Given { resident: 0 * resident(pages), /' residency_refused
 breaks "P10 without memory no page is touched" src/os/linux.rs \
   's/\[libc::EINVAL, /[libc::ENOMEM, /' residency_refused
+breaks "P14 what the fallback asks for is its own" src/global/outside.rs \
+  's/if self\.is_nested\(\) \{ f/if true { f/' dhat
+breaks "P14 what a fallback behind another one asks for is its own" src/nested.rs \
+  's/nesting = \*outer;/break;/' unpooled
+breaks "P14 unpooled ends when it unwinds" src/nested.rs \
+  's/let _undo = Undo\(&nesting\);\n    f\(\)/let undo = Undo(\&nesting);\n    let result = f();\n    drop(undo);\n    result/; s/impl Drop for Undo/impl Undo/; s/fn drop\(&mut self\) \{/fn undo(\&self) {/; s/drop\(undo\)/undo.undo()/; s/impl Undo<.._>/impl Undo<\x27_>/' unpooled
+breaks "P14 a realloc in place is answered" src/pools.rs \
+  's/add\(&counters\.reallocs_in_place, 1\);/_ = \&counters.reallocs_in_place;/' dhat
+breaks "P14 a block of the pools moves nowhere while they are left out" src/global.rs \
+  's/ && !self\.is_nested\(\)//' unpooled
+breaks "P14 a block of the fallback stays there while the pools are left out" src/global.rs \
+  's/if self\.is_nested\(\) \{\n(\s+\/\/ Neither)/if false {\n$1/' unpooled
+
 breaks "trim takes from a range what is free there only" src/slot_set.rs \
   's/let mut left = bits & mask;/let mut left = bits;/' lib
 breaks "trim gives permits back that found no slot" src/slot_set.rs \

@@ -292,9 +292,12 @@ mod start_up {
         assert!(POOL.owns(first.start));
         assert!(IN_THE_MIDDLE.get().is_none());
         let stats = POOL.stats();
-        assert_eq!((stats.hits(), stats.bypasses(), stats.bypassed(Bypass::Starting)), (1, 2, 2));
-        // Two of them shrank where they were.
-        assert_eq!((stats.total_allocs(), stats.fallbacks()), (3, 4));
+        // What this thread asks for inside the fallback is the fallback's own, and not counted.
+        let counted = if cfg!(framepool_os = "none") { 1 } else { 2 };
+        assert_eq!(stats.hits(), 1);
+        assert_eq!((stats.bypasses(), stats.bypassed(Bypass::Starting)), (counted, counted));
+        // Each shrank where it was.
+        assert_eq!((stats.total_allocs(), stats.fallbacks()), (1 + counted, 2 * counted));
         first.give();
     }
 }

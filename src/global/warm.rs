@@ -4,9 +4,10 @@ use core::alloc::GlobalAlloc;
 use std::time::Instant;
 
 use super::PoolAlloc;
+use super::outside::Outside;
 use crate::residency::Residency;
 
-impl<A: GlobalAlloc> PoolAlloc<A> {
+impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     /// Makes all slots resident now, so that writing to a frame never has to wait for memory, and reports what the system gave.
     ///
     /// Reserves the pools if nothing was allocated yet, and asks the system again for what the [`Config`](crate::Config) says
@@ -41,7 +42,7 @@ impl<A: GlobalAlloc> PoolAlloc<A> {
     /// allocator's.
     pub fn prewarm(&self) -> Residency {
         let begun = Instant::now();
-        let residency = self.pools.prewarm(&self.fallback);
+        let residency = self.pools.prewarm(&Outside(self));
         Residency { elapsed: begun.elapsed(), ..residency }
     }
 }

@@ -1,6 +1,7 @@
 //! What only the inside can see: who has a place, where a thread's exit can be watched.
 
 use super::*;
+use crate::nested;
 use crate::tunables::PLACES;
 
 #[test]
@@ -54,6 +55,35 @@ fn the_child_of_a_fork_has_the_places_of_the_threads_that_are_gone() {
         assert_eq!(status, 0);
         done.wait();
     });
+}
+
+#[test]
+fn the_child_of_a_fork_inside_a_fallback_keeps_its_own_place() {
+    let pools: &Pools = Box::leak(Box::new(Pools::new(&Config::new())));
+    let place = || {
+        pools.prepare(&std::alloc::System);
+        pools.own().map(|own| own.home(pools.metadata()))
+    };
+    let forks = || {
+        let own = place().unwrap();
+        let child = nested::within(core::ptr::from_ref(pools).cast(), || {
+            // SAFETY: the child starts a thread, which the C library allows there, and ends.
+            let child = unsafe { libc::fork() };
+            assert!(child != 0 || pools.metadata().is_settled());
+            child
+        });
+        if child == 0 {
+            let others = std::thread::spawn(place).join().ok().flatten();
+            let is_right = place() == Some(own) && others.is_some_and(|other| other != own);
+            // SAFETY: ends the child without running what belongs to its parent.
+            unsafe { libc::_exit(i32::from(!is_right)) }
+        }
+        let mut status = 0;
+        // SAFETY: a child of this process, and a place for its status.
+        assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+        assert_eq!(status, 0);
+    };
+    std::thread::scope(|scope| scope.spawn(forks).join().unwrap());
 }
 
 /// Keys are visited in the order of their making, so the destructor of a younger one runs after the allocator's.

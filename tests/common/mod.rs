@@ -128,8 +128,15 @@ pub(crate) fn case() -> Option<String> {
 /// This binary again, as a process that runs `test` alone, plays `case`, and shows what it prints.
 pub(crate) fn child<T: Fn()>(_test: T, case: &str) -> Command {
     let (_binary, test) = std::any::type_name::<T>().split_once("::").unwrap();
+    let mut command = this_binary(case);
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
+    command
+}
+
+/// This binary again, to play `case`.
+pub(crate) fn this_binary(case: &str) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(CASE, case);
+    command.env(CASE, case);
     command
 }
 

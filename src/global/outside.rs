@@ -1,0 +1,103 @@
+//! Outside: in the fallback, and what comes back from there.
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::any::TypeId;
+use core::ptr;
+use std::alloc::System;
+
+use super::PoolAlloc;
+use crate::nested;
+use crate::thread_record::Tally;
+
+impl<A> PoolAlloc<A> {
+    /// Runs `f` without the pools: what this thread allocates there through this allocator, the fallback serves, uncounted.
+    ///
+    /// For what is not to be measured, and for a program's start. The use it was made for is a profiler as the fallback, which allocates
+    /// some blocks of its own when it is built and when it writes its results, outside any call of the allocator:
+    ///
+    /// ```no_run
+    /// # mod dhat { // As much of it as is needed here.
+    /// #     pub struct Alloc;
+    /// #     unsafe impl std::alloc::GlobalAlloc for Alloc {
+    /// #         unsafe fn alloc(&self, layout: std::alloc::Layout) -> *mut u8 {
+    /// #             unsafe { std::alloc::System.alloc(layout) }
+    /// #         }
+    /// #         unsafe fn dealloc(&self, ptr: *mut u8, layout: std::alloc::Layout) {
+    /// #             unsafe { std::alloc::System.dealloc(ptr, layout) }
+    /// #         }
+    /// #     }
+    /// #     pub struct Profiler;
+    /// #     impl Profiler { pub fn new_heap() -> Self { Self } }
+    /// # }
+    /// use framepool::{Config, PoolAlloc};
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: PoolAlloc<dhat::Alloc> = PoolAlloc::with_fallback(dhat::Alloc, Config::new());
+    ///
+    /// let profiler = ALLOC.unpooled(dhat::Profiler::new_heap);
+    /// // The program.
+    /// ALLOC.unpooled(|| drop(profiler));
+    /// ```
+    ///
+    /// Blocks that live in the pools stay there while they fit their slots, and go back there when they are freed; that is counted as ever. A
+    /// panic in `f` ends the exception too. Other threads, and other allocators, are not concerned. Calls may be nested.
+    ///
+    /// # Complexity
+    ///
+    /// Some loads and stores. Inside, a request costs a few more than the fallback's own time.
+    pub fn unpooled<R>(&self, f: impl FnOnce() -> R) -> R {
+        nested::within(self.address(), f)
+    }
+
+    fn address(&self) -> *const () {
+        // Of the pools: a fallback that is another `PoolAlloc` may lie at the very start of this one.
+        ptr::from_ref(&self.pools).cast()
+    }
+
+    /// Whether this thread is inside the fallback, so that what it asks for is the fallback's.
+    #[inline]
+    pub(super) fn is_nested(&self) -> bool {
+        nested::is_within(self.address())
+    }
+}
+
+impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
+    /// A call of the fallback. What it allocates meanwhile, through this allocator, is its own.
+    ///
+    /// [`System`] is not known to, and is not asked to pay for it.
+    #[inline(always)]
+    pub(super) fn outside<R>(&self, f: impl FnOnce(&A) -> R) -> R {
+        if TypeId::of::<A>() == TypeId::of::<System>() { f(&self.fallback) } else { self.outside_nested(f) }
+    }
+
+    fn outside_nested<R>(&self, f: impl FnOnce(&A) -> R) -> R {
+        if self.is_nested() { f(&self.fallback) } else { self.unpooled(|| f(&self.fallback)) }
+    }
+
+    /// Where this thread counts.
+    #[inline]
+    pub(super) fn tally(&self) -> Tally<'_> {
+        self.pools.tally(&Outside(self))
+    }
+}
+
+/// The fallback as a source of memory for the pools themselves.
+pub(super) struct Outside<'a, A>(pub(super) &'a PoolAlloc<A>);
+
+// SAFETY: the fallback keeps the contract.
+unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for Outside<'_, A> {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's contract.
+        self.0.outside(|fallback| unsafe { fallback.alloc(layout) })
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: the caller's contract.
+        self.0.outside(|fallback| unsafe { fallback.dealloc(ptr, layout) });
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's contract.
+        self.0.outside(|fallback| unsafe { fallback.alloc_zeroed(layout) })
+    }
+}

@@ -1,0 +1,181 @@
+//! `unpooled`, and calls that come back from a fallback which allocates for itself: to the fallback, uncounted, for as long as that takes.
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use common::{Block, layout};
+use framepool::{Class, Config, PoolAlloc};
+
+const FRAME: usize = 1_382_400;
+
+#[test]
+fn what_is_asked_for_inside_is_the_fallbacks_and_uncounted() {
+    static POOL: PoolAlloc = PoolAlloc::new();
+    Block::take(&POOL, layout(FRAME, 8), 0).give();
+    let before = POOL.stats();
+    POOL.unpooled(|| {
+        for (size, id) in [(24, 1), (FRAME, 2), (3 << 20, 3)] {
+            let block = Block::take(&POOL, layout(size, 8), id).resize(size * 2).resize(size);
+            assert!(!POOL.owns(block.start));
+            block.give();
+            // SAFETY: not empty, and given back with its layout.
+            unsafe {
+                let zeroed = POOL.alloc_zeroed(layout(size, 8));
+                assert!(!zeroed.is_null() && !POOL.owns(zeroed));
+                POOL.dealloc(zeroed, layout(size, 8));
+            }
+        }
+    });
+    assert_eq!(POOL.stats(), before);
+    let block = Block::take(&POOL, layout(FRAME, 8), 4);
+    assert!(POOL.owns(block.start), "the exception is over");
+    block.give();
+}
+
+#[test]
+fn a_block_of_the_pools_stays_while_it_fits_its_slot_and_goes_back_there() {
+    static POOL: PoolAlloc = PoolAlloc::new();
+    let blocks = [1, 2, 3].map(|id| Block::take(&POOL, layout(FRAME, 8), id));
+    let in_use = || POOL.stats().class(Class::XLarge).in_use;
+    assert_eq!(in_use(), 3);
+    let [freed, resized, outgrown] = blocks;
+    let outgrown = POOL.unpooled(|| {
+        freed.give();
+        assert_eq!(in_use(), 2);
+        let start = resized.start;
+        // Neither does it shrink into another class.
+        let resized = resized.resize(FRAME + 1).resize(100);
+        assert_eq!(resized.start, start);
+        resized.give();
+        let outgrown = outgrown.resize(3 << 20);
+        assert!(!POOL.owns(outgrown.start));
+        assert_eq!(in_use(), 0);
+        outgrown
+    });
+    let stats = POOL.stats();
+    assert_eq!((stats.hits(), stats.returns(), stats.reallocs_in_place(), stats.fallbacks()), (3, 3, 2, 0));
+    outgrown.give();
+}
+
+#[test]
+fn a_panic_ends_it_and_an_inner_one_ends_by_itself() {
+    static POOL: PoolAlloc = PoolAlloc::new();
+    let is_pooled = || {
+        let block = Block::take(&POOL, layout(FRAME, 8), 1);
+        let is_pooled = POOL.owns(block.start);
+        block.give();
+        is_pooled
+    };
+    assert!(is_pooled());
+    assert!(
+        catch_unwind(AssertUnwindSafe(|| POOL.unpooled(|| std::panic::resume_unwind(Box::new(()))))).is_err()
+    );
+    assert!(is_pooled());
+    POOL.unpooled(|| {
+        POOL.unpooled(|| assert!(!is_pooled()));
+        assert!(!is_pooled());
+    });
+    assert!(is_pooled());
+}
+
+#[test]
+fn other_threads_and_other_allocators_are_not_concerned() {
+    static POOL: PoolAlloc = PoolAlloc::new();
+    static OTHER: PoolAlloc = PoolAlloc::new();
+    let is_pooled = |pool: &'static PoolAlloc| {
+        let block = Block::take(pool, layout(FRAME, 8), 1);
+        let is_pooled = pool.owns(block.start);
+        block.give();
+        is_pooled
+    };
+    POOL.unpooled(|| {
+        assert!(!is_pooled(&POOL) && is_pooled(&OTHER));
+        OTHER.unpooled(|| assert!(!is_pooled(&POOL) && !is_pooled(&OTHER)));
+        assert!(!is_pooled(&POOL) && is_pooled(&OTHER));
+        std::thread::scope(|scope| assert!(scope.spawn(|| is_pooled(&POOL)).join().unwrap()));
+    });
+}
+
+#[test]
+fn it_may_be_the_first_thing_that_a_thread_does_with_an_allocator() {
+    static POOL: PoolAlloc = PoolAlloc::new();
+    let block = POOL.unpooled(|| Block::take(&POOL, layout(FRAME, 8), 1));
+    assert!(!POOL.owns(block.start));
+    let grown = block.resize(FRAME + 8);
+    assert!(POOL.owns(grown.start), "reserved by now, and it grew");
+    grown.give();
+    assert_eq!(POOL.stats().hits(), 1);
+}
+
+/// Asks the outermost allocator for a block of its own in each call, as a profiler does.
+struct Chatty;
+
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
+/// A call of `f`, and its own block meanwhile, unless this is that block's.
+fn chat<R>(f: impl FnOnce() -> R) -> R {
+    thread_local!(static IS_INSIDE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) });
+    if IS_INSIDE.get() {
+        return f();
+    }
+    IS_INSIDE.set(true);
+    CALLS.fetch_add(1, Relaxed);
+    let mut own = layout(1_000, 8);
+    // SAFETY: not empty, live until it is freed with its layout, and grown once.
+    unsafe {
+        let start = OUTER.alloc(own);
+        let start = OUTER.realloc(start, own, 2_000);
+        own = layout(2_000, 8);
+        OUTER.dealloc(start, own);
+    }
+    let result = f();
+    IS_INSIDE.set(false);
+    result
+}
+
+// SAFETY: `System` keeps the contract.
+unsafe impl GlobalAlloc for Chatty {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's contract.
+        chat(|| unsafe { System.alloc(layout) })
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: the caller's contract.
+        chat(|| unsafe { System.dealloc(ptr, layout) });
+    }
+
+    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: the caller's contract.
+        chat(|| unsafe { System.realloc(ptr, layout, new_size) })
+    }
+}
+
+/// Two sets of pools, one behind the other: the outer one takes small blocks, the inner one those of its larger classes too.
+static OUTER: PoolAlloc<PoolAlloc<Chatty>> = PoolAlloc::with_fallback(INNER, Config::new());
+#[allow(clippy::declare_interior_mutable_const, reason = "only ever moved into `OUTER`")]
+const INNER: PoolAlloc<Chatty> = PoolAlloc::with_fallback(Chatty, WIDE);
+const WIDE: Config = Config::new().class(Class::XLarge, 4 << 20, 4);
+
+#[test]
+fn what_a_fallback_asks_for_is_its_own_however_far_out_it_asks() {
+    let block = |size| Block::take(&OUTER, layout(size, 8), size as u64);
+    // Both reserve their pools, for which some systems ask the fallback.
+    block(3 << 20).give();
+    let (calls, stats) = (CALLS.load(Relaxed), OUTER.stats());
+    let calls = || CALLS.load(Relaxed) - calls;
+    // Neither serves it, so `Chatty` does, and its own block comes back through both.
+    block(8 << 20).resize(9 << 20).give();
+    assert_eq!(calls(), 3);
+    // The inner one serves this, and the outer one that.
+    block(3 << 20).give();
+    let frame = block(FRAME);
+    assert!(OUTER.owns(frame.start));
+    frame.give();
+    assert_eq!(calls(), 3);
+    let stats = OUTER.stats().since(&stats);
+    assert_eq!((stats.hits(), stats.fallbacks()), (1, 3), "{stats}");
+}
