@@ -15,6 +15,14 @@ impl Failure {
         Self { status: 2, text: text.into() }
     }
 
+    /// A flag that is unknown or out of its range. What clap would say in a paragraph is said in one line: up to its first blank
+    /// one, without the word that stands before it.
+    pub(crate) fn bad_flag(error: &clap::Error) -> Self {
+        let text = error.to_string();
+        let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+        Self::bad_input(lines.collect::<Vec<_>>().join(" ").trim_start_matches("error: "))
+    }
+
     /// Something failed that should have worked: exit status 1.
     pub(crate) fn broken(text: impl Into<String>) -> Self {
         Self { status: 1, text: text.into() }

@@ -1,0 +1,78 @@
+//! The flags, and what they demand of a comparison.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::diff::Diff;
+use crate::failure::Failure;
+
+/// Compares two dhat profiles of the same work: with the system's allocator, and with the pools.
+///
+/// Exits with 0, with 1 if --max-blocks or --min-absorbed does not hold, and with 2 if a file cannot be compared.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "dhat_diff", bin_name = "dhat_diff", max_term_width = 100)]
+pub(crate) struct Cli {
+    /// Profile of the run with the pools off, or without them
+    #[arg(value_name = "SYSTEM.json")]
+    pub(crate) system: PathBuf,
+    /// Profile of the run with the pools on
+    #[arg(value_name = "POOL.json")]
+    pub(crate) pool: PathBuf,
+    /// Sites to show
+    #[arg(long, value_name = "N", default_value_t = 12)]
+    pub(crate) top: usize,
+    /// Print the comparison for machines, all sites of it
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write the comparison as a page to look at, in one file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// At most so many blocks may be left in POOL.json
+    #[arg(long, value_name = "N")]
+    pub(crate) max_blocks: Option<u64>,
+    /// At least so much of SYSTEM.json's bytes must be gone, 0 to 100
+    #[arg(long, value_name = "PCT", value_parser = percent)]
+    pub(crate) min_absorbed: Option<f64>,
+}
+
+/// Something that was demanded.
+#[derive(Debug)]
+pub(crate) struct Demand {
+    pub(crate) text: String,
+    pub(crate) holds: bool,
+}
+
+impl Cli {
+    /// Reads the command line.
+    ///
+    /// # Errors
+    ///
+    /// A flag that is unknown or out of its range. A request for help is answered and ends the process.
+    pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Failure> {
+        Self::try_parse_from(arguments).map_err(|error| match error.kind() {
+            ErrorKind::DisplayHelp => error.exit(),
+            _ => Failure::bad_flag(&error),
+        })
+    }
+
+    /// What was demanded, and whether it holds.
+    pub(crate) fn demands(&self, diff: &Diff) -> Vec<Demand> {
+        let blocks = self.max_blocks.map(|most| Demand {
+            text: format!("at most {most} blocks left: {}", diff.pool.blocks),
+            holds: diff.pool.blocks <= most,
+        });
+        let absorbed = self.min_absorbed.map(|least| Demand {
+            text: format!("at least {least} % of the bytes absorbed: {:.2} %", diff.absorbed_bytes_percent),
+            holds: diff.absorbed_bytes_percent >= least,
+        });
+        blocks.into_iter().chain(absorbed).collect()
+    }
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let percent = text.parse().ok().filter(|percent| (0.0..=100.0).contains(percent));
+    percent.ok_or_else(|| "a percentage is a number from 0 to 100".to_owned())
+}

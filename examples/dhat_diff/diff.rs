@@ -1,0 +1,204 @@
+//! What the pools made of a run: two profiles of the same work, compared.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use crate::pools::{Amount, Pools};
+use crate::profile::{Amounts, Profile};
+use crate::site::Site;
+
+/// One run: what dhat saw, and what the pools say if somebody kept it.
+pub(crate) struct Run {
+    pub(crate) profile: Profile,
+    pub(crate) pools: Option<Pools>,
+}
+
+/// What became of a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Fate {
+    /// Only in the system's profile: the pools serve all of it.
+    Absorbed,
+    /// In both, with less from the fallback, or more.
+    Changed,
+    /// In both, the same.
+    Same,
+    /// Only in the pools' profile.
+    New,
+    /// Only in the pools' profile, and by `realloc`: blocks that outgrew the pools. dhat books them here, and in the system's run
+    /// on the site where they began.
+    Moved,
+}
+
+/// A site in both runs.
+#[derive(Debug, Serialize)]
+pub(crate) struct SiteDiff {
+    pub(crate) title: String,
+    pub(crate) fate: Fate,
+    pub(crate) system: Amounts,
+    pub(crate) pool: Amounts,
+    /// Innermost first.
+    pub(crate) stack: Vec<String>,
+}
+
+/// blocks(off) + answered(off) = blocks(on) + answered(on), and the same for bytes.
+#[derive(Debug, Serialize)]
+pub(crate) struct Identity {
+    /// Either side.
+    pub(crate) off: Amount,
+    pub(crate) on: Amount,
+    pub(crate) closes: bool,
+    /// Whether the pools passed on just what dhat saw, in each run of which both are known.
+    pub(crate) agrees: bool,
+}
+
+/// The comparison.
+#[derive(Debug, Serialize)]
+pub(crate) struct Diff {
+    pub(crate) system: Amounts,
+    pub(crate) pool: Amounts,
+    /// Of the system's bytes and blocks, what dhat no longer saw, in percent.
+    pub(crate) absorbed_bytes_percent: f64,
+    pub(crate) absorbed_blocks_percent: f64,
+    /// `None` if nobody kept what the pools served.
+    pub(crate) identity: Option<Identity>,
+    /// What the pools had, in the run with them on.
+    pub(crate) pools: Option<Pools>,
+    /// By the bytes that the pools absorb, most first.
+    pub(crate) sites: Vec<SiteDiff>,
+}
+
+impl Diff {
+    pub(crate) fn of(off: Run, on: Run) -> Self {
+        let (system, pool) = (off.profile.total(), on.profile.total());
+        let share = |before: u64, after: u64| {
+            if before == 0 { 0.0 } else { 100.0 * (before as f64 - after as f64) / before as f64 }
+        };
+        Self {
+            system,
+            pool,
+            absorbed_bytes_percent: share(system.bytes, pool.bytes),
+            absorbed_blocks_percent: share(system.blocks, pool.blocks),
+            identity: identity(&off, &on),
+            sites: sites(&off.profile, &on.profile),
+            pools: on.pools,
+        }
+    }
+}
+
+fn identity(off: &Run, on: &Run) -> Option<Identity> {
+    let side = |run: &Run| {
+        let answered = run.pools.as_ref().map(|pools| pools.answered).unwrap_or_default();
+        let seen = run.profile.total();
+        Amount { blocks: seen.blocks + answered.blocks, bytes: seen.bytes + answered.bytes }
+    };
+    let agrees = |run: &Run| {
+        let seen = run.profile.total();
+        let seen = Amount { blocks: seen.blocks, bytes: seen.bytes };
+        run.pools.as_ref().is_none_or(|pools| pools.passed_on == seen)
+    };
+    on.pools.as_ref()?;
+    let (left, right) = (side(off), side(on));
+    Some(Identity { off: left, on: right, closes: left == right, agrees: agrees(off) && agrees(on) })
+}
+
+/// What one profile has of a site.
+#[derive(Default)]
+struct Found {
+    amounts: Amounts,
+    /// All of it.
+    is_realloc: bool,
+}
+
+fn by_site(profile: &Profile) -> HashMap<Site, Found> {
+    let mut found: HashMap<Site, Found> = HashMap::new();
+    for point in &profile.points {
+        let (site, is_realloc) = Site::of(profile, &point.stack);
+        let entry = found.entry(site).or_insert(Found { amounts: Amounts::default(), is_realloc });
+        entry.amounts += point.amounts;
+        entry.is_realloc &= is_realloc;
+    }
+    found
+}
+
+fn sites(system: &Profile, pool: &Profile) -> Vec<SiteDiff> {
+    let (mut system, pool) = (by_site(system), by_site(pool));
+    let mut diffs = Vec::new();
+    for (site, on) in pool {
+        // A stack that was cut off a frame earlier in the one run than in the other is the same.
+        let same = if system.contains_key(&site) {
+            Some(site.clone())
+        } else {
+            let mut alike =
+                system.keys().filter(|other| site.is_cut_off_from(other) || other.is_cut_off_from(&site));
+            alike.next().filter(|_| alike.next().is_none()).cloned()
+        };
+        let off = same.and_then(|same| system.remove(&same));
+        let fate = match &off {
+            Some(off) if off.amounts == on.amounts => Fate::Same,
+            Some(_) => Fate::Changed,
+            None if on.is_realloc => Fate::Moved,
+            None => Fate::New,
+        };
+        diffs.push(diff(site, fate, off.unwrap_or_default().amounts, on.amounts));
+    }
+    let gone = system.into_iter();
+    diffs.extend(gone.map(|(site, off)| diff(site, Fate::Absorbed, off.amounts, Amounts::default())));
+    let absorbed = |site: &SiteDiff| site.pool.bytes as i128 - site.system.bytes as i128;
+    diffs.sort_by(|a, b| (absorbed(a), &a.title, &a.stack).cmp(&(absorbed(b), &b.title, &b.stack)));
+    diffs
+}
+
+fn diff(site: Site, fate: Fate, system: Amounts, pool: Amounts) -> SiteDiff {
+    SiteDiff { title: site.title().to_owned(), fate, system, pool, stack: site.frames().to_vec() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Point;
+
+    fn profile(points: &[(&[&str], u64, u64)]) -> Profile {
+        let mut frames = Vec::new();
+        let points = points
+            .iter()
+            .map(|&(stack, blocks, bytes)| {
+                let first = frames.len();
+                frames.extend(stack.iter().map(|&frame| frame.to_owned()));
+                Point {
+                    amounts: Amounts { blocks, bytes, ..Amounts::default() },
+                    stack: (first..frames.len()).collect(),
+                }
+            })
+            .collect();
+        Profile { command: String::new(), points, frames }
+    }
+
+    #[test]
+    fn each_site_has_its_fate() {
+        let off = profile(&[
+            (&["0x1: app::frame (a.rs:1:1)"], 10, 1_000),
+            (&["0x2: app::less (a.rs:2:1)", "0x3: app::main (a.rs:9:1)"], 10, 100),
+            (&["0x4: app::same (a.rs:3:1)"], 1, 1),
+        ]);
+        let on = profile(&[
+            (&["0x5: app::less (a.rs:2:1)"], 4, 40),
+            (&["0x6: app::same (a.rs:3:1)"], 1, 1),
+            (&["0x7: app::new (a.rs:4:1)"], 1, 2),
+            (&["0x8: alloc::alloc::realloc (x.rs:1:1)", "0x9: app::grown (a.rs:5:1)"], 1, 3),
+        ]);
+        let diff = Diff::of(Run { profile: off, pools: None }, Run { profile: on, pools: None });
+        let fates: Vec<_> = diff.sites.iter().map(|site| (site.title.as_str(), site.fate)).collect();
+        let expected = [
+            ("app::frame (a.rs:1:1)", Fate::Absorbed),
+            ("app::less (a.rs:2:1)", Fate::Changed),
+            ("app::same (a.rs:3:1)", Fate::Same),
+            ("app::new (a.rs:4:1)", Fate::New),
+            ("app::grown (a.rs:5:1)", Fate::Moved),
+        ];
+        assert_eq!(fates, expected);
+        assert!(diff.identity.is_none());
+        assert!((diff.absorbed_bytes_percent - 100.0 * 1_055.0 / 1_101.0).abs() < 1e-9);
+    }
+}

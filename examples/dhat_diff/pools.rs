@@ -1,0 +1,80 @@
+//! What the pools did in a profiled run. It lies in a file next to the profile, because dhat cannot see it.
+
+use framepool::{Bypass, Class, Residency, Stats};
+use serde::{Deserialize, Serialize};
+
+/// Of this file's format.
+const VERSION: u32 = 1;
+
+/// Blocks, and the bytes that were asked for in them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Amount {
+    pub(crate) blocks: u64,
+    pub(crate) bytes: u64,
+}
+
+/// One class of the pools.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ClassFigures {
+    pub(crate) name: String,
+    pub(crate) slot_bytes: u64,
+    pub(crate) slots: u64,
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+    pub(crate) peak: u64,
+}
+
+/// The pools between the profiler's start and its end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Pools {
+    /// The version of this format.
+    framepool_pools: u32,
+    /// What slots served: allocations, and reallocations that ended in a slot.
+    pub(crate) answered: Amount,
+    /// What reached the fallback, and so dhat.
+    pub(crate) passed_on: Amount,
+    /// Address space of the slots, and what of it was memory in the end.
+    pub(crate) reserved_bytes: u64,
+    pub(crate) resident_bytes: u64,
+    pub(crate) classes: Vec<ClassFigures>,
+    /// Requests that no pool serves, by reason.
+    pub(crate) bypasses: Vec<(String, u64)>,
+}
+
+impl Pools {
+    #[allow(
+        dead_code,
+        reason = "the programs that write such files have it, the one that reads them has not"
+    )]
+    pub(crate) fn of(stats: &Stats, residency: &Residency) -> Self {
+        let class = |class: Class| {
+            let framepool::ClassStats { slot_bytes, slots, hits, misses, peak, .. } = stats.class(class);
+            ClassFigures { name: class.name().to_owned(), slot_bytes, slots, hits, misses, peak }
+        };
+        let (blocks, bytes) = stats.answered();
+        Self {
+            framepool_pools: VERSION,
+            answered: Amount { blocks, bytes },
+            passed_on: Amount { blocks: stats.fallbacks(), bytes: stats.fallback_bytes() },
+            reserved_bytes: residency.reserved_bytes,
+            resident_bytes: residency.resident_bytes,
+            classes: Class::ALL.map(class).to_vec(),
+            bypasses: Bypass::ALL.map(|reason| (reason.name().to_owned(), stats.bypassed(reason))).to_vec(),
+        }
+    }
+
+    /// Reads such a file.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, in a line.
+    #[allow(dead_code, reason = "the program that reads such files has it, those that write them have not")]
+    pub(crate) fn read(text: &[u8]) -> Result<Self, String> {
+        let pools: Self =
+            serde_json::from_slice(text).map_err(|error| format!("not the pools' figures: {error}"))?;
+        match pools.framepool_pools {
+            VERSION => Ok(pools),
+            other => Err(format!("the pools' figures are of version {other}, not {VERSION}")),
+        }
+    }
+}
