@@ -25,6 +25,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
@@ -149,9 +150,14 @@ fn run_both(cli: &Cli) -> Result<(), Failure> {
 fn run(cli: &Cli, mode: Mode, clip: Option<&File>) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::broken(format!("the {} run: {error}", mode.name()));
     let mut command = Command::new(env::current_exe().map_err(failed)?);
-    command.arg("--child").arg(mode.name()).args(env::args_os().skip(1)).stdin(Stdio::null());
+    // The command line goes into the profile; whose folders these were is nobody's business.
+    command.arg0("dhat_video_chat").args(["--child", mode.name()]);
+    command.args(["--clients", &cli.clients.to_string(), "--frames", &cli.frames.to_string()]);
+    command.args(["--depth", &cli.depth.to_string(), "--scenario", &cli.scenario]);
+    command.arg("--out").arg(&cli.out).stdin(Stdio::null());
     if let Some(clip) = clip {
         command.stdin(clip.try_clone().map_err(failed)?);
+        command.arg("--clip").args(cli.clip.as_deref().and_then(Path::file_name));
     }
     let status = command.status().map_err(failed)?;
     if !status.success() {

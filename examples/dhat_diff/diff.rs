@@ -1,5 +1,6 @@
 //! What the pools made of a run: two profiles of the same work, compared.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use serde::Serialize;
@@ -65,7 +66,7 @@ pub(crate) struct Diff {
     pub(crate) identity: Option<Identity>,
     /// What the pools had, in the run with them on.
     pub(crate) pools: Option<Pools>,
-    /// By the bytes that the pools absorb, most first.
+    /// By the bytes of the run that has more of them, most first.
     pub(crate) sites: Vec<SiteDiff>,
 }
 
@@ -145,8 +146,8 @@ fn sites(system: &Profile, pool: &Profile) -> Vec<SiteDiff> {
     }
     let gone = system.into_iter();
     diffs.extend(gone.map(|(site, off)| diff(site, Fate::Absorbed, off.amounts, Amounts::default())));
-    let absorbed = |site: &SiteDiff| site.pool.bytes as i128 - site.system.bytes as i128;
-    diffs.sort_by(|a, b| (absorbed(a), &a.title, &a.stack).cmp(&(absorbed(b), &b.title, &b.stack)));
+    let weight = |site: &SiteDiff| Reverse(site.system.bytes.max(site.pool.bytes));
+    diffs.sort_by(|a, b| (weight(a), &a.title, &a.stack).cmp(&(weight(b), &b.title, &b.stack)));
     diffs
 }
 
@@ -193,9 +194,9 @@ mod tests {
         let expected = [
             ("app::frame (a.rs:1:1)", Fate::Absorbed),
             ("app::less (a.rs:2:1)", Fate::Changed),
-            ("app::same (a.rs:3:1)", Fate::Same),
-            ("app::new (a.rs:4:1)", Fate::New),
             ("app::grown (a.rs:5:1)", Fate::Moved),
+            ("app::new (a.rs:4:1)", Fate::New),
+            ("app::same (a.rs:3:1)", Fate::Same),
         ];
         assert_eq!(fates, expected);
         assert!(diff.identity.is_none());

@@ -49,7 +49,9 @@ fn run(cli: &Cli) -> Result<bool, Failure> {
     let diff = Diff::of(off, on);
     let demands = cli.demands(&diff);
     if let Some(path) = &cli.html {
-        let page = page::render(&diff, &commands, cli.top);
+        let mut page = String::new();
+        page::render(&mut page, &diff, &commands, cli.top)
+            .map_err(|error| Failure::broken(error.to_string()))?;
         fs::write(path, page)
             .map_err(|error| Failure::broken(format!("cannot write {}: {error}", path.display())))?;
     }
@@ -76,5 +78,59 @@ fn pools_beside(profile: &Path) -> Result<Option<Pools>, Failure> {
         Ok(text) => Pools::read(&text).map(Some).map_err(refused),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(refused(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use diff::Fate;
+
+    /// Profiles of two other programs: `c_list.c` under valgrind, and `words.rs.txt` under the crate `dhat`, without and with an argument.
+    fn fixture(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/dhat_diff/fixtures").join(name)
+    }
+
+    fn compare(system: &str, pool: &str) -> Diff {
+        let run = |name| Run { profile: Profile::read(&fixture(name)).expect("a profile"), pools: None };
+        Diff::of(run(system), run(pool))
+    }
+
+    #[test]
+    fn a_c_program_under_valgrind_is_read() {
+        let diff = compare("c_list.json", "c_list.json");
+        assert_eq!((diff.system.blocks, diff.system.bytes), (102, 9_800));
+        assert_eq!(diff.absorbed_bytes_percent, 0.0);
+        let sites: Vec<_> = diff.sites.iter().map(|site| (site.title.as_str(), site.fate)).collect();
+        assert_eq!(sites, [("main (list.c:19)", Fate::Same), ("push (list.c:8)", Fate::Same)]);
+    }
+
+    #[test]
+    fn two_runs_of_another_rust_program_differ_where_it_differs() {
+        let diff = compare("grown.json", "sized.json");
+        assert_eq!((diff.system.blocks, diff.pool.blocks), (906, 904));
+        let count = |fate| diff.sites.iter().filter(|site| site.fate == fate).count();
+        assert_eq!(
+            (count(Fate::Absorbed), count(Fate::New), count(Fate::Same), count(Fate::Moved)),
+            (1, 1, 3, 0)
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_or_something_else_is_refused_in_a_line() {
+        let whole = fs::read_to_string(fixture("grown.json")).expect("a file");
+        let cut = env::temp_dir().join(format!("dhat_diff-{}.json", std::process::id()));
+        for (text, expected) in
+            [(&whole[..whole.len() / 2], "cut off"), ("", "cut off"), ("{\"pps\":1}", "not a dhat profile")]
+        {
+            fs::write(&cut, text).expect("room");
+            let failure = Profile::read(&cut).expect_err("refused");
+            let line = failure.to_string();
+            assert!(failure.status == 2 && line.contains(expected) && !line.contains('\n'), "{line}");
+        }
+        fs::remove_file(&cut).expect("still there");
+        assert!(Profile::read(Path::new("/no/such.json")).is_err_and(|failure| failure.status == 2));
     }
 }

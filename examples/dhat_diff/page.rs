@@ -1,96 +1,99 @@
 //! The comparison as a page: one file that needs nothing else, for light and dark, wide and narrow.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use crate::diff::{Diff, SiteDiff};
-use crate::report::{grouped, mib, signed, word};
+use crate::profile::Amounts;
+use crate::report::{bytes, grouped, signed, word};
 
 const STYLE: &str = include_str!("page.css");
 
 /// The whole page, with this many sites. `commands` are what was run, off and on.
-pub(crate) fn render(diff: &Diff, commands: &[String; 2], top: usize) -> String {
-    let mut out = String::new();
+///
+/// # Errors
+///
+/// None: a string can always be written to.
+pub(crate) fn render(out: &mut String, diff: &Diff, commands: &[String; 2], top: usize) -> fmt::Result {
     let title = "What the pools absorb";
-    put(&mut out, format_args!("<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n"));
-    put(&mut out, format_args!("<meta name=viewport content=\"width=device-width, initial-scale=1\">\n"));
-    put(&mut out, format_args!("<title>{title}</title>\n<style>\n{STYLE}</style>\n<main>\n"));
-    head(&mut out, title, commands);
-    cards(&mut out, diff);
-    identity(&mut out, diff);
-    live(&mut out, diff);
-    sizes(&mut out, diff);
-    sites(&mut out, diff, top);
-    pools(&mut out, diff);
-    put(
-        &mut out,
-        format_args!(
-            "<h2>What this page cannot show</h2>\n<p class=muted>dhat counts requests. How long they took, page faults and resident \
-         memory are another measurement: see <code>examples/video_chat</code> and <code>benches/README.md</code>.</p>\n</main>\n"
-        ),
-    );
-    out
-}
-
-fn put(out: &mut String, text: std::fmt::Arguments<'_>) {
-    // Writing to a string cannot fail.
-    let _ = out.write_fmt(text);
+    writeln!(out, "<!doctype html>\n<html lang=en>\n<meta charset=utf-8>")?;
+    writeln!(out, "<meta name=viewport content=\"width=device-width, initial-scale=1\">")?;
+    writeln!(out, "<title>{title}</title>\n<style>\n{STYLE}</style>\n<main>")?;
+    head(out, title, commands)?;
+    cards(out, diff)?;
+    identity(out, diff)?;
+    live(out, diff)?;
+    sizes(out, diff)?;
+    sites(out, diff, top)?;
+    pools(out, diff)?;
+    writeln!(
+        out,
+        "<h2>What this page cannot show</h2>\n<p class=muted>dhat counts requests. How long they took, page faults and resident \
+         memory are another measurement: see <code>examples/video_chat</code> and <code>benches/README.md</code>.</p>\n</main>"
+    )?;
+    Ok(())
 }
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-fn head(out: &mut String, title: &str, commands: &[String; 2]) {
-    put(
-        out,
-        format_args!(
-            "<h1>{title}</h1>\n<p class=muted>Two dhat profiles of the same work, pools off and pools on.</p>\n"
-        ),
-    );
-    for (name, command) in ["off", "on"].iter().zip(commands) {
-        put(out, format_args!("<p class=path>{name}: {}</p>\n", escaped(command)));
-    }
+/// What was run, wherever it lies.
+fn without_folder(command: &str) -> &str {
+    let program = command.split(' ').next().unwrap_or_default();
+    &command[program.rfind('/').map_or(0, |slash| slash + 1)..]
 }
 
-fn cards(out: &mut String, diff: &Diff) {
+fn head(out: &mut String, title: &str, commands: &[String; 2]) -> fmt::Result {
+    writeln!(
+        out,
+        "<h1>{title}</h1>\n<p class=muted>Two dhat profiles of the same work, pools off and pools on.</p>"
+    )?;
+    for (name, command) in ["off", "on"].iter().zip(commands) {
+        writeln!(out, "<p class=path>{name}: {}</p>", escaped(without_folder(command)))?;
+    }
+    Ok(())
+}
+
+fn cards(out: &mut String, diff: &Diff) -> fmt::Result {
     let card = |out: &mut String, name: &str, value: &str, note: &str| {
-        put(out, format_args!("<div><dt>{name}</dt><dd>{value}<small>{note}</small></dd></div>\n"));
+        writeln!(out, "<div><dt>{name}</dt><dd>{value}<small>{note}</small></dd></div>")
     };
-    put(out, format_args!("<dl class=cards>\n"));
+    writeln!(out, "<dl class=cards>")?;
     card(
         out,
         "Bytes absorbed",
         &format!("{:.2} %", diff.absorbed_bytes_percent),
-        &format!("{} of {} left", mib(diff.pool.bytes), mib(diff.system.bytes)),
-    );
+        &format!("{} of {} left", bytes(diff.pool.bytes), bytes(diff.system.bytes)),
+    )?;
     card(
         out,
         "Blocks absorbed",
         &format!("{:.2} %", diff.absorbed_blocks_percent),
         &format!("{} of {} left", grouped(diff.pool.blocks), grouped(diff.system.blocks)),
-    );
+    )?;
     card(
         out,
         "Most live at once",
-        &mib(diff.pool.peak_bytes),
-        &format!("{} without the pools", mib(diff.system.peak_bytes)),
-    );
+        &bytes(diff.pool.peak_bytes),
+        &format!("{} without the pools", bytes(diff.system.peak_bytes)),
+    )?;
     if let Some(pools) = &diff.pools {
         card(
             out,
             "Held by the pools",
-            &mib(pools.reserved_bytes),
-            &format!("reserved, {} of it resident", mib(pools.resident_bytes)),
-        );
+            &bytes(pools.reserved_bytes),
+            &format!("reserved, {} of it resident", bytes(pools.resident_bytes)),
+        )?;
     }
-    put(out, format_args!("</dl>\n"));
+    writeln!(out, "</dl>")?;
+    Ok(())
 }
 
-fn identity(out: &mut String, diff: &Diff) {
-    put(out, format_args!("<h2>Did anything slip by?</h2>\n"));
+fn identity(out: &mut String, diff: &Diff) -> fmt::Result {
+    writeln!(out, "<h2>Did anything slip by?</h2>")?;
     let Some(identity) = &diff.identity else {
-        put(out, format_args!("<p class=verdict>Unknown: nobody kept what the pools served.</p>\n"));
-        return;
+        writeln!(out, "<p class=verdict>Unknown: nobody kept what the pools served.</p>")?;
+        return Ok(());
     };
     let (off, on) = (identity.off, identity.on);
     let (class, verdict) = if identity.closes {
@@ -105,80 +108,71 @@ fn identity(out: &mut String, diff: &Diff) {
             ),
         )
     };
-    put(out, format_args!("<div class=\"verdict {class}\"><p><b>{verdict}</b></p>\n"));
-    put(
+    writeln!(out, "<div class=\"verdict {class}\"><p><b>{verdict}</b></p>")?;
+    writeln!(
         out,
-        format_args!(
-            "<p>Off: {} blocks, {} bytes. On: {} blocks, {} bytes, served by slots or seen by dhat.</p>\n",
-            grouped(off.blocks),
-            grouped(off.bytes),
-            grouped(on.blocks),
-            grouped(on.bytes)
-        ),
-    );
+        "<p>Off: {} blocks, {} bytes. On: {} blocks, {} bytes, served by slots or seen by dhat.</p>",
+        grouped(off.blocks),
+        grouped(off.bytes),
+        grouped(on.blocks),
+        grouped(on.bytes)
+    )?;
     let agreement = if identity.agrees { "agree to the block" } else { "do not agree" };
-    put(
-        out,
-        format_args!(
-            "<p>The pools' statistics and dhat {agreement} on what reached the fallback.</p></div>\n"
-        ),
-    );
+    writeln!(out, "<p>The pools' statistics and dhat {agreement} on what reached the fallback.</p></div>")?;
+    Ok(())
 }
 
-fn key(out: &mut String) {
-    put(out, format_args!("<p class=key><span class=s>pools off</span><span class=p>pools on</span></p>\n"));
+fn key(out: &mut String) -> fmt::Result {
+    writeln!(out, "<p class=key><span class=s>pools off</span><span class=p>pools on</span></p>")?;
+    Ok(())
 }
 
 /// A bar for each run, as long as its share of `most`.
-fn bars(out: &mut String, values: [(u64, &str); 2], most: u64) {
-    put(out, format_args!("<div class=bars>"));
+fn bars(out: &mut String, values: [(u64, &str); 2], most: u64) -> fmt::Result {
+    write!(out, "<div class=bars>")?;
     for (class, (value, text)) in ["s", "p"].iter().zip(values) {
         let percent = 100.0 * value as f64 / most.max(1) as f64;
         let none = if value == 0 { " none" } else { "" };
-        put(
+        write!(
             out,
-            format_args!(
-                "<div class=\"bar {class}\"><i class=\"{none}\" style=\"--w:{percent:.2}%\"></i><span>{text}</span></div>"
-            ),
-        );
+            "<div class=\"bar {class}\"><i class=\"{none}\" style=\"--w:{percent:.2}%\"></i><span>{text}</span></div>"
+        )?;
     }
-    put(out, format_args!("</div>\n"));
+    writeln!(out, "</div>")?;
+    Ok(())
 }
 
-fn rows(out: &mut String, rows: &[(String, [u64; 2])], show: fn(u64) -> String) {
+fn rows(out: &mut String, rows: &[(String, [u64; 2])], show: fn(u64) -> String) -> fmt::Result {
     let most = rows.iter().flat_map(|(_, values)| *values).max().unwrap_or(0);
-    put(out, format_args!("<div class=rows>\n"));
+    writeln!(out, "<div class=rows>")?;
     for (name, [system, pool]) in rows {
-        put(out, format_args!("<div class=name>{name}</div>"));
-        bars(out, [(*system, &show(*system)), (*pool, &show(*pool))], most);
+        write!(out, "<div class=name>{name}</div>")?;
+        bars(out, [(*system, &show(*system)), (*pool, &show(*pool))], most)?;
     }
-    put(out, format_args!("</div>\n"));
+    writeln!(out, "</div>")?;
+    Ok(())
 }
 
-fn live(out: &mut String, diff: &Diff) {
-    put(
-        out,
-        format_args!("<h2>Live bytes</h2>\n<p class=muted>What the system's allocator had to hold.</p>\n"),
-    );
-    key(out);
+fn live(out: &mut String, diff: &Diff) -> fmt::Result {
+    writeln!(out, "<h2>Live bytes</h2>\n<p class=muted>What the system's allocator had to hold.</p>")?;
+    key(out)?;
     rows(
         out,
         &[
             ("at t-gmax, when most was live".to_owned(), [diff.system.peak_bytes, diff.pool.peak_bytes]),
             ("at t-end, when the profiler stopped".to_owned(), [diff.system.end_bytes, diff.pool.end_bytes]),
         ],
-        mib,
-    );
+        bytes,
+    )?;
     if let Some(pools) = &diff.pools {
-        put(
+        writeln!(
             out,
-            format_args!(
-                "<p>dhat does not see the pools' own memory: {} of address space, {} of it resident at the end.</p>\n",
-                mib(pools.reserved_bytes),
-                mib(pools.resident_bytes)
-            ),
-        );
+            "<p>dhat does not see the pools' own memory: {} of address space, {} of it resident at the end.</p>",
+            bytes(pools.reserved_bytes),
+            bytes(pools.resident_bytes)
+        )?;
     }
+    Ok(())
 }
 
 /// Upper ends of the bars of the histogram, in bytes.
@@ -194,14 +188,12 @@ const BINS: [(u64, &str); 9] = [
     (u64::MAX, "larger"),
 ];
 
-fn sizes(out: &mut String, diff: &Diff) {
-    put(
+fn sizes(out: &mut String, diff: &Diff) -> fmt::Result {
+    writeln!(
         out,
-        format_args!(
-            "<h2>Blocks by size</h2>\n<p class=muted>A site counts with the mean size of its blocks.</p>\n"
-        ),
-    );
-    key(out);
+        "<h2>Blocks by size</h2>\n<p class=muted>A site counts with the mean size of its blocks.</p>"
+    )?;
+    key(out)?;
     let mut bins = BINS.map(|(_, name)| (name.to_owned(), [0, 0]));
     for site in &diff.sites {
         for (run, amounts) in [site.system, site.pool].into_iter().enumerate() {
@@ -210,66 +202,56 @@ fn sizes(out: &mut String, diff: &Diff) {
             bins[bin].1[run] += amounts.blocks;
         }
     }
-    rows(out, &bins, grouped);
+    rows(out, &bins, grouped)?;
+    Ok(())
 }
 
-fn sites(out: &mut String, diff: &Diff, top: usize) {
-    put(
-        out,
-        format_args!(
-            "<h2>Sites</h2>\n<p class=muted>By the bytes that the pools absorb. Open one for its stack.</p>\n"
-        ),
-    );
-    key(out);
+fn sites(out: &mut String, diff: &Diff, top: usize) -> fmt::Result {
+    writeln!(out, "<h2>Sites</h2>\n<p class=muted>The largest first. Open one for its stack.</p>")?;
+    key(out)?;
     let shown: Vec<&SiteDiff> = diff.sites.iter().take(top).collect();
     let most = shown.iter().map(|site| site.system.bytes.max(site.pool.bytes)).max().unwrap_or(0);
     for SiteDiff { title, fate, system, pool, stack } in &shown {
         let (word, text) = (word(*fate), escaped(title));
-        put(
+        writeln!(
             out,
-            format_args!(
-                "<details><summary><span class=path>{text}</span><span class=\"fate {word}\">{word}</span>\n"
-            ),
-        );
-        let label = |bytes: u64, blocks: u64| format!("{} in {}", mib(bytes), grouped(blocks));
-        bars(
-            out,
-            [
-                (system.bytes, &label(system.bytes, system.blocks)),
-                (pool.bytes, &label(pool.bytes, pool.blocks)),
-            ],
-            most,
-        );
-        put(out, format_args!("</summary><ol class=path>\n"));
+            "<details><summary><span class=path>{text}</span><span class=\"fate {word}\">{word}</span>"
+        )?;
+        let label = |amounts: &Amounts| match amounts.blocks {
+            0 => "nothing".to_owned(),
+            1 => format!("{} in 1 block", bytes(amounts.bytes)),
+            blocks => format!("{} in {} blocks", bytes(amounts.bytes), grouped(blocks)),
+        };
+        bars(out, [(system.bytes, &label(system)), (pool.bytes, &label(pool))], most)?;
+        writeln!(out, "</summary><ol class=path>")?;
         for frame in stack {
-            put(out, format_args!("<li>{}\n", escaped(frame)));
+            writeln!(out, "<li>{}", escaped(frame))?;
         }
-        put(out, format_args!("</ol></details>\n"));
+        writeln!(out, "</ol></details>")?;
     }
     if diff.sites.len() > shown.len() {
-        put(out, format_args!("<p class=muted>and {} more</p>\n", diff.sites.len() - shown.len()));
+        writeln!(out, "<p class=muted>and {} more</p>", diff.sites.len() - shown.len())?;
     }
+    Ok(())
 }
 
-fn pools(out: &mut String, diff: &Diff) {
-    let Some(pools) = &diff.pools else { return };
-    put(out, format_args!("<h2>What the pools held</h2>\n<div class=scroll><table>\n"));
-    put(out, format_args!("<tr><th>class<th>slot<th>hits<th>misses<th>peak in use<th>slots\n"));
+fn pools(out: &mut String, diff: &Diff) -> fmt::Result {
+    let Some(pools) = &diff.pools else { return Ok(()) };
+    writeln!(out, "<h2>What the pools held</h2>\n<div class=scroll><table>")?;
+    writeln!(out, "<tr><th>class<th>slot<th>hits<th>misses<th>peak in use<th>slots")?;
     for class in &pools.classes {
-        put(
+        writeln!(
             out,
-            format_args!(
-                "<tr><td>{}<td>{} B<td>{}<td>{}<td>{}<td>{}\n",
-                escaped(&class.name),
-                grouped(class.slot_bytes),
-                grouped(class.hits),
-                grouped(class.misses),
-                grouped(class.peak),
-                grouped(class.slots)
-            ),
-        );
+            "<tr><td>{}<td>{} B<td>{}<td>{}<td>{}<td>{}",
+            escaped(&class.name),
+            grouped(class.slot_bytes),
+            grouped(class.hits),
+            grouped(class.misses),
+            grouped(class.peak),
+            grouped(class.slots)
+        )?;
     }
-    put(out, format_args!("</table></div>\n"));
+    writeln!(out, "</table></div>")?;
     let bypasses: Vec<String> = pools
         .bypasses
         .iter()
@@ -277,8 +259,9 @@ fn pools(out: &mut String, diff: &Diff) {
         .map(|(reason, count)| format!("{} {}", escaped(reason), grouped(*count)))
         .collect();
     if !bypasses.is_empty() {
-        put(out, format_args!("<p>Past the pools: {}.</p>\n", bypasses.join(", ")));
+        writeln!(out, "<p>Past the pools: {}.</p>", bypasses.join(", "))?;
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -305,7 +288,8 @@ mod tests {
             pools: None,
             sites: vec![site],
         };
-        let page = render(&diff, &["a <b>".to_owned(), String::new()], 5);
+        let mut page = String::new();
+        render(&mut page, &diff, &["a <b>".to_owned(), String::new()], 5).expect("a string");
         assert!(!page.contains("<script") && !page.contains("<alloc") && !page.contains("a <b>"));
         assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;co&quot;"));
     }

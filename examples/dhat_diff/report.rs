@@ -1,7 +1,5 @@
 //! The comparison as text.
 
-use std::fmt::Write;
-
 use crate::cli::Demand;
 use crate::diff::{Diff, Fate, Identity, SiteDiff};
 use crate::profile::Amounts;
@@ -82,8 +80,8 @@ fn pools(out: &mut String, diff: &Diff) {
         out,
         &format!(
             "What dhat cannot see: {} reserved, {} of it resident at the end.",
-            mib(pools.reserved_bytes),
-            mib(pools.resident_bytes)
+            bytes(pools.reserved_bytes),
+            bytes(pools.resident_bytes)
         ),
     );
     for class in &pools.classes {
@@ -174,12 +172,13 @@ pub(crate) fn grouped(n: u64) -> String {
     text
 }
 
-/// Bytes in MiB.
-pub(crate) fn mib(bytes: u64) -> String {
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _ = write!(text, "{:.1} MiB", bytes as f64 / 1_048_576.0);
-    text
+/// Bytes in the unit that suits them.
+pub(crate) fn bytes(bytes: u64) -> String {
+    match bytes as f64 {
+        few if few < 1_024.0 => format!("{bytes} B"),
+        some if some < 1_048_576.0 => format!("{:.1} KiB", some / 1_024.0),
+        many => format!("{:.1} MiB", many / 1_048_576.0),
+    }
 }
 
 /// How much more the second is than the first.

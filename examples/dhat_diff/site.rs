@@ -26,8 +26,19 @@ const ALLOCATORS: [&str; 16] = [
 ];
 
 /// Where the standard library's functions live.
-const LIBRARY: [&str; 8] =
-    ["alloc::", "<alloc::", "core::", "<core::", "std::", "<std::", "__libc_", "<T as alloc::"];
+const LIBRARY: [&str; 11] = [
+    "alloc::",
+    "<alloc::",
+    "core::",
+    "<core::",
+    "std::",
+    "<std::",
+    "<str",
+    "<[",
+    "<T as alloc::",
+    "hashbrown::",
+    "__libc_",
+];
 
 /// What a site is known by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
