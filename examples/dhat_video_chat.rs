@@ -165,7 +165,7 @@ fn run(cli: &Cli, mode: Mode, clip: Option<&File>) -> Result<(), Failure> {
     }
     // dhat says on standard error that it could not write, and nothing else happens.
     let part = cli.file(mode, "json.part");
-    let whole = File::open(&part).map_err(io::Error::from).and_then(|file| {
+    let whole = File::open(&part).and_then(|file| {
         serde_json::from_reader::<_, serde::de::IgnoredAny>(BufReader::new(file)).map_err(io::Error::from)
     });
     whole.map_err(|error| cannot_write(&part, &error))?;

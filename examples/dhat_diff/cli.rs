@@ -8,6 +8,7 @@ use clap::error::ErrorKind;
 
 use crate::diff::Diff;
 use crate::failure::Failure;
+use crate::pools::Amount;
 
 /// Compares two dhat profiles of the same work: with the system's allocator, and with the pools.
 ///
@@ -21,6 +22,9 @@ pub(crate) struct Cli {
     /// Profile of the run with the pools on
     #[arg(value_name = "POOL.json")]
     pub(crate) pool: PathBuf,
+    /// What the pools answered in the run of POOL.json, if no POOL.pools.json says so
+    #[arg(long, value_name = "BLOCKS,BYTES", value_parser = amount)]
+    pub(crate) answered: Option<Amount>,
     /// Sites to show
     #[arg(long, value_name = "N", default_value_t = 12)]
     pub(crate) top: usize,
@@ -75,4 +79,11 @@ impl Cli {
 fn percent(text: &str) -> Result<f64, String> {
     let percent = text.parse().ok().filter(|percent| (0.0..=100.0).contains(percent));
     percent.ok_or_else(|| "a percentage is a number from 0 to 100".to_owned())
+}
+
+fn amount(text: &str) -> Result<Amount, String> {
+    let amount = text.split_once(',').and_then(|(blocks, bytes)| {
+        Some(Amount { blocks: blocks.trim().parse().ok()?, bytes: bytes.trim().parse().ok()? })
+    });
+    amount.ok_or_else(|| "as in 5590,1066273937".to_owned())
 }

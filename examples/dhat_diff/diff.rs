@@ -50,8 +50,8 @@ pub(crate) struct Identity {
     pub(crate) off: Amount,
     pub(crate) on: Amount,
     pub(crate) closes: bool,
-    /// Whether the pools passed on just what dhat saw, in each run of which both are known.
-    pub(crate) agrees: bool,
+    /// Whether the pools passed on just what dhat saw, in each run of which both are known, if any.
+    pub(crate) agrees: Option<bool>,
 }
 
 /// The comparison.
@@ -71,7 +71,8 @@ pub(crate) struct Diff {
 }
 
 impl Diff {
-    pub(crate) fn of(off: Run, on: Run) -> Self {
+    /// `answered` is what the pools served in the run with them on, if nothing next to its profile says so.
+    pub(crate) fn of(off: Run, on: Run, answered: Option<Amount>) -> Self {
         let (system, pool) = (off.profile.total(), on.profile.total());
         let share = |before: u64, after: u64| {
             if before == 0 { 0.0 } else { 100.0 * (before as f64 - after as f64) / before as f64 }
@@ -81,27 +82,27 @@ impl Diff {
             pool,
             absorbed_bytes_percent: share(system.bytes, pool.bytes),
             absorbed_blocks_percent: share(system.blocks, pool.blocks),
-            identity: identity(&off, &on),
+            identity: identity(&off, &on, answered),
             sites: sites(&off.profile, &on.profile),
             pools: on.pools,
         }
     }
 }
 
-fn identity(off: &Run, on: &Run) -> Option<Identity> {
-    let side = |run: &Run| {
-        let answered = run.pools.as_ref().map(|pools| pools.answered).unwrap_or_default();
+fn identity(off: &Run, on: &Run, answered: Option<Amount>) -> Option<Identity> {
+    let answered_in = |run: &Run| run.pools.as_ref().map(|pools| pools.answered);
+    let side = |run: &Run, answered: Amount| {
         let seen = run.profile.total();
         Amount { blocks: seen.blocks + answered.blocks, bytes: seen.bytes + answered.bytes }
     };
-    let agrees = |run: &Run| {
-        let seen = run.profile.total();
-        let seen = Amount { blocks: seen.blocks, bytes: seen.bytes };
-        run.pools.as_ref().is_none_or(|pools| pools.passed_on == seen)
-    };
-    on.pools.as_ref()?;
-    let (left, right) = (side(off), side(on));
-    Some(Identity { off: left, on: right, closes: left == right, agrees: agrees(off) && agrees(on) })
+    let agrees = [off, on].into_iter().filter_map(|run| {
+        let Amounts { blocks, bytes, .. } = run.profile.total();
+        Some(run.pools.as_ref()?.passed_on == Amount { blocks, bytes })
+    });
+    let agrees = agrees.reduce(|one, other| one && other);
+    let right = side(on, answered_in(on).or(answered)?);
+    let left = side(off, answered_in(off).unwrap_or_default());
+    Some(Identity { off: left, on: right, closes: left == right, agrees })
 }
 
 /// What one profile has of a site.
@@ -189,7 +190,7 @@ mod tests {
             (&["0x7: app::new (a.rs:4:1)"], 1, 2),
             (&["0x8: alloc::alloc::realloc (x.rs:1:1)", "0x9: app::grown (a.rs:5:1)"], 1, 3),
         ]);
-        let diff = Diff::of(Run { profile: off, pools: None }, Run { profile: on, pools: None });
+        let diff = Diff::of(Run { profile: off, pools: None }, Run { profile: on, pools: None }, None);
         let fates: Vec<_> = diff.sites.iter().map(|site| (site.title.as_str(), site.fate)).collect();
         let expected = [
             ("app::frame (a.rs:1:1)", Fate::Absorbed),

@@ -46,7 +46,7 @@ fn run(cli: &Cli) -> Result<bool, Failure> {
     let off = Run { profile: Profile::read(&cli.system)?, pools: pools_beside(&cli.system)? };
     let on = Run { profile: Profile::read(&cli.pool)?, pools: pools_beside(&cli.pool)? };
     let commands = [off.profile.command.clone(), on.profile.command.clone()];
-    let diff = Diff::of(off, on);
+    let diff = Diff::of(off, on, cli.answered);
     let demands = cli.demands(&diff);
     if let Some(path) = &cli.html {
         let mut page = String::new();
@@ -95,7 +95,7 @@ mod tests {
 
     fn compare(system: &str, pool: &str) -> Diff {
         let run = |name| Run { profile: Profile::read(&fixture(name)).expect("a profile"), pools: None };
-        Diff::of(run(system), run(pool))
+        Diff::of(run(system), run(pool), None)
     }
 
     #[test]
@@ -116,6 +116,21 @@ mod tests {
             (count(Fate::Absorbed), count(Fate::New), count(Fate::Same), count(Fate::Moved)),
             (1, 1, 3, 0)
         );
+    }
+
+    #[test]
+    fn of_the_committed_pair_most_is_absorbed_and_nothing_slipped_by() {
+        let profiles = Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles");
+        let run = |name| {
+            let path = profiles.join(name);
+            Run {
+                profile: Profile::read(&path).expect("a profile"),
+                pools: pools_beside(&path).expect("figures"),
+            }
+        };
+        let diff = Diff::of(run("video_chat_720p-system.json"), run("video_chat_720p-pool.json"), None);
+        assert!(diff.absorbed_bytes_percent >= 80.0);
+        assert!(diff.identity.is_some_and(|identity| identity.closes && identity.agrees == Some(true)));
     }
 
     #[test]

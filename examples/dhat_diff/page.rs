@@ -117,8 +117,11 @@ fn identity(out: &mut String, diff: &Diff) -> fmt::Result {
         grouped(on.blocks),
         grouped(on.bytes)
     )?;
-    let agreement = if identity.agrees { "agree to the block" } else { "do not agree" };
-    writeln!(out, "<p>The pools' statistics and dhat {agreement} on what reached the fallback.</p></div>")?;
+    if let Some(agrees) = identity.agrees {
+        let agreement = if agrees { "agree to the block" } else { "do not agree" };
+        writeln!(out, "<p>The pools' statistics and dhat {agreement} on what reached the fallback.</p>")?;
+    }
+    writeln!(out, "</div>")?;
     Ok(())
 }
 

@@ -70,8 +70,11 @@ fn identity(out: &mut String, identity: &Identity) {
             grouped(on.bytes)
         ),
     );
-    let agreement = if *agrees { "agree to the block" } else { "do NOT agree" };
-    line(out, &format!("  The pools' statistics and dhat {agreement} on what reached the fallback.\n"));
+    if let Some(agrees) = agrees {
+        let agreement = if *agrees { "agree to the block" } else { "do NOT agree" };
+        line(out, &format!("  The pools' statistics and dhat {agreement} on what reached the fallback."));
+    }
+    line(out, "");
 }
 
 fn pools(out: &mut String, diff: &Diff) {

@@ -16,19 +16,6 @@ impl<A> PoolAlloc<A> {
     /// some blocks of its own when it is built and when it writes its results, outside any call of the allocator:
     ///
     /// ```no_run
-    /// # mod dhat { // As much of it as is needed here.
-    /// #     pub struct Alloc;
-    /// #     unsafe impl std::alloc::GlobalAlloc for Alloc {
-    /// #         unsafe fn alloc(&self, layout: std::alloc::Layout) -> *mut u8 {
-    /// #             unsafe { std::alloc::System.alloc(layout) }
-    /// #         }
-    /// #         unsafe fn dealloc(&self, ptr: *mut u8, layout: std::alloc::Layout) {
-    /// #             unsafe { std::alloc::System.dealloc(ptr, layout) }
-    /// #         }
-    /// #     }
-    /// #     pub struct Profiler;
-    /// #     impl Profiler { pub fn new_heap() -> Self { Self } }
-    /// # }
     /// use framepool::{Config, PoolAlloc};
     ///
     /// #[global_allocator]
