@@ -43,11 +43,11 @@ pub(crate) fn within<R>(allocator: *const (), f: impl FnOnce() -> R) -> R {
         }
     }
 
-    let mut nesting = Nesting { allocator, outer: innermost(), record: thread_record::this_thread() };
+    let nesting = Nesting { allocator, outer: innermost(), record: thread_record::this_thread() };
     thread_record::set_this_thread(thread_record::without());
     // A signal handler that finds the one without the other has no record, which is no harm.
     light_fence();
-    INNERMOST.with(|innermost| innermost.store(&raw mut nesting, Relaxed));
+    INNERMOST.with(|innermost| innermost.store(ptr::from_ref(&nesting).cast_mut(), Relaxed));
     let _undo = Undo(&nesting);
     f()
 }
