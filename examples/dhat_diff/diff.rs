@@ -27,8 +27,8 @@ pub(crate) enum Fate {
     Same,
     /// Only in the pools' profile.
     New,
-    /// Only in the pools' profile, and by `realloc`: blocks that outgrew the pools. dhat books them here, and in the system's run
-    /// on the site where they began.
+    /// By `realloc` in the pools' profile, and not in the system's: blocks that outgrew the pools. dhat books them where they did, and
+    /// in the system's run where they began.
     Moved,
 }
 
@@ -139,8 +139,8 @@ fn sites(system: &Profile, pool: &Profile) -> Vec<SiteDiff> {
         let off = same.and_then(|same| system.remove(&same));
         let fate = match &off {
             Some(off) if off.amounts == on.amounts => Fate::Same,
+            Some(Found { is_realloc: false, .. }) | None if on.is_realloc => Fate::Moved,
             Some(_) => Fate::Changed,
-            None if on.is_realloc => Fate::Moved,
             None => Fate::New,
         };
         diffs.push(diff(site, fate, off.unwrap_or_default().amounts, on.amounts));
