@@ -49,9 +49,7 @@ impl Site {
     pub(crate) fn of(profile: &Profile, stack: &[usize]) -> (Self, bool) {
         let frames: Vec<&str> = stack.iter().map(|&frame| without_address(&profile.frames[frame])).collect();
         let own = frames.iter().take_while(|frame| is_allocator(frame)).count();
-        let resizes =
-            |frame: &&str| ["realloc", "::grow", "::shrink"].iter().any(|name| frame.contains(name));
-        let is_realloc = frames[..own].iter().any(resizes);
+        let is_realloc = frames[..own].iter().any(|frame| resizes(frame));
         // A stack that is the allocator's all the way is kept whole.
         let own = if own == frames.len() { 0 } else { own };
         (Self(frames[own..].iter().map(|frame| (*frame).to_owned()).collect()), is_realloc)
@@ -76,6 +74,12 @@ impl Site {
 
 fn is_allocator(frame: &str) -> bool {
     ALLOCATORS.iter().any(|prefix| frame.starts_with(prefix))
+}
+
+/// Whether a frame is one of a block that is resized. (`grow_amortized` and the like may be about the first block of a vector.)
+fn resizes(frame: &str) -> bool {
+    let function = frame.rsplit_once(" (").map_or(frame, |(function, _)| function);
+    ["realloc", "::grow", "::grow_zeroed", "::shrink"].iter().any(|name| function.ends_with(name))
 }
 
 /// `0x1234: f (a.rs:1:2)` is `f (a.rs:1:2)`.
@@ -122,6 +126,13 @@ mod tests {
             "0x2: app::f (app.rs:3:3)",
         ]);
         assert!(is_realloc && site_of.frames().len() == 1);
+        let first = [
+            "0x1: <alloc::alloc::Global as core::alloc::Allocator>::allocate (a.rs:1:1)",
+            "0x2: alloc::raw_vec::RawVecInner<A>::finish_grow (r.rs:2:2)",
+            "0x3: alloc::raw_vec::RawVecInner<A>::grow_amortized (r.rs:3:2)",
+            "0x4: app::f (app.rs:3:3)",
+        ];
+        assert!(!site(&first).1, "the first block of a vector that grows");
         let (alone, is_realloc) = site(&["0x1: malloc (in vgpreload.so)"]);
         assert!(!is_realloc && alone.title() == "malloc (in vgpreload.so)");
         assert!(site(&["0x4: realloc (in vgpreload.so)", "0x5: main (a.c:3)"]).1);
