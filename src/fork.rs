@@ -1,7 +1,9 @@
 //! How the child of a `fork` finds out, at no cost to anybody else: one word that the kernel wipes in it.
 //!
 //! Only the thread that called `fork` goes on in the child. The others' places, and the reclaim lock if one of them held it, are
-//! for the child to take over before it changes a lane's mode or looks for a free place.
+//! for the child to take over before it changes a lane's mode or looks for a free place. That thread does it, which alone knows the place
+//! that is still in use: its own. The C library calls it for that in the child; after a bare system call, it does so on its next slow
+//! way, and until then the threads that it started have no places, and call nobody's slots in.
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
@@ -30,12 +32,15 @@ impl ForkMark {
         Some(mark)
     }
 
-    /// Whether no `fork` is to be seen to. In a child, runs `take_over` once; until that is done, and for whoever interrupted it,
-    /// `false`.
+    /// Whether no `fork` is to be seen to. In a child, runs `take_over` once, on the thread that called `fork`; until that is done, and
+    /// for whoever interrupted it, `false`.
     pub(crate) fn settle(&self, take_over: impl FnOnce()) -> bool {
         match self.word().load(Acquire) {
             SETTLED => true,
-            WIPED if self.word().compare_exchange(WIPED, TAKING_OVER, Acquire, Acquire).is_ok() => {
+            WIPED
+                if os::is_first_thread()
+                    && self.word().compare_exchange(WIPED, TAKING_OVER, Acquire, Acquire).is_ok() =>
+            {
                 take_over();
                 self.word().store(SETTLED, Release);
                 true

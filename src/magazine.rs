@@ -248,9 +248,10 @@ impl Magazine {
         capacity.div_ceil(share).clamp(1, MAGAZINE_BATCH)
     }
 
+    /// Whether it had nothing a moment ago. For anybody.
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len.load(Relaxed) == 0
     }
 
     #[inline(always)]
@@ -325,7 +326,8 @@ impl Magazine {
     #[inline(always)]
     fn slot(&self, i: u32) -> &AtomicPtr<u8> {
         debug_assert!((i as usize) < MAGAZINE_MAX);
-        // SAFETY: `len` stays at or below `capacity`, and that at or below `MAGAZINE_MAX`; `i` is below the one or the other.
+        // SAFETY: `len` and `capacity` stay at or below `MAGAZINE_MAX`: `push` is the only one to add, and only below `capacity`. `i` is
+        // below the one or the other.
         unsafe { self.slots.get_unchecked(i as usize) }
     }
 }

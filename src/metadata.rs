@@ -21,7 +21,10 @@ use crate::reclaim::{Caches, Reclaim};
 use crate::slab::Slab;
 use crate::slot_map::SlotMap;
 use crate::slot_set::SlotSet;
-use crate::sync::{AtomicU8, AtomicU64};
+use crate::sync::{
+    AtomicPtr, AtomicU8, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 use crate::thread_record::{self, Own, ThreadRecord};
 use crate::tunables::{MAGAZINE_COLD_BYTES, PLACES};
 
@@ -43,6 +46,8 @@ pub(crate) struct Metadata {
     pub(crate) places: Places,
     pub(crate) reclaim: Reclaim,
     fork_mark: Option<ForkMark>,
+    /// The one that was published before this, in the list of all.
+    older: AtomicPtr<Metadata>,
     /// The whole mapping, for the system to deal with.
     pub(crate) pages: NonNull<[u8]>,
 }
@@ -106,10 +111,11 @@ impl Metadata {
                 places: Places::new(),
                 reclaim: Reclaim::new(),
                 fork_mark,
+                older: AtomicPtr::new(ptr::null_mut()),
                 pages,
             });
         }
-        // `ThreadRecord::metadata` names this mapping by address.
+        // The key of a thread's gate names this mapping by address.
         metadata.as_ptr().expose_provenance();
         Some(metadata)
     }
@@ -148,10 +154,47 @@ impl Metadata {
         self.fork_mark.as_ref().is_none_or(|mark| {
             mark.settle(|| {
                 thread_record::take_over_places(self, nested::outermost_record());
-                // SAFETY: in the child no thread but this one has been here, and others are sent away until this is done.
+                // SAFETY: this thread called `fork`, so it holds the lock only if it is at it now, which it is not; the threads that it has
+                // started since are sent away until this is done.
                 unsafe { self.reclaim.take_over(self) };
             })
         })
+    }
+}
+
+/// All metadata of this process with a mark, newest first.
+static NEWEST: AtomicPtr<Metadata> = AtomicPtr::new(ptr::null_mut());
+
+impl Metadata {
+    /// Has this settled in the child of each `fork` at once.
+    pub(crate) fn settle_after_fork(&'static self) {
+        if self.fork_mark.is_none() {
+            return;
+        }
+        let this = ptr::from_ref(self).cast_mut();
+        let mut newest = NEWEST.load(Acquire);
+        // Each failure means that another allocator was started.
+        loop {
+            self.older.store(newest, Relaxed);
+            match NEWEST.compare_exchange(newest, this, Release, Acquire) {
+                Ok(_) => break,
+                Err(now) => newest = now,
+            }
+        }
+        if newest.is_null() {
+            os::after_fork(settle_all);
+        }
+    }
+}
+
+/// Runs in the child of a `fork`, on the thread that called it.
+unsafe extern "C" fn settle_all() {
+    let mut metadata = NEWEST.load(Acquire);
+    // Ends: each was there before the one that points to it.
+    // SAFETY: null, or published by start-up for ever.
+    while let Some(this) = unsafe { metadata.as_ref() } {
+        this.is_settled();
+        metadata = this.older.load(Relaxed);
     }
 }
 

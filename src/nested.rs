@@ -18,8 +18,8 @@ struct Nesting {
     /// Its address.
     allocator: *const (),
     outer: *mut Nesting,
-    /// The thread's record as it was before.
-    record: &'static ThreadRecord,
+    /// The thread's record as it was before. Relaxed: only this thread has it.
+    record: AtomicPtr<ThreadRecord>,
 }
 
 thread_local! {
@@ -32,22 +32,27 @@ fn innermost() -> *mut Nesting {
 }
 
 /// Runs `f` with this thread inside the fallback of the allocator at this address; not any more afterwards, also if `f` unwinds.
+///
+/// The note comes before the record goes, and goes after the record is back. So a signal handler in between finds the record, or
+/// the note that has it.
 pub(crate) fn within<R>(allocator: *const (), f: impl FnOnce() -> R) -> R {
     struct Undo<'a>(&'a Nesting);
 
     impl Drop for Undo<'_> {
         fn drop(&mut self) {
-            INNERMOST.with(|innermost| innermost.store(self.0.outer, Relaxed));
+            thread_record::show(self.0.record.load(Relaxed));
             light_fence();
-            thread_record::set_this_thread(self.0.record);
+            INNERMOST.with(|innermost| innermost.store(self.0.outer, Relaxed));
         }
     }
 
-    let nesting = Nesting { allocator, outer: innermost(), record: thread_record::this_thread() };
-    thread_record::set_this_thread(thread_record::without());
-    // A signal handler that finds the one without the other has no record, which is no harm.
-    light_fence();
-    INNERMOST.with(|innermost| innermost.store(ptr::from_ref(&nesting).cast_mut(), Relaxed));
+    let nesting = Nesting { allocator, outer: innermost(), record: AtomicPtr::new(ptr::null_mut()) };
+    thread_record::hide(|record| {
+        nesting.record.store(record, Relaxed);
+        light_fence();
+        INNERMOST.with(|innermost| innermost.store(ptr::from_ref(&nesting).cast_mut(), Relaxed));
+        light_fence();
+    });
     let _undo = Undo(&nesting);
     f()
 }
@@ -67,11 +72,11 @@ pub(crate) fn is_within(allocator: *const ()) -> bool {
 }
 
 /// The record that this thread has when it is not inside any fallback.
-pub(crate) fn outermost_record() -> &'static ThreadRecord {
-    let (mut record, mut nesting) = (thread_record::this_thread(), innermost());
+pub(crate) fn outermost_record() -> *const ThreadRecord {
+    let (mut record, mut nesting) = (thread_record::this_thread_or_none(), innermost());
     // SAFETY: as in `is_within`, which also says why this ends.
-    while let Some(Nesting { record: before, outer, .. }) = unsafe { nesting.as_ref() } {
-        (record, nesting) = (before, *outer);
+    while let (None, Some(Nesting { record: before, outer, .. })) = (record, unsafe { nesting.as_ref() }) {
+        (record, nesting) = (thread_record::unless_without(before.load(Relaxed)), *outer);
     }
-    record
+    record.unwrap_or(ptr::null())
 }

@@ -118,7 +118,9 @@ impl<'a, L: Lanes> Pool<'a, L> {
                     return Some(());
                 }
                 is_cold = magazine.is_cold();
-                moved = magazine.unload(&mut older);
+                if !magazine.is_empty() {
+                    moved = magazine.unload(&mut older);
+                }
                 // Still full if the place's last owner, in the parent of a `fork`, left more than fits this one's.
                 magazine.push(start).then_some(())
             })

@@ -162,7 +162,7 @@ impl Pools {
         }
     }
 
-    /// [`take`](Self::take) of a layout without a route.
+    /// [`take`](Self::take) of a layout without a route, or while the pools do not serve.
     #[inline(never)]
     fn take_unusual(&self, tally: Tally<'_>, layout: Layout) -> Option<Block> {
         let size = layout.size();
@@ -229,7 +229,9 @@ impl Pools {
     /// Whether an address lies in the reservation, guards included: all that decides where a block goes back to.
     #[inline(always)]
     pub(crate) fn spans(&self, ptr: *const u8) -> bool {
-        self.offset_of(ptr) < self.span.load(Acquire)
+        // First: it publishes the base.
+        let span = self.span.load(Acquire);
+        self.offset_of(ptr) < span
     }
 
     #[inline(always)]

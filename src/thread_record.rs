@@ -3,7 +3,7 @@
 //! Places lie in a table in the metadata, which is never unmapped, so a record may outlive everything else. A thread has
 //! one record, with the first allocator that it uses; with any other, and while it has none, it uses the sets and the shared
 //! counters. It has none when the table is full (where the system cannot mark memory for `fork`, the child's is as full as its parent's), on
-//! systems without a way to learn of a thread's exit, and after its own exit has begun.
+//! systems without a way to learn of a thread's exit, [inside a fallback](crate::nested), and after its own exit has begun.
 //!
 //! A thread's record is reached by a `const` thread-local without `Drop`, which allocates nothing and works at any time of a
 //! thread's life; exit is the destructor of a pthread key, because registering a thread-local's `Drop` allocates. The
@@ -65,19 +65,43 @@ thread_local! {
 }
 
 #[inline(always)]
-pub(crate) fn this_thread() -> &'static ThreadRecord {
+fn this_thread() -> &'static ThreadRecord {
     let record = RECORD.with(|record| record.load(Relaxed));
     // SAFETY: one of the stand-ins, or a record of a table, none of which is ever unmapped.
     unsafe { &*record }
 }
 
-pub(crate) fn set_this_thread(record: &'static ThreadRecord) {
+fn set_this_thread(record: &'static ThreadRecord) {
     RECORD.with(|place| place.store(from_ref(record).cast_mut(), Relaxed));
 }
 
-/// The record of a thread that has no place and is not to claim one.
-pub(crate) fn without() -> &'static ThreadRecord {
-    &WITHOUT
+/// Takes this thread's record away until it is [shown](show) again. `keep` gets it first, and gets it again if a signal handler changed it
+/// meanwhile.
+pub(crate) fn hide(keep: impl Fn(*mut ThreadRecord)) {
+    let without = from_ref(&WITHOUT).cast_mut();
+    let mut record = RECORD.with(|place| place.load(Relaxed));
+    // Each failure means that a handler gave the thread a place, which happens once.
+    loop {
+        keep(record);
+        match RECORD.with(|place| place.compare_exchange(record, without, Relaxed, Relaxed)) {
+            Ok(_) => return,
+            Err(now) => record = now,
+        }
+    }
+}
+
+/// Gives a record back that was [hidden](hide).
+pub(crate) fn show(record: *mut ThreadRecord) {
+    RECORD.with(|place| place.store(record, Relaxed));
+}
+
+/// This thread's record, unless it is that of no place.
+pub(crate) fn this_thread_or_none() -> Option<*const ThreadRecord> {
+    unless_without(RECORD.with(|place| place.load(Relaxed)))
+}
+
+pub(crate) fn unless_without(record: *mut ThreadRecord) -> Option<*const ThreadRecord> {
+    (!core::ptr::eq(record, &WITHOUT)).then_some(record.cast_const())
 }
 
 /// This thread's own place: plain loads and stores.
@@ -255,8 +279,8 @@ fn claim(metadata: &'static Metadata) {
 /// In the child of a `fork`: frees the places of the threads that did not come along. One caught inside stays taken, and what its
 /// magazines hold is lost; the magazines of the others are left for a reclaim or the next owner.
 ///
-/// `own` is the record of the thread that did.
-pub(crate) fn take_over_places(metadata: &Metadata, own: &ThreadRecord) {
+/// `own` is the record of the one that did: the caller.
+pub(crate) fn take_over_places(metadata: &Metadata, own: *const ThreadRecord) {
     for place in 0..metadata.places.used() {
         let record = metadata.record(place);
         let is_this_thread = core::ptr::eq(record, own);

@@ -49,6 +49,10 @@ breaks "P3 whoever was inside is looked at again" src/reclaim.rs \
   's/is_settled = false;/*word ^= bit;/' never_waits
 breaks "P3 a child of a fork has the places of the threads that are gone" src/thread_record.rs \
   's/(abandon_unless_open\(.*?\) \{\n\s+)metadata\.places\.release\(place\);/$1let _ = place;/' lib
+breaks "P9 only the thread that forked frees the places of the others" src/fork.rs \
+  's/os::is_first_thread\(\)\s*&& //' lib
+breaks "P9 a child settles at once" src/metadata.rs \
+  's/        this\.is_settled\(\);\n//' fork
 breaks "P3 a child of a fork inside a fallback keeps its own place" src/metadata.rs \
   's/nested::outermost_record\(\)/thread_record::this_thread()/' lib
 breaks "P2 an exhausted class costs no fence for each give" src/reclaim.rs \

@@ -152,3 +152,60 @@ fn a_thread_in_the_child_of_a_fork_loses_nothing_that_the_last_owner_of_its_plac
     DONE.wait();
     thread.join().unwrap();
 }
+
+/// A thread that a child starts asks for a place before the one that forked comes to any slow path.
+#[test]
+fn threads_of_a_child_do_not_get_the_place_of_the_thread_that_forked() {
+    static POOL: PoolAlloc = PoolAlloc::new();
+
+    fn churn(first: u64) {
+        for id in first..first + 200_000 {
+            Block::take(&POOL, whole(Class::Small), id).give();
+        }
+    }
+
+    if common::case().is_none() {
+        let test = threads_of_a_child_do_not_get_the_place_of_the_thread_that_forked;
+        return run_to_success(child(test, "forks"));
+    }
+    churn(0);
+    in_a_child((), |()| {
+        let other = thread::spawn(|| churn(1 << 32));
+        churn(1 << 33);
+        other.join().unwrap();
+    });
+}
+
+/// The thread that forked only waits, and does nothing with the allocator.
+#[test]
+fn a_thread_of_a_child_takes_what_the_threads_that_are_gone_had_cached() {
+    static POOL: PoolAlloc = PoolAlloc::new();
+
+    if common::case().is_none() {
+        let test = a_thread_of_a_child_takes_what_the_threads_that_are_gone_had_cached;
+        return run_to_success(child(test, "forks"));
+    }
+    let bursts = || {
+        for _ in 0..40 {
+            let blocks: Vec<_> = (0..16).map(|id| Block::take(&POOL, whole(Class::XLarge), id)).collect();
+            blocks.into_iter().for_each(Block::give);
+        }
+    };
+    let (cached, done) = (Barrier::new(2), Barrier::new(2));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            bursts();
+            cached.wait();
+            done.wait();
+        });
+        cached.wait();
+        in_a_child((), |()| {
+            let takes = || {
+                let blocks: Vec<_> = (0..64).map(|id| Block::take(&POOL, whole(Class::XLarge), id)).collect();
+                assert!(blocks.iter().all(|block| POOL.owns(block.start)));
+            };
+            thread::spawn(takes).join().unwrap();
+        });
+        done.wait();
+    });
+}

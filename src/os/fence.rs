@@ -48,6 +48,19 @@ mod imp {
         }
         None
     }
+
+    /// Has `child` run in the child of each `fork`, on the thread that called it, before that goes on. (Not after a bare system call.)
+    pub(crate) fn after_fork(child: unsafe extern "C" fn()) {
+        // If there is no memory for it, children settle later.
+        // SAFETY: a function of this program, which is never unloaded.
+        let _ = unsafe { libc::pthread_atfork(None, None, Some(child)) };
+    }
+
+    /// In the child of a `fork`: whether this is the thread that called it. Any other was started later.
+    pub(crate) fn is_first_thread() -> bool {
+        // SAFETY: neither takes anything, and neither can fail.
+        unsafe { libc::syscall(libc::SYS_gettid) == libc::getpid().into() }
+    }
 }
 
 #[cfg(not(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none"))))]
@@ -64,6 +77,13 @@ mod imp {
     pub(crate) fn map_wiped_on_fork(_: usize) -> Option<NonNull<u8>> {
         None
     }
+
+    /// Nobody needs it: nothing tells a child from its parent here.
+    pub(crate) fn after_fork(_: unsafe extern "C" fn()) {}
+
+    pub(crate) fn is_first_thread() -> bool {
+        false
+    }
 }
 
-pub(crate) use imp::{can_fence_all, fence_all, map_wiped_on_fork};
+pub(crate) use imp::{after_fork, can_fence_all, fence_all, is_first_thread, map_wiped_on_fork};

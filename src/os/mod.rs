@@ -27,7 +27,7 @@ mod system;
 mod touch;
 
 pub(crate) use errno::{Errno, keeping_errno};
-pub(crate) use fence::{can_fence_all, fence_all, map_wiped_on_fork};
+pub(crate) use fence::{after_fork, can_fence_all, fence_all, is_first_thread, map_wiped_on_fork};
 pub(crate) use requests::{
     DISCARD_KEEPS_REQUESTS, discard, given, leave_out_of_core_dumps, lock, name, populate, resident,
     use_huge_pages,

@@ -57,7 +57,7 @@ pub(crate) enum Detour {
 }
 
 impl Pools {
-    /// The lane of a layout, if the pools serve.
+    /// The lane of a layout, whether the pools serve or not.
     #[inline(always)]
     pub(crate) fn route(&self, layout: Layout) -> Result<Lane, Detour> {
         let size = layout.size();

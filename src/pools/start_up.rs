@@ -63,6 +63,8 @@ impl Pools {
             }
             // Kept without slots too: threads still count their bypasses there.
             self.metadata.store(metadata.as_ptr(), Release);
+            // SAFETY: never unmapped, and from here on only read.
+            unsafe { metadata.as_ref() }.settle_after_fork();
         }
         // SAFETY: just reserved, for ever.
         let reserved = base.map(|base| unsafe { Reserved::new(base, &self.plan) });

@@ -114,3 +114,31 @@ fn a_thread_past_its_exit_has_no_place() {
     exits.join().unwrap();
     assert_eq!(HAD_PLACE.load(SeqCst), 0);
 }
+
+/// A bare system call, so that nothing runs in the child by itself.
+#[test]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+fn until_the_thread_that_forked_has_settled_those_that_it_starts_have_no_place() {
+    let pools: &Pools = Box::leak(Box::new(Pools::new(&Config::new())));
+    let has_place = || {
+        pools.prepare(&std::alloc::System);
+        pools.own().is_some()
+    };
+    let forks = || {
+        assert!(has_place());
+        // SAFETY: what `fork` does; the child starts threads, which the C library happens to allow there, and ends.
+        let child = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+        if child == 0 {
+            let early = std::thread::spawn(has_place).join().is_ok_and(|has_place| has_place);
+            let is_settled = pools.metadata().is_settled();
+            let late = std::thread::spawn(has_place).join().is_ok_and(|has_place| has_place);
+            // SAFETY: ends the child without running what belongs to its parent.
+            unsafe { libc::_exit(i32::from(early || !is_settled || !late || !has_place())) }
+        }
+        let mut status = 0;
+        // SAFETY: a child of this process, and a place for its status.
+        assert_eq!(i64::from(unsafe { libc::waitpid(child as i32, &mut status, 0) }), child);
+        assert_eq!(status, 0);
+    };
+    std::thread::scope(|scope| scope.spawn(forks).join().unwrap());
+}
