@@ -151,13 +151,18 @@ fn run(cli: &Cli, mode: Mode, clip: Option<&File>) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::broken(format!("the {} run: {error}", mode.name()));
     let mut command = Command::new(env::current_exe().map_err(failed)?);
     // The command line goes into the profile; whose folders these were is nobody's business.
-    command.arg0("dhat_video_chat").args(["--child", mode.name()]);
+    let flag = |name: &str, value: &std::ffi::OsStr| {
+        let mut flag = OsString::from(format!("--{name}="));
+        flag.push(value);
+        flag
+    };
+    command.arg0("dhat_video_chat").args(["--child", mode.name()]).stdin(Stdio::null());
     command.args(["--clients", &cli.clients.to_string(), "--frames", &cli.frames.to_string()]);
-    command.args(["--depth", &cli.depth.to_string(), "--scenario", &cli.scenario]);
-    command.arg("--out").arg(&cli.out).stdin(Stdio::null());
+    command.args(["--depth", &cli.depth.to_string()]);
+    command.arg(flag("scenario", cli.scenario.as_ref())).arg(flag("out", cli.out.as_os_str()));
     if let Some(clip) = clip {
         command.stdin(clip.try_clone().map_err(failed)?);
-        command.arg("--clip").args(cli.clip.as_deref().and_then(Path::file_name));
+        command.args(cli.clip.as_deref().and_then(Path::file_name).map(|name| flag("clip", name)));
     }
     let status = command.status().map_err(failed)?;
     if !status.success() {

@@ -11,7 +11,7 @@ name=video_chat_720p
 changed=$(git diff --quiet HEAD -- src examples Cargo.toml Cargo.lock || echo ", changed")
 cargo run --profile dhat --example dhat_video_chat -- --clip "$clip" --scenario "$name" --out profiles
 cargo run --release --example dhat_diff -- "profiles/$name-system.json" "profiles/$name-pool.json" \
-  --html "profiles/$name.html" --min-absorbed 80 --top 16
+  --html "profiles/$name.html" --min-absorbed 80 --require-identity --top 16
 
 cat >profiles/made.txt <<END
 command: profiles/regenerate.sh $(basename "$clip")

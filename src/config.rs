@@ -221,7 +221,7 @@ impl Config {
     /// more memory touched, while others are free.
     ///
     /// A thread gets its magazine when it comes to the shared slots again and again without others in between, or meets others there (for
-    /// slots of up to 2 KiB, at once). The magazine starts with 1 MiB of slots at most and grows while its thread takes and gives in
+    /// slots of up to 2 KiB, at once). The magazine starts with four slots, or 1 MiB of them if that is more, and grows while its thread takes and gives in
     /// bursts that it cannot hold: to `slots`, to 57, and to half of the held-back slots (of all, where none is
     /// [held back](Config::hold_back)) and an eighth of the others, whichever is least. Where that would be fewer than two there is none.
     ///

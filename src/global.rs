@@ -1,7 +1,8 @@
 //! The face for whole programs: `GlobalAlloc`, and where each call goes.
 //!
 //! In by layout, out by address (P1): a block goes back to whoever served it, whatever its layout. The one room beside
-//! `buffer_pool` that knows the fallback. Nothing here blocks, panics, or holds anything across a call into the fallback.
+//! `buffer_pool` that knows the fallback. Nothing here blocks, panics, or holds a lock or a
+//! thread's record across a call into the fallback.
 
 mod outside;
 mod warm;
@@ -13,7 +14,6 @@ use std::alloc::System;
 use crate::config::Config;
 use crate::counters::Refusal;
 use crate::lane::Lane;
-use crate::metadata::Metadata;
 use crate::pools::{Detour, Found, Pools, is_plain, unlikely};
 use crate::stats::Stats;
 use crate::thread_record::Inside;
@@ -97,7 +97,7 @@ impl<A> PoolAlloc<A> {
     /// Whether this is the program's `#[global_allocator]`, or the one that it passes requests to.
     ///
     /// Makes a probe allocation, which moves the counters; while other threads use an allocator that is not installed, the
-    /// answer may be `true` all the same.
+    /// answer may be `true` all the same. Always `false` inside [`unpooled`](Self::unpooled), where nothing is counted.
     pub fn is_installed(&self) -> bool {
         let before = self.stats().total_allocs();
         drop(core::hint::black_box(Box::new(0_u8)));
@@ -158,10 +158,11 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for PoolAlloc<A> {
             unlikely();
         }
         match pools.route(layout) {
-            // On its own for what a known lane saves.
-            // SAFETY: the caller's contract.
-            // SAFETY: the caller's contract.
-            Ok(lane) => unsafe { self.alloc_from(lane, layout, inside, metadata) },
+            Ok(lane) => match Pools::take_cached(&inside, metadata, lane, size) {
+                Some(start) => start,
+                // SAFETY: the caller's contract.
+                None => unsafe { self.alloc_dry(layout, lane, inside) },
+            },
             Err(Detour::BelowFloor(class)) => {
                 inside.rest().count_refusal(class, Refusal::BelowFloor, size);
                 drop(inside);
@@ -240,21 +241,6 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     unsafe fn fall_back_aligned(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's contract.
         self.outside(|fallback| unsafe { fallback.alloc(layout) })
-    }
-
-    #[inline(always)]
-    unsafe fn alloc_from(
-        &self,
-        lane: Lane,
-        layout: Layout,
-        inside: Inside,
-        metadata: &'static Metadata,
-    ) -> *mut u8 {
-        match Pools::take_cached(&inside, metadata, lane, layout.size()) {
-            Some(start) => start,
-            // SAFETY: the caller's contract.
-            None => unsafe { self.alloc_dry(layout, lane, inside) },
-        }
     }
 
     /// A lane that has nothing at hand. If it has nothing at all, this is on its way to the fallback at once.

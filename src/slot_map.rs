@@ -95,11 +95,11 @@ impl SlotMap {
         address & self.within_granule == 0
     }
 
-    /// [`entry`](Self::entry) of an address that is known to be a slot's start.
+    /// [`entry`](Self::entry) of an address that is known to be a granule's start, as every slot's start is.
     ///
     /// # Safety
     ///
-    /// It is.
+    /// It is, and lies in the reservation that this map is for.
     #[inline(always)]
     pub(crate) unsafe fn entry_of_start(&self, address: usize) -> Entry<'_> {
         // SAFETY: the map has a byte for each granule of the reservation, and the metadata is never unmapped.

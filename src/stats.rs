@@ -12,6 +12,9 @@
 //! | `realloc` of a fallback block that grows | hit (moved) | miss or bypass |
 //! | `realloc` of a fallback block that does not grow | | shrunk in the fallback |
 //!
+//! But for what a thread asks for inside the fallback or inside [`unpooled`](crate::PoolAlloc::unpooled): that is the fallback's, uncounted.
+//! (A slot that is freed or resized there counts.)
+//!
 //! So `total_allocs = hits + misses + bypasses` counts each search for a place, `fallbacks = misses + bypasses +
 //! shrunk in the fallback` each call that the fallback sees, and `in_use = hits - returns` in each class.
 

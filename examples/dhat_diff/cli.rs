@@ -8,11 +8,12 @@ use clap::error::ErrorKind;
 
 use crate::diff::Diff;
 use crate::failure::Failure;
-use crate::pools::Amount;
+use crate::pools::{Amount, MOST};
 
 /// Compares two dhat profiles of the same work: with the system's allocator, and with the pools.
 ///
-/// Exits with 0, with 1 if --max-blocks or --min-absorbed does not hold, and with 2 if a file cannot be compared.
+/// Exits with 0; with 1 if --max-blocks, --min-absorbed or --require-identity does not hold, or if the result cannot be written; with 2 if a
+/// flag or a file is not what it should be.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "dhat_diff", bin_name = "dhat_diff", max_term_width = 100)]
 pub(crate) struct Cli {
@@ -40,6 +41,9 @@ pub(crate) struct Cli {
     /// At least so much of SYSTEM.json's bytes must be gone, 0 to 100
     #[arg(long, value_name = "PCT", value_parser = percent)]
     pub(crate) min_absorbed: Option<f64>,
+    /// The identity must be known and close, and the pools' statistics agree with dhat
+    #[arg(long)]
+    pub(crate) require_identity: bool,
 }
 
 /// Something that was demanded.
@@ -72,7 +76,11 @@ impl Cli {
             text: format!("at least {least} % of the bytes absorbed: {:.2} %", diff.absorbed_bytes_percent),
             holds: diff.absorbed_bytes_percent >= least,
         });
-        blocks.into_iter().chain(absorbed).collect()
+        let identity = self.require_identity.then(|| Demand {
+            text: "the identity closes".to_owned(),
+            holds: diff.identity.as_ref().is_some_and(|of| of.closes && of.agrees != Some(false)),
+        });
+        blocks.into_iter().chain(absorbed).chain(identity).collect()
     }
 }
 
@@ -85,5 +93,6 @@ fn amount(text: &str) -> Result<Amount, String> {
     let amount = text.split_once(',').and_then(|(blocks, bytes)| {
         Some(Amount { blocks: blocks.trim().parse().ok()?, bytes: bytes.trim().parse().ok()? })
     });
+    let amount = amount.filter(|amount| amount.blocks.max(amount.bytes) <= MOST);
     amount.ok_or_else(|| "as in 5590,1066273937".to_owned())
 }

@@ -1,7 +1,7 @@
 //! What the pools made of a run: two profiles of the same work, compared.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -113,8 +113,8 @@ struct Found {
     is_realloc: bool,
 }
 
-fn by_site(profile: &Profile) -> HashMap<Site, Found> {
-    let mut found: HashMap<Site, Found> = HashMap::new();
+fn by_site(profile: &Profile) -> BTreeMap<Site, Found> {
+    let mut found: BTreeMap<Site, Found> = BTreeMap::new();
     for point in &profile.points {
         let (site, is_realloc) = Site::of(profile, &point.stack);
         let entry = found.entry(site).or_insert(Found { amounts: Amounts::default(), is_realloc });
@@ -125,31 +125,54 @@ fn by_site(profile: &Profile) -> HashMap<Site, Found> {
 }
 
 fn sites(system: &Profile, pool: &Profile) -> Vec<SiteDiff> {
-    let (mut system, pool) = (by_site(system), by_site(pool));
+    let (mut system, mut pool) = (by_site(system), by_site(pool));
     let mut diffs = Vec::new();
-    for (site, on) in pool {
-        // A stack that was cut off a frame earlier in the one run than in the other is the same.
-        let same = if system.contains_key(&site) {
-            Some(site.clone())
-        } else {
-            let mut alike =
-                system.keys().filter(|other| site.is_cut_off_from(other) || other.is_cut_off_from(&site));
-            alike.next().filter(|_| alike.next().is_none()).cloned()
-        };
-        let off = same.and_then(|same| system.remove(&same));
-        let fate = match &off {
-            Some(off) if off.amounts == on.amounts => Fate::Same,
-            Some(Found { is_realloc: false, .. }) | None if on.is_realloc => Fate::Moved,
-            Some(_) => Fate::Changed,
-            None => Fate::New,
-        };
-        diffs.push(diff(site, fate, off.unwrap_or_default().amounts, on.amounts));
+    let shared: Vec<Site> = pool.keys().filter(|site| system.contains_key(site)).cloned().collect();
+    for site in shared {
+        let (off, on) = (system.remove(&site), pool.remove(&site));
+        diffs.push(both(site, off, on.unwrap_or_default()));
     }
+    // A stack that was cut off a frame earlier in the one run than in the other is the same, if it can be no other.
+    let pairs: Vec<(Site, Site)> = pool
+        .keys()
+        .filter_map(|site| {
+            let other = only(alike(site, &system))?;
+            (only(alike(other, &pool))? == site).then(|| (site.clone(), other.clone()))
+        })
+        .collect();
+    for (site, other) in pairs {
+        let (off, on) = (system.remove(&other), pool.remove(&site));
+        diffs.push(both(site, off, on.unwrap_or_default()));
+    }
+    diffs.extend(pool.into_iter().map(|(site, on)| both(site, None, on)));
     let gone = system.into_iter();
     diffs.extend(gone.map(|(site, off)| diff(site, Fate::Absorbed, off.amounts, Amounts::default())));
     let weight = |site: &SiteDiff| Reverse(site.system.bytes.max(site.pool.bytes));
     diffs.sort_by(|a, b| (weight(a), &a.title, &a.stack).cmp(&(weight(b), &b.title, &b.stack)));
     diffs
+}
+
+/// The sites of a run that begin as this one does, up to where either was cut off.
+fn alike<'a>(site: &'a Site, run: &'a BTreeMap<Site, Found>) -> impl Iterator<Item = &'a Site> {
+    let shorter = (1..site.frames().len()).filter_map(|frames| run.get_key_value(&site.first(frames)));
+    let longer = run.range(site..).skip_while(move |(other, _)| *other == site);
+    let longer = longer.take_while(|(other, _)| site.is_cut_off_from(other));
+    shorter.chain(longer).map(|(other, _)| other)
+}
+
+fn only<T>(mut all: impl Iterator<Item = T>) -> Option<T> {
+    all.next().filter(|_| all.next().is_none())
+}
+
+/// A site of the pools' profile, and of the system's if it is there.
+fn both(site: Site, off: Option<Found>, on: Found) -> SiteDiff {
+    let fate = match &off {
+        Some(off) if off.amounts == on.amounts => Fate::Same,
+        Some(Found { is_realloc: false, .. }) | None if on.is_realloc => Fate::Moved,
+        Some(_) => Fate::Changed,
+        None => Fate::New,
+    };
+    diff(site, fate, off.unwrap_or_default().amounts, on.amounts)
 }
 
 fn diff(site: Site, fate: Fate, system: Amounts, pool: Amounts) -> SiteDiff {
@@ -202,5 +225,28 @@ mod tests {
         assert_eq!(fates, expected);
         assert!(diff.identity.is_none());
         assert!((diff.absorbed_bytes_percent - 100.0 * 1_055.0 / 1_101.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_stack_that_could_be_either_of_two_is_neither() {
+        let off = || {
+            profile(&[
+                (&["0x1: app::f (a.rs:1:1)", "0x2: app::g (a.rs:2:1)", "0x3: app::a (a.rs:3:1)"], 1, 10),
+                (&["0x1: app::f (a.rs:1:1)", "0x2: app::g (a.rs:2:1)", "0x4: app::b (a.rs:4:1)"], 1, 10),
+            ])
+        };
+        let on = profile(&[(&["0x1: app::f (a.rs:1:1)", "0x2: app::g (a.rs:2:1)"], 1, 10)]);
+        let fates = |on| {
+            let run = |profile| Run { profile, pools: None };
+            let diff = Diff::of(run(off()), run(on), None);
+            diff.sites.iter().map(|site| site.fate).collect::<Vec<_>>()
+        };
+        assert_eq!(fates(on), [Fate::New, Fate::Absorbed, Fate::Absorbed]);
+        // One of them is taken, so it is the other.
+        let on = profile(&[
+            (&["0x1: app::f (a.rs:1:1)", "0x2: app::g (a.rs:2:1)"], 1, 10),
+            (&["0x1: app::f (a.rs:1:1)", "0x2: app::g (a.rs:2:1)", "0x3: app::a (a.rs:3:1)"], 1, 10),
+        ]);
+        assert_eq!(fates(on), [Fate::Same, Fate::Same]);
     }
 }

@@ -37,10 +37,10 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// What was run, wherever it lies.
-fn without_folder(command: &str) -> &str {
-    let program = command.split(' ').next().unwrap_or_default();
-    &command[program.rfind('/').map_or(0, |slash| slash + 1)..]
+/// What was run, with the names of files and without their folders.
+fn without_folders(command: &str) -> String {
+    let words = command.split(' ').map(|word| word.rsplit('/').next().unwrap_or(word));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn head(out: &mut String, title: &str, commands: &[String; 2]) -> fmt::Result {
@@ -49,7 +49,7 @@ fn head(out: &mut String, title: &str, commands: &[String; 2]) -> fmt::Result {
         "<h1>{title}</h1>\n<p class=muted>Two dhat profiles of the same work, pools off and pools on.</p>"
     )?;
     for (name, command) in ["off", "on"].iter().zip(commands) {
-        writeln!(out, "<p class=path>{name}: {}</p>", escaped(without_folder(command)))?;
+        writeln!(out, "<p class=path>{name}: {}</p>", escaped(&without_folders(command)))?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
+use crate::pools::MOST;
 
 /// A file that is larger is refused: it would take several times as much memory.
 const MAX_BYTES: u64 = 1 << 30;
@@ -154,6 +155,14 @@ impl Raw {
             };
             Ok(Point { amounts, stack: raw.fs })
         };
+        // So that no sum of them can overflow, whatever they are added to.
+        let sum =
+            |count: fn(&RawPoint) -> u64| self.pps.iter().map(|raw| u128::from(count(raw))).sum::<u128>();
+        let counts: [fn(&RawPoint) -> u64; 6] =
+            [|p| p.tb, |p| p.tbk, |p| p.gb, |p| p.gbk, |p| p.eb, |p| p.ebk];
+        if counts.into_iter().any(|count| sum(count) > MOST.into()) {
+            return Err(format!("a broken dhat profile: its counts exceed {MOST}"));
+        }
         let points = self.pps.into_iter().map(point).collect::<Result<_, _>>()?;
         Ok(Profile { command: self.cmd, points, frames: self.ftbl })
     }
@@ -179,6 +188,7 @@ mod tests {
             (&heap.replace(":2,\"mode", ":1,\"mode"), "version 1"),
             (&heap.replace("rust-heap", "rust-ad-hoc"), "mode \"rust-ad-hoc\""),
             (&heap.replace("[1]", "[2]"), "frame 2 of 2"),
+            (&heap.replace("\"tb\":10", "\"tb\":18446744073709551615"), "counts exceed"),
         ];
         for (text, expected) in wrong {
             let error = read(text).expect_err(text);

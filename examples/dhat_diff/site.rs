@@ -66,6 +66,11 @@ impl Site {
         &self.0
     }
 
+    /// The site of a stack that was cut off after so many frames.
+    pub(crate) fn first(&self, frames: usize) -> Self {
+        Self(self.0[..frames].to_vec())
+    }
+
     /// Whether the one stack was cut off earlier than the other, and they are the same so far.
     pub(crate) fn is_cut_off_from(&self, longer: &Self) -> bool {
         self.0.len() < longer.0.len() && !self.0.is_empty() && longer.0.starts_with(&self.0)
@@ -78,7 +83,7 @@ fn is_allocator(frame: &str) -> bool {
 
 /// Whether a frame is one of a block that is resized. (`grow_amortized` and the like may be about the first block of a vector.)
 fn resizes(frame: &str) -> bool {
-    let function = frame.rsplit_once(" (").map_or(frame, |(function, _)| function);
+    let function = frame.split(" (").next().unwrap_or(frame);
     ["realloc", "::grow", "::grow_zeroed", "::shrink"].iter().any(|name| function.ends_with(name))
 }
 
@@ -136,6 +141,10 @@ mod tests {
         let (alone, is_realloc) = site(&["0x1: malloc (in vgpreload.so)"]);
         assert!(!is_realloc && alone.title() == "malloc (in vgpreload.so)");
         assert!(site(&["0x4: realloc (in vgpreload.so)", "0x5: main (a.c:3)"]).1);
+        assert!(
+            site(&["0x6: <alloc::alloc::Global as core::alloc::Allocator>::grow (My Project (1)/a.rs:1:1)"])
+                .1
+        );
     }
 
     #[test]

@@ -27,7 +27,8 @@ impl<A> PoolAlloc<A> {
     /// ```
     ///
     /// Blocks that live in the pools stay there while they fit their slots, and go back there when they are freed; that is counted as ever. A
-    /// panic in `f` ends the exception too. Other threads, and other allocators, are not concerned. Calls may be nested.
+    /// panic in `f` ends the exception too. Other threads are not concerned, and other allocators serve this thread as ever, only from their
+    /// shared slots. Calls may be nested.
     ///
     /// # Complexity
     ///
