@@ -4,6 +4,8 @@
     allow(dead_code, reason = "the model checker compiles only what it runs, and not what uses that")
 )]
 
+#[cfg(not(all(test, feature = "loom")))]
+mod assert_no_misses;
 mod config;
 #[cfg(not(all(test, feature = "loom")))]
 mod counters;
