@@ -72,7 +72,7 @@ fn this_thread() -> &'static ThreadRecord {
 }
 
 fn set_this_thread(record: &'static ThreadRecord) {
-    RECORD.with(|place| place.store(from_ref(record).cast_mut(), Relaxed));
+    show(from_ref(record).cast_mut());
 }
 
 /// Takes this thread's record away until it is [shown](show) again. `keep` gets it first, and gets it again if a signal handler changed it

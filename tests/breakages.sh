@@ -2,7 +2,7 @@
 # Breaks the code in one way after another, in a copy, and expects a test to go red each time.
 #
 # A line: the promise, the file, a Perl substitution that breaks it, and the test target that has to notice (`loom:` and a test: that one
-# of the model checker's). A substitution that changes nothing, or code that no longer compiles, is an error of this script. Takes about 5 minutes.
+# of the model checker's). A substitution that changes nothing, or code that no longer compiles, is an error of this script. Takes about a quarter of an hour.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
