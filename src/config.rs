@@ -1,13 +1,16 @@
 //! The table: which slots each class has, and who may have them. A `const` builder, checked when the allocator is built.
 //!
 //! Nothing here runs after start-up. A table that makes no sense stops the build with a text that says what to change
-//! (P10); [`Config::check`] is the list of what makes sense, and [`Plan`](crate::plan::Plan) is what follows from it.
+//! (P10); `check.rs` is the list of what makes sense, and [`Plan`](crate::plan::Plan) is what follows from it.
 
+mod check;
 mod memory;
 
+pub use check::ConfigError;
+#[cfg(not(all(test, feature = "loom")))]
+pub(crate) use check::{Problem, check, refuse};
 pub(crate) use memory::MemoryConfig;
 
-use crate::text::Text;
 use crate::tunables::{
     MAGAZINE_FIRST, MAGAZINE_FIRST_BYTES, MAGAZINE_LEAST, MAGAZINE_MOST, MAGAZINE_MOST_BYTES,
 };
@@ -70,6 +73,10 @@ pub(crate) enum HoldBack {
         slots: usize,
         min_bytes: usize,
     },
+}
+
+impl HoldBack {
+    const NONE: Self = Self::Slots { slots: 0, min_bytes: 0 };
 }
 
 impl ClassConfig {
@@ -165,13 +172,12 @@ impl Config {
     /// Small and Medium [hold back](Config::hold_back) half of their slots for layouts of at least a quarter of a slot:
     /// 512 slots for 256 bytes and more, 32 slots for 16 KiB and more. No class has a [floor](Config::floor).
     pub const fn new() -> Self {
-        const PLAIN: HoldBack = HoldBack::Slots { slots: 0, min_bytes: 0 };
         Self {
             classes: [
                 ClassConfig::new(1 << 10, 1024, HoldBack::Half),
                 ClassConfig::new(64 << 10, 64, HoldBack::Half),
-                ClassConfig::new(256 << 10, 32, PLAIN),
-                ClassConfig::new(2 << 20, 64, PLAIN),
+                ClassConfig::new(256 << 10, 32, HoldBack::NONE),
+                ClassConfig::new(2 << 20, 64, HoldBack::NONE),
             ],
             hardened: false,
             zero_on_free: false,
@@ -273,58 +279,20 @@ impl Config {
         sum
     }
 
-    /// Panics, at compile time where it can, unless each class makes sense by itself and beside its neighbours.
-    pub(crate) const fn check(&self) {
-        let mut i = 0;
-        while i < CLASSES {
-            self.check_class(Class::ALL[i]);
-            i += 1;
+    /// What is held back is what was said to be.
+    #[cfg(not(all(test, feature = "loom")))]
+    pub(crate) fn without_default_hold_backs(mut self) -> Self {
+        for class in &mut self.classes {
+            if class.hold_back == HoldBack::Half {
+                class.hold_back = HoldBack::NONE;
+            }
         }
-    }
-
-    const fn check_class(&self, class: Class) {
-        let ClassConfig { slot_bytes, slots, .. } = self.classes[class as usize];
-        let (held, min_bytes) = self.classes[class as usize].held_back();
-        let of_size = Text::new().str(class.name()).str(" slots of ").decimal(slot_bytes).str(" bytes: ");
-        if slot_bytes == 0 || !slot_bytes.is_multiple_of(SLOT_STEP) {
-            let text = of_size.str("a slot size is a multiple of 64 bytes; the next one is ");
-            let next = slot_bytes / SLOT_STEP * SLOT_STEP;
-            refuse(text.decimal(next.saturating_add(SLOT_STEP)));
-        }
-        if class as usize > 0 && slot_bytes <= self.classes[class as usize - 1].slot_bytes {
-            let below = Class::ALL[class as usize - 1];
-            let text = of_size.str("slot sizes ascend from class to class; make them larger than ");
-            refuse(text.str(below.name()).str("'s ").decimal(self.slot_bytes(below)));
-        }
-        if slots == 0 {
-            refuse(Text::new().str(class.name()).str(" has no slots: give it at least 1"));
-        }
-        if slots > Self::MAX_SLOTS {
-            let text =
-                Text::new().str(class.name()).str(" has ").decimal(slots).str(" slots: give it at most ");
-            refuse(text.decimal(Self::MAX_SLOTS));
-        }
-        if held > slots {
-            let text = Text::new().str(class.name()).str(" holds back ").decimal(held);
-            refuse(text.str(" slots: it has ").decimal(slots).str("; hold back at most that"));
-        }
-        if held > 0 && min_bytes > slot_bytes {
-            let text = Text::new().str(class.name()).str(" holds slots back for ").decimal(min_bytes);
-            refuse(
-                text.str(" bytes and more, which no layout of it has: make that at most ")
-                    .decimal(slot_bytes),
-            );
-        }
+        self
     }
 }
 
 /// Slot sizes are multiples of this: a cache line on most machines, and the alignment that every slot has at least.
 pub(crate) const SLOT_STEP: usize = 64;
-
-/// Stops the build (or the run-time construction) with a ready text.
-pub(crate) const fn refuse(text: Text) -> ! {
-    panic!("{}", text.as_str())
-}
 
 #[cfg(all(test, not(feature = "loom")))]
 mod tests {

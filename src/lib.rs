@@ -6,6 +6,8 @@
 
 #[cfg(not(all(test, feature = "loom")))]
 mod assert_no_misses;
+#[cfg(not(all(test, feature = "loom")))]
+mod buffer_pool;
 mod config;
 #[cfg(not(all(test, feature = "loom")))]
 mod counters;
@@ -54,8 +56,11 @@ mod thread_record;
 #[cfg(not(all(test, feature = "loom")))]
 mod trim;
 mod tunables;
+mod waiters;
 
-pub use config::{Class, Config};
+#[cfg(not(all(test, feature = "loom")))]
+pub use buffer_pool::{AllocError, BufferPool, PoolBuf, WaitError};
+pub use config::{Class, Config, ConfigError};
 #[cfg(not(all(test, feature = "loom")))]
 pub use global::PoolAlloc;
 #[cfg(not(all(test, feature = "loom")))]

@@ -1,8 +1,8 @@
 //! Everything the allocator knows about its slots, in one mapping of its own, away from the slots (P8).
 //!
 //! `Metadata` (modes, lanes, places, the reclaim lock), the sets' words, the thread records, the slot map. Mapped zeroed, and
-//! written by start-up only where zero will not do: this header and the free bits. Never unmapped, and nothing in it points back to the
-//! `PoolAlloc`: a thread's exit may come later than anything.
+//! written by start-up only where zero will not do: this header and the free bits. A program's is never unmapped, and nothing in it points back
+//! to the `PoolAlloc`: a thread's exit may come later than anything. Pools that are a value have no places for threads, and go with the value.
 
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
@@ -48,8 +48,10 @@ pub(crate) struct Metadata {
     fork_mark: Option<ForkMark>,
     /// The one that was published before this, in the list of all.
     older: AtomicPtr<Metadata>,
-    /// The whole mapping, for the system to deal with.
-    pub(crate) pages: NonNull<[u8]>,
+    /// This mapping.
+    pub(crate) mapping: os::Mapping,
+    /// That of the slots.
+    pub(crate) reservation: Option<os::Mapping>,
 }
 
 /// What there is of one lane.
@@ -61,24 +63,26 @@ pub(crate) struct LaneParts {
     pub(crate) first: usize,
 }
 
-// SAFETY: all that changes after the metadata is published is atomic or behind the reclaim lock; its pointers are to mappings that
-// are never unmapped.
+// SAFETY: all that changes after the metadata is published is atomic or behind the reclaim lock; its pointers are to itself and to
+// mappings that are unmapped together with it, if ever.
 unsafe impl Sync for Metadata {}
 
 impl Metadata {
-    /// Maps and fills the metadata for `plan`, or `None` if there is no memory for it.
-    pub(crate) fn new(plan: &Plan, source: os::Source<'_>) -> Option<NonNull<Self>> {
+    /// Maps and fills the metadata for `plan`, or `None` if there is no memory for it. Without places threads have neither magazines nor
+    /// counters of their own, and the system is asked for nothing but the memory.
+    pub(crate) fn new(plan: &Plan, has_places: bool, source: os::Source<'_>) -> Option<NonNull<Self>> {
         let words = |lane: Lane| SlotSet::words_needed(plan.lane(lane).len());
         let all_words = Lane::ALL.into_iter().map(words).sum();
         let (layout, words_offset) =
             Layout::new::<Self>().extend(Layout::array::<AtomicU64>(all_words).ok()?).ok()?;
-        let (layout, records) = layout.extend(Layout::array::<ThreadRecord>(PLACES).ok()?).ok()?;
+        let places = if has_places { PLACES } else { 0 };
+        let (layout, records) = layout.extend(Layout::array::<ThreadRecord>(places).ok()?).ok()?;
         let (layout, map) = layout.extend(Layout::array::<AtomicU8>(plan.map_bytes()).ok()?).ok()?;
-        let base = os::map_zeroed(layout.size(), source)?;
-        let pages = NonNull::slice_from_raw_parts(base, layout.size());
-        os::name(pages, c"framepool: metadata");
+        let mapping = os::map_zeroed(layout.size(), source)?;
+        let base = mapping.base();
+        os::name(mapping.pages, c"framepool: metadata");
         // One huge page would make resident what start-up takes care not to touch. If refused, that is what happens.
-        let _ = os::use_huge_pages(pages, false);
+        let _ = os::use_huge_pages(mapping.pages, false);
 
         let mut next_word = words_offset;
         let lanes = Lane::ALL.map(|lane| {
@@ -86,11 +90,11 @@ impl Metadata {
             let set_words = unsafe { base.byte_add(next_word) }.cast();
             next_word += words(lane) * size_of::<AtomicU64>();
             let slots = plan.lane(lane);
-            // SAFETY: exactly as many zeroed words as the set needs, for ever.
+            // SAFETY: exactly as many zeroed words as the set needs, as long as there is this header.
             let set = unsafe { SlotSet::new(set_words, slots.len()) };
             LaneParts { set, slab: plan.classes[lane.class()].slab, first: slots.start }
         });
-        let exit_hook = os::ExitHook::new(thread_record::on_thread_exit);
+        let exit_hook = if has_places { os::ExitHook::new(thread_record::on_thread_exit) } else { None };
         // A magazine has to be emptied when its thread exits, revoked by a fence, and found again after a `fork`.
         let fork_mark = exit_hook.and_then(|_| if os::can_fence_all() { ForkMark::new() } else { None });
         let magazines = Lane::ALL.map(|lane| if fork_mark.is_some() { plan.magazine(lane) } else { (0, 0) });
@@ -112,7 +116,8 @@ impl Metadata {
                 reclaim: Reclaim::new(),
                 fork_mark,
                 older: AtomicPtr::new(ptr::null_mut()),
-                pages,
+                mapping,
+                reservation: None,
             });
         }
         // The key of a thread's gate names this mapping by address.
@@ -128,8 +133,9 @@ impl Metadata {
     }
 
     /// Says where the slots are, before anybody else knows of this.
-    pub(crate) fn set_base(&mut self, base: NonNull<u8>, plan: &Plan) {
-        self.base = base.as_ptr();
+    pub(crate) fn set_reservation(&mut self, reservation: os::Mapping, plan: &Plan) {
+        self.reservation = Some(reservation);
+        self.base = reservation.base().as_ptr();
         self.map = SlotMap::new(self.map_bytes.as_ptr(), self.base, plan.granule_shift);
     }
 

@@ -7,10 +7,9 @@
 use core::alloc::Layout;
 use core::ops::Range;
 
-use crate::config::{CLASSES, Class, Config, refuse};
+use crate::config::{CLASSES, Class, Config, ConfigError, Problem, check, refuse};
 use crate::lane::Lane;
 use crate::slab::Slab;
-use crate::text::Text;
 use crate::tunables::{GUARD_BYTES, MAGAZINE_LEAST, MAGAZINE_MAX, SLOT_BYTES_PER_MAP_BYTE};
 
 /// One class: its slab, and who may have a slot of it.
@@ -54,7 +53,14 @@ impl Plan {
     ///
     /// Where the table makes no sense: see [`Config`]'s errors.
     pub(crate) const fn new(config: &Config) -> Self {
-        config.check();
+        match Self::try_new(config) {
+            Ok(plan) => plan,
+            Err(error) => panic!("{}", error.text().as_str()),
+        }
+    }
+
+    pub(crate) const fn try_new(config: &Config) -> Result<Self, ConfigError> {
+        check!(config.check());
         let mut plan = Self {
             classes: [ClassPlan {
                 slab: Slab::new(0, 64, 0),
@@ -72,9 +78,9 @@ impl Plan {
             let class = config.classes[i];
             let slab = Slab::new(0, class.slot_bytes, class.slots);
             let align = if slab.align > GUARD_BYTES { slab.align } else { GUARD_BYTES };
-            let offset = round_up(plan.span, align);
-            let end = add(offset, multiply(class.slot_bytes, class.slots));
-            plan.span = add(round_up(end, GUARD_BYTES), GUARD_BYTES);
+            let offset = check!(round_up(plan.span, align));
+            let end = check!(add(offset, check!(multiply(class.slot_bytes, class.slots))));
+            plan.span = check!(add(check!(round_up(end, GUARD_BYTES)), GUARD_BYTES));
             plan.align = if align > plan.align { align } else { plan.align };
             let shift = slab.align.trailing_zeros();
             plan.granule_shift = if shift < plan.granule_shift { shift } else { plan.granule_shift };
@@ -91,23 +97,17 @@ impl Plan {
             };
             i += 1;
         }
-        if plan.span > isize::MAX as usize || add(plan.span, plan.align) > isize::MAX as usize {
-            refuse_overflow();
+        if plan.span > isize::MAX as usize || check!(add(plan.span, plan.align)) > isize::MAX as usize {
+            return overflow();
         }
         if plan.span >> plan.granule_shift > u32::MAX as usize {
-            let text = Text::new()
-                .str("this table has more than 2^32 granules of ")
-                .decimal(1 << plan.granule_shift);
-            refuse(text.str(" bytes: give all classes slot sizes that are multiples of more"));
+            return refuse(Problem::Granules { bytes: 1 << plan.granule_shift });
         }
         if plan.map_bytes() > config.reserved_bytes() / SLOT_BYTES_PER_MAP_BYTE {
-            let text = Text::new().str("the slot map of this table takes ").decimal(plan.map_bytes());
-            let text = text.str(
-                " bytes, more than 1/32 of its slots: give the larger classes more slots, or all classes",
-            );
-            refuse(text.str(" slot sizes that are multiples of more than ").decimal(1 << plan.granule_shift));
+            let granule_bytes = 1 << plan.granule_shift;
+            return refuse(Problem::SlotMap { map_bytes: plan.map_bytes(), granule_bytes });
         }
-        plan
+        Ok(plan)
     }
 
     /// The slots of a lane, by their index in the slab.
@@ -143,27 +143,27 @@ impl Plan {
     }
 }
 
-const fn refuse_overflow() -> ! {
-    refuse(Text::new().str("this table exceeds the address space: give its classes fewer or smaller slots"))
+const fn overflow<T>() -> Result<T, ConfigError> {
+    refuse(Problem::AddressSpace)
 }
 
-const fn add(a: usize, b: usize) -> usize {
+const fn add(a: usize, b: usize) -> Result<usize, ConfigError> {
     match a.checked_add(b) {
-        Some(sum) => sum,
-        None => refuse_overflow(),
+        Some(sum) => Ok(sum),
+        None => overflow(),
     }
 }
 
-const fn multiply(a: usize, b: usize) -> usize {
+const fn multiply(a: usize, b: usize) -> Result<usize, ConfigError> {
     match a.checked_mul(b) {
-        Some(product) => product,
-        None => refuse_overflow(),
+        Some(product) => Ok(product),
+        None => overflow(),
     }
 }
 
 /// `to` is a power of two.
-const fn round_up(n: usize, to: usize) -> usize {
-    add(n, to - 1) & !(to - 1)
+const fn round_up(n: usize, to: usize) -> Result<usize, ConfigError> {
+    Ok(check!(add(n, to - 1)) & !(to - 1))
 }
 
 #[cfg(test)]
@@ -175,14 +175,14 @@ mod tests {
         let odd = Config::new().class(Class::Small, 320, 77).class(Class::XLarge, 3_110_400, 5);
         for config in [Config::new(), odd] {
             let plan = Plan::new(&config);
-            let mut end = 0;
+            let mut end: usize = 0;
             for ClassPlan { slab, .. } in plan.classes {
                 assert!(slab.offset.is_multiple_of(slab.align) && slab.offset.is_multiple_of(GUARD_BYTES));
-                assert!(slab.offset - round_up(end, GUARD_BYTES) >= GUARD_BYTES);
+                assert!(slab.offset - end.next_multiple_of(GUARD_BYTES) >= GUARD_BYTES);
                 assert!(slab.align.trailing_zeros() >= plan.granule_shift);
                 end = slab.offset + slab.bytes();
             }
-            assert!(plan.span - round_up(end, GUARD_BYTES) >= GUARD_BYTES);
+            assert!(plan.span - end.next_multiple_of(GUARD_BYTES) >= GUARD_BYTES);
             assert_eq!(plan.locate(0), None);
             assert_eq!(plan.locate(plan.span - 1), None);
         }

@@ -1,7 +1,7 @@
 //! The four pools as one: layout -> slot, address -> slot, start-up, statistics.
 //!
 //! Knows no fallback: it says "not from here" and the caller goes there, so no state of ours is ever held across a call into
-//! it. The pools are reserved on the first allocation and never torn down. Whoever finds another thread (or the code
+//! it. A program's pools are reserved on the first allocation and never torn down; those of a value go with it. Whoever finds another thread (or the code
 //! that a signal interrupted) at that goes to the fallback for this once; nobody waits.
 //!
 //! | field | who writes | what its order publishes |
@@ -60,6 +60,8 @@ pub(crate) struct Pools {
     /// What a byte says whose slot may be freed without either of the two.
     freed_quickly: Slot,
     routes: Routes,
+    /// Whether threads have magazines and counters of their own there, because it is never unmapped.
+    has_places: bool,
     enabled: AtomicBool,
     state: AtomicU8,
     plan: Plan,
@@ -78,6 +80,9 @@ pub(crate) struct Block {
     pub(crate) start: *mut u8,
     pub(crate) is_clean: bool,
 }
+
+// SAFETY: a slot is whoever's has the block, whatever the thread.
+unsafe impl Send for Block {}
 
 impl Block {
     /// Its start, its first bytes all zeros.
@@ -103,7 +108,17 @@ pub(crate) struct Found {
 }
 
 impl Pools {
+    /// The pools of a program, for ever.
     pub(crate) const fn new(config: &Config) -> Self {
+        Self::with_places(config, true)
+    }
+
+    /// The pools of a value, to be [unmapped](Self::unmap) with it.
+    pub(crate) fn of_a_value(config: &Config) -> Self {
+        Self::with_places(config, false)
+    }
+
+    const fn with_places(config: &Config, has_places: bool) -> Self {
         let plan = Plan::new(config);
         let routes = Routes::new(&plan);
         Self {
@@ -115,6 +130,7 @@ impl Pools {
             zero_on_free: config.zero_on_free,
             freed_quickly: if config.hardened || config.zero_on_free { Slot::NEVER } else { Slot::LIVE },
             routes,
+            has_places,
             enabled: AtomicBool::new(true),
             state: AtomicU8::new(UNTOUCHED),
             plan,
@@ -139,8 +155,8 @@ impl Pools {
 
     /// The pools are ready.
     #[inline(always)]
-    pub(crate) fn metadata(&self) -> &'static Metadata {
-        // SAFETY: `serving` or `span`, which said that they are, published the metadata, for ever.
+    pub(crate) fn metadata(&self) -> &Metadata {
+        // SAFETY: `serving` or `span`, which said that they are, published the metadata, which outlives this.
         unsafe { &*self.metadata.load(Relaxed) }
     }
 
@@ -197,12 +213,36 @@ impl Pools {
         if taken.is_some() {
             return taken;
         }
+        self.count_refusal(tally, lane, size);
+        None
+    }
+
+    /// Counts a request of `size` bytes for which a lane has no slot.
+    pub(crate) fn count_refusal(&self, tally: Tally<'_>, lane: Lane, size: usize) {
         let class = lane.class();
         let reason = if lane.is_held() { Refusal::Miss } else { Refusal::HeldBack };
         if lane.is_held() && self.peaks[class].is_below(self.plan.classes[class].slab.slots) {
             self.note_peak(class, 0);
         }
-        refuse(tally, size, |counters| &counters.refused[class][reason as usize])
+        refuse(tally, size, |counters| &counters.refused[class][reason as usize]);
+    }
+
+    /// The lane that a layout is served from as soon as it has a slot; `None` if that will never be.
+    pub(crate) fn lane_to_wait_for(&self, layout: Layout) -> Option<Lane> {
+        if !self.is_serving() {
+            return None;
+        }
+        let class = self.plan.classes.iter().position(|class| class.fits(layout))?;
+        let lane = self.lane_above_floor(class, layout.size()).ok()?;
+        (lane.is_held() || !self.plan.lane(lane).is_empty()).then_some(lane)
+    }
+
+    /// Nobody who gives a slot that a layout of this lane may have misses what this thread did before: see
+    /// [`SlotSet::meet_givers`](crate::slot_set::SlotSet::meet_givers).
+    pub(crate) fn meet_givers(&self, lane: Lane) {
+        for lane in [lane, lane.open()] {
+            self.metadata().pool(lane).set().meet_givers();
+        }
     }
 
     /// A slot of a smaller class than `class` for a block that shrinks, if there is one now. Only a hit is counted.
@@ -218,7 +258,8 @@ impl Pools {
         self.take_slot(tally, lane, layout.size())
     }
 
-    fn take_slot(&self, tally: Tally<'_>, lane: Lane, size: usize) -> Option<Block> {
+    /// A slot of `lane`'s class for `size` bytes; only a hit is counted. The pools are ready.
+    pub(crate) fn take_slot(&self, tally: Tally<'_>, lane: Lane, size: usize) -> Option<Block> {
         let metadata = self.metadata();
         let (start, lane) = metadata.pool(lane).take(tally.own())?;
         tally.hit(lane, size);
@@ -298,6 +339,12 @@ impl Pools {
     #[inline]
     pub(crate) fn class(&self, found: Found) -> Class {
         Class::ALL[found.lane.class()]
+    }
+
+    /// Whether a slot could serve this layout too.
+    #[cfg(feature = "allocator-api2")]
+    pub(crate) fn fits(&self, found: Found, layout: Layout) -> bool {
+        self.plan.classes[found.lane.class()].fits(layout)
     }
 
     #[inline]

@@ -44,7 +44,7 @@ pub(crate) struct Reserved<'a> {
 impl<'a> Reserved<'a> {
     /// # Safety
     ///
-    /// `base` is that of a reservation for `plan`, which is never unmapped.
+    /// `base` is that of a reservation for `plan`, which is not unmapped while there is the result or a copy.
     pub(crate) unsafe fn new(base: NonNull<u8>, plan: &'a Plan) -> Self {
         Self { base, plan }
     }
@@ -173,6 +173,6 @@ impl Readiness {
 /// Makes the metadata resident, so that first uses of slots cause no fault there. It is best effort and not reported: a few
 /// hundred KiB.
 pub(crate) fn populate_metadata(metadata: &Metadata) {
-    // SAFETY: its own mapping, for ever.
-    let _ = unsafe { os::populate(metadata.pages) };
+    // SAFETY: its own mapping, which outlives the reference.
+    let _ = unsafe { os::populate(metadata.mapping.pages) };
 }

@@ -3,13 +3,11 @@
 //! What is not a slab stays `PROT_NONE`: a guard before, between and after the slabs, so that whoever runs off the end of one
 //! faults there (P8). Nothing is touched: an untouched slot costs no memory. Four or five system calls in all.
 
-use core::ptr::NonNull;
-
 use crate::os;
 use crate::plan::Plan;
 
-/// Reserves the slots of `plan` for ever; `None`, and nothing kept, if the system refuses any part of it.
-pub(crate) fn reserve(plan: &Plan, source: os::Source<'_>) -> Option<NonNull<u8>> {
+/// Reserves the slots of `plan`; `None`, and nothing kept, if the system refuses any part of it.
+pub(crate) fn reserve(plan: &Plan, source: os::Source<'_>) -> Option<os::Mapping> {
     let slabs = plan.classes.iter().map(|class| class.slab.offset..class.slab.offset + class.slab.bytes());
     os::reserve(plan.span, plan.align, slabs, source)
 }

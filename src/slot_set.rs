@@ -21,8 +21,8 @@
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
-//! | `level`, words | takers (Acquire), givers (Release) | the slots' contents, their bytes in the slot map |
-//! | `level` as permits | takers (Acquire), givers (Release) | the bits that the permits stand for |
+//! | `level`, words | takers (Acquire), givers (Release; AcqRel in `level`) | the slots' contents, their bytes in the slot map; what [`meet_givers`](SlotSet::meet_givers) says |
+//! | `level` as permits | takers (Acquire), givers (AcqRel) | the bits that the permits stand for; the same |
 //! | `summary` | givers, takers (SeqCst) | nothing; the table above |
 //! | `visitor` | whoever says who comes (Relaxed) | nothing |
 
@@ -31,7 +31,7 @@ use core::ptr::NonNull;
 
 use crate::sync::{
     AtomicU32, AtomicU64,
-    Ordering::{Acquire, Relaxed, Release, SeqCst},
+    Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
     overtaken,
 };
 use crate::tunables::{IS_MODEL, LINE_PAIR};
@@ -177,10 +177,17 @@ impl SlotSet {
     #[inline]
     pub(crate) fn give(&self, slots: &[u32]) -> Result<(), AlreadyFree> {
         if self.is_one_word() {
-            give_bits(&self.shared.level, 0, slots, Release)
+            give_bits(&self.shared.level, 0, slots, AcqRel)
         } else {
             self.give_permits(slots)
         }
+    }
+
+    /// Of a give by another thread and this call one comes first. Either this caller finds the slot from here on, or the giver, once it has
+    /// given, sees all that the caller did before this. Never costs a give anything.
+    #[cold]
+    pub(crate) fn meet_givers(&self) {
+        self.shared.level.fetch_add(0, AcqRel);
     }
 
     #[inline(always)]
@@ -226,7 +233,7 @@ impl SlotSet {
             }
             rest = later;
         }
-        self.shared.level.fetch_add(slots.len() as u64, Release);
+        self.shared.level.fetch_add(slots.len() as u64, AcqRel);
         Ok(())
     }
 

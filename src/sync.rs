@@ -6,9 +6,12 @@
 //! processor that runs this process pass a full fence (`membarrier`). Of a store before a light fence and a load after it, and a
 //! store before a heavy fence and a load after it, at least one load sees the other side's store (Dice, Huang and Yang 2001).
 
+mod sleep;
+
 pub(crate) use core::sync::atomic::Ordering;
 
 pub(crate) use imp::*;
+pub(crate) use sleep::{Condvar, Lock};
 
 #[cfg(not(target_has_atomic = "64"))]
 compile_error!("framepool needs 64-bit atomics: its counters and slot sets are made of them");

@@ -8,6 +8,7 @@
 const CAPACITY: usize = 320;
 
 /// A message under construction. Only whole strings and numbers are ever pushed, so that it stays ASCII.
+#[derive(Clone, Copy)]
 pub(crate) struct Text {
     bytes: [u8; CAPACITY],
     len: usize,

@@ -42,7 +42,8 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     /// allocator's.
     pub fn prewarm(&self) -> Residency {
         let begun = Instant::now();
-        let residency = self.pools.prewarm(&Outside(self));
+        self.pools.prepare(&Outside(self));
+        let residency = self.pools.prewarm();
         Residency { elapsed: begun.elapsed(), ..residency }
     }
 }

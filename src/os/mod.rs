@@ -32,12 +32,27 @@ pub(crate) use requests::{
     DISCARD_KEEPS_REQUESTS, discard, given, leave_out_of_core_dumps, lock, name, populate, resident,
     use_huge_pages,
 };
-pub(crate) use system::{ExitHook, map_zeroed, page_bytes, reserve, write_to_stderr};
+pub(crate) use system::{ExitHook, map_zeroed, page_bytes, reserve, unmap, write_to_stderr};
 
 use core::alloc::GlobalAlloc;
+use core::ptr::NonNull;
 
 /// Where memory comes from on systems that have no `mmap`: the fallback.
 pub(crate) type Source<'a> = &'a dyn GlobalAlloc;
+
+/// Memory that was asked for, and the block that the system gave for it.
+#[derive(Clone, Copy)]
+pub(crate) struct Mapping {
+    pub(crate) pages: NonNull<[u8]>,
+    /// The same, but where it was cut out of more.
+    whole: NonNull<[u8]>,
+}
+
+impl Mapping {
+    pub(crate) fn base(self) -> NonNull<u8> {
+        self.pages.cast()
+    }
+}
 
 /// What runs when a watched thread exits, with what was given to watch it.
 pub(crate) type OnThreadExit = unsafe extern "C" fn(*mut core::ffi::c_void);

@@ -9,12 +9,12 @@ use core::ops::Range;
 use core::ptr::NonNull;
 use std::io::Write;
 
-use super::{Errno, OnThreadExit, Source};
+use super::{Errno, Mapping, OnThreadExit, Source};
 
 /// More than any type in the metadata needs.
 const METADATA_ALIGN: usize = 4096;
 
-/// `bytes` of zeroed memory, all of it usable, at a multiple of `align`, a power of two, for ever.
+/// `bytes` of zeroed memory, all of it usable, at a multiple of `align`, a power of two.
 ///
 /// Cut out of a block of little alignment: fallbacks tend to have large ones zeroed by the system, untouched, but to
 /// clear over-aligned ones themselves.
@@ -23,17 +23,34 @@ pub(crate) fn reserve(
     align: usize,
     _usable: impl Iterator<Item = Range<usize>>,
     source: Source<'_>,
-) -> Option<NonNull<u8>> {
+) -> Option<Mapping> {
     let layout = Layout::from_size_align(bytes.checked_add(align)?, 1).ok()?;
     // SAFETY: not empty.
     let base = NonNull::new(unsafe { source.alloc_zeroed(layout) })?;
     // SAFETY: less than `align` bytes in, so that `bytes` are left.
-    Some(unsafe { base.byte_add(base.as_ptr().align_offset(align)) })
+    let aligned = unsafe { base.byte_add(base.as_ptr().align_offset(align)) };
+    Some(Mapping {
+        pages: NonNull::slice_from_raw_parts(aligned, bytes),
+        whole: NonNull::slice_from_raw_parts(base, layout.size()),
+    })
 }
 
-/// `bytes` of zeroed memory for ever.
-pub(crate) fn map_zeroed(bytes: usize, source: Source<'_>) -> Option<NonNull<u8>> {
+/// `bytes` of zeroed memory.
+pub(crate) fn map_zeroed(bytes: usize, source: Source<'_>) -> Option<Mapping> {
     reserve(bytes, METADATA_ALIGN, core::iter::empty(), source)
+}
+
+/// Gives a mapping back.
+///
+/// # Safety
+///
+/// It was made here out of this source, and nobody uses it any more.
+pub(crate) unsafe fn unmap(mapping: Mapping, source: Source<'_>) {
+    // SAFETY: such a block was allocated, when the mapping was made.
+    unsafe {
+        let layout = Layout::from_size_align_unchecked(mapping.whole.len(), 1);
+        source.dealloc(mapping.whole.cast().as_ptr(), layout);
+    }
 }
 
 /// Bytes of a page, or less: no known system has smaller ones.

@@ -11,7 +11,7 @@ const PAGES: usize = 64;
 /// Zeroed memory of whole pages, for ever.
 fn memory() -> NonNull<[u8]> {
     let bytes = PAGES * page_bytes();
-    NonNull::slice_from_raw_parts(map_zeroed(bytes, &System).unwrap(), bytes)
+    map_zeroed(bytes, &System).unwrap().pages
 }
 
 /// Both at one byte, again and again, so that a touch which reads and writes in two steps is caught between them.
@@ -45,7 +45,7 @@ fn touching_loses_nothing_that_others_write_meanwhile() {
 #[test]
 fn touched_pages_are_resident_and_keep_what_they_say() {
     // A mapping that merges with no neighbour, so that the kernel's account has it alone.
-    let guarded = reserve(1 << 20, 1 << 16, core::iter::once(1 << 16..1 << 19), &System).unwrap();
+    let guarded = reserve(1 << 20, 1 << 16, core::iter::once(1 << 16..1 << 19), &System).unwrap().base();
     // SAFETY: inside the reservation.
     let start = unsafe { guarded.byte_add(1 << 16) };
     let pages = NonNull::slice_from_raw_parts(start, (1 << 19) - (1 << 16));

@@ -8,7 +8,7 @@ use core::ffi::c_void;
 use core::ops::Range;
 use core::ptr::{self, NonNull};
 
-use super::{Errno, OnThreadExit, Source, keeping_errno};
+use super::{Errno, Mapping, OnThreadExit, Source, keeping_errno};
 
 /// Some systems count a private mapping against a commit limit unless told not to; most slots are never touched.
 #[cfg(any(
@@ -35,7 +35,7 @@ fn map(bytes: usize, protection: libc::c_int, flags: libc::c_int) -> Option<NonN
     if base == libc::MAP_FAILED { None } else { NonNull::new(base.cast()) }
 }
 
-/// `bytes` of address space at a multiple of `align`, a power of two, for ever: inaccessible but for the pages that the `usable`
+/// `bytes` of address space at a multiple of `align`, a power of two: inaccessible but for the pages that the `usable`
 /// ranges lie in, which start zeroed. `None`, and nothing kept, if any part of it is refused.
 ///
 /// `bytes + align` does not overflow; `bytes`, `align` and the ranges' starts are multiples of the page size.
@@ -44,39 +44,55 @@ pub(crate) fn reserve(
     align: usize,
     mut usable: impl Iterator<Item = Range<usize>>,
     _: Source<'_>,
-) -> Option<NonNull<u8>> {
+) -> Option<Mapping> {
     let base = map(bytes + align, libc::PROT_NONE, NO_RESERVE)?;
     let before = base.as_ptr().align_offset(align);
     // SAFETY: the aligned part and what is cut off are three pieces of the mapping just made, which nobody else knows. The ranges lie
     // in the aligned part. A piece that cannot be cut off stays, unused.
     unsafe {
         let aligned = base.byte_add(before);
-        unmap(base, before);
-        unmap(aligned.byte_add(bytes), align - before);
+        unmap_piece(base, before);
+        unmap_piece(aligned.byte_add(bytes), align - before);
         let open = libc::PROT_READ | libc::PROT_WRITE;
         if usable.all(|range| {
             libc::mprotect(aligned.as_ptr().byte_add(range.start).cast(), range.len(), open) == 0
         }) {
-            return Some(aligned);
+            return Some(mapping(aligned, bytes));
         }
-        unmap(aligned, bytes);
+        unmap_piece(aligned, bytes);
     }
     None
+}
+
+fn mapping(base: NonNull<u8>, bytes: usize) -> Mapping {
+    let pages = NonNull::slice_from_raw_parts(base, bytes);
+    Mapping { pages, whole: pages }
+}
+
+/// Gives a mapping back. It stays, unused, if the system refuses that.
+///
+/// # Safety
+///
+/// It was made here, and nobody uses it any more.
+pub(crate) unsafe fn unmap(mapping: Mapping, _: Source<'_>) {
+    // SAFETY: the caller's contract.
+    unsafe { unmap_piece(mapping.whole.cast(), mapping.whole.len()) };
 }
 
 /// # Safety
 ///
 /// A piece of a mapping of ours that nobody uses, page-aligned; may be empty.
-unsafe fn unmap(base: NonNull<u8>, bytes: usize) {
+unsafe fn unmap_piece(base: NonNull<u8>, bytes: usize) {
     if bytes > 0 {
         // SAFETY: the caller's contract. A failure leaves address space reserved and nothing worse.
         unsafe { libc::munmap(base.as_ptr().cast(), bytes) };
     }
 }
 
-/// `bytes` of zeroed memory for ever, page-aligned.
-pub(crate) fn map_zeroed(bytes: usize, _: Source<'_>) -> Option<NonNull<u8>> {
-    map(bytes, libc::PROT_READ | libc::PROT_WRITE, NO_RESERVE)
+/// `bytes` of zeroed memory, page-aligned.
+pub(crate) fn map_zeroed(bytes: usize, _: Source<'_>) -> Option<Mapping> {
+    let base = map(bytes, libc::PROT_READ | libc::PROT_WRITE, NO_RESERVE)?;
+    Some(mapping(base, bytes))
 }
 
 /// Bytes of a page: a power of two, 64 KiB at most.

@@ -16,7 +16,7 @@ impl Pools {
     /// This thread's place, entered, and the metadata that it lies in, for an allocation; `None` if the pools do not serve, if the
     /// thread has no place, or if this interrupted it inside.
     #[inline(always)]
-    pub(crate) fn enter(&self) -> Option<(Inside, &'static Metadata)> {
+    pub(crate) fn enter(&self) -> Option<(Inside, &Metadata)> {
         let metadata = self.serving.load(Acquire);
         let inside = Own::enter_at(metadata)?;
         // SAFETY: a thread has a place at metadata that start-up published, for ever.
@@ -85,12 +85,12 @@ impl Pools {
     /// The layout tells what the byte must be. One comparison then says that a slot starts there, that it is live, and that the
     /// layout can have come from it, without waiting for the byte to find the magazine.
     #[inline(always)]
-    pub(crate) fn find_quickly(
+    pub(crate) fn find_quickly<'a>(
         &self,
-        metadata: &'static Metadata,
+        metadata: &'a Metadata,
         ptr: *mut u8,
         layout: Layout,
-    ) -> Option<(Found, Entry<'static>)> {
+    ) -> Option<(Found, Entry<'a>)> {
         let lane = self.lane_of(layout)?;
         if !metadata.map.is_granule(ptr.addr()) {
             unlikely();

@@ -41,7 +41,7 @@ impl Pools {
     }
 
     fn for_each_place(&self, f: impl FnMut(&ThreadRecord)) {
-        // SAFETY: null, or published by start-up for ever.
+        // SAFETY: null, or published by start-up, and outlives this.
         if let Some(metadata) = unsafe { self.metadata.load(Acquire).as_ref() } {
             (0..metadata.places.used()).map(|place| metadata.record(place)).for_each(f);
         }

@@ -11,13 +11,12 @@ use crate::sync::Ordering::{Acquire, Relaxed};
 use crate::trim::trim_lane;
 
 impl Pools {
-    /// Reserves the pools if nobody has yet, asks the system for all that the configuration says, and makes every slot resident.
-    pub(crate) fn prewarm(&self, source: os::Source<'_>) -> Residency {
-        self.prepare(source);
+    /// Asks the system for all that the configuration says, and makes every slot resident.
+    pub(crate) fn prewarm(&self) -> Residency {
         let Some(reserved) = self.reserved() else { return Residency::default() };
         self.readiness.ask(reserved);
         self.readiness.populate(reserved);
-        // SAFETY: null, or published by start-up for ever.
+        // SAFETY: null, or published by start-up, and outlives this.
         if let Some(metadata) = unsafe { self.metadata.load(Acquire).as_ref() } {
             readiness::populate_metadata(metadata);
         }
@@ -73,7 +72,7 @@ impl Pools {
             return None;
         }
         let base = NonNull::new(self.base.load(Relaxed))?;
-        // SAFETY: `span` published the base of the reservation made for `plan`, for ever.
+        // SAFETY: `span` published the base of the reservation made for `plan`, which outlives the borrow.
         Some(unsafe { Reserved::new(base, &self.plan) })
     }
 }

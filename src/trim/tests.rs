@@ -11,11 +11,11 @@ use crate::reservation;
 /// One allocator's metadata and slots, for ever, which nobody else uses.
 fn pools(config: &Config) -> &'static Metadata {
     let plan: &Plan = Box::leak(Box::new(Plan::new(config)));
-    let mut metadata = Metadata::new(plan, &System).unwrap();
-    let base = reservation::reserve(plan, &System).unwrap();
+    let mut metadata = Metadata::new(plan, true, &System).unwrap();
+    let reservation = reservation::reserve(plan, &System).unwrap();
     // SAFETY: just made, and not shared yet; never unmapped.
     unsafe {
-        metadata.as_mut().set_base(base, plan);
+        metadata.as_mut().set_reservation(reservation, plan);
         metadata.as_ref()
     }
 }

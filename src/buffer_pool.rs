@@ -1,0 +1,338 @@
+//! The face for one subsystem: the same pools as a value, with buffers that find their way back by themselves.
+//!
+//! Beside `global` the only room that knows a fallback: here it is the program's global allocator. There are no thread caches: each take and
+//! give goes to the shared sets, so a buffer costs a few atomic operations, and all counters are exact at once. Handles and buffers share
+//! the pools; the last of them unmaps the slots.
+//!
+//! What may block is [`wait_pooled`](BufferPool::wait_pooled), and the lock that hands slots to those who wait in it; nothing else here does.
+
+#[cfg(feature = "allocator-api2")]
+mod allocator;
+mod errors;
+mod pool_buf;
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::fmt;
+use core::ptr::NonNull;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub use errors::{AllocError, WaitError};
+pub use pool_buf::PoolBuf;
+
+use crate::config::{CLASSES, Config};
+use crate::pools::{Block, Pools};
+use crate::residency::Residency;
+use crate::stats::Stats;
+use crate::waiters::{Waiters, Wish};
+
+/// The four pools as a value, for a subsystem of its own: a handle that can be cloned.
+///
+/// ```
+/// use framepool::{BufferPool, Class, Config};
+///
+/// const FRAME: usize = 1280 * 720 * 3 / 2;
+/// let pool = BufferPool::with_config(Config::new().class(Class::XLarge, 1_382_400, 16)).named("Capture");
+///
+/// let mut frame = pool.alloc(FRAME); // empty, with room for a frame
+/// frame.resize(FRAME, 0x80);
+/// assert!(frame.is_pooled());
+/// assert_eq!(pool.stats().class(Class::XLarge).in_use, 1);
+/// drop(frame); // its slot goes back
+/// assert_eq!(pool.stats().class(Class::XLarge).in_use, 0);
+/// ```
+///
+/// Nothing is [held back](Config::hold_back) unless the configuration says so, and threads cache nothing. The pools live as long as a
+/// handle or a buffer of them; the last one gives all memory back to the system. A program may have as many as its address space takes.
+///
+/// What no slot is free for comes from the program's global allocator, but for the methods that say otherwise.
+///
+/// After a `fork` of a process with threads, buffers of the child are its own copies. It must not use a pool in which other
+/// threads were [waiting](Self::wait_pooled).
+///
+/// # Complexity
+///
+/// An allocation and its free are some six atomic operations on shared lines, whatever the size. Where several threads use the same
+/// class without pause, a [`PoolAlloc`](crate::PoolAlloc) is quicker.
+#[derive(Clone)]
+pub struct BufferPool {
+    shared: Arc<Shared>,
+    name: Option<&'static str>,
+}
+
+impl BufferPool {
+    /// The default table, nothing held back.
+    ///
+    /// Never fails: if the system refuses the reservation, all buffers come from the global allocator, and
+    /// [`reservation`](Stats::reservation) says so.
+    #[expect(clippy::new_without_default, reason = "it reserves address space, which a default should not")]
+    pub fn new() -> Self {
+        Self::with_config(Config::new())
+    }
+
+    /// A table of one's own. [`magazine`](Config::magazine) has no meaning here.
+    ///
+    /// Reserves the address space at once, with some ten system calls; slots cost memory from their first use on.
+    ///
+    /// # Panics
+    ///
+    /// If the table makes no sense: see [`Config`], and [`Config::validate`] for tables that are not known when the program is built.
+    pub fn with_config(config: Config) -> Self {
+        let shared = Shared::new(config);
+        Self { shared: Arc::new(shared), name: None }
+    }
+
+    /// Gives this handle, and those cloned from it, a name for the statistics.
+    #[must_use]
+    pub fn named(self, name: &'static str) -> Self {
+        Self { name: Some(name), ..self }
+    }
+
+    /// The handle's name.
+    pub fn name(&self) -> Option<&'static str> {
+        self.name
+    }
+
+    /// An empty buffer with room for `len` bytes: a slot, or a block of the global allocator if none is free.
+    ///
+    /// # Panics
+    ///
+    /// Only if `len` exceeds `isize::MAX`, as [`Vec::with_capacity`] does; where there is no memory, it ends in
+    /// [`handle_alloc_error`](std::alloc::handle_alloc_error) likewise.
+    pub fn alloc(&self, len: usize) -> PoolBuf {
+        match self.alloc_pooled(len) {
+            Some(buf) => buf,
+            None => PoolBuf::from_heap(Vec::with_capacity(len), len, &self.shared),
+        }
+    }
+
+    /// A buffer of `len` zeros.
+    ///
+    /// Costs nothing on a slot that was never used or was [trimmed](Self::trim), a `memset` otherwise.
+    ///
+    /// # Panics
+    ///
+    /// As [`alloc`](Self::alloc).
+    pub fn alloc_zeroed(&self, len: usize) -> PoolBuf {
+        let Some(layout) = Shared::layout(len) else { return self.alloc(len) };
+        match self.shared.take(layout) {
+            Some(block) => {
+                self.shared.count_zeroed(&block);
+                // SAFETY: a block of this layout that was taken just now.
+                let start = unsafe { block.zeroed(layout) };
+                // SAFETY: that block, whose first `len` bytes are zeros.
+                unsafe { PoolBuf::from_slot(start, len, len, &self.shared) }
+            }
+            None => PoolBuf::from_heap(vec![0; len], len, &self.shared),
+        }
+    }
+
+    /// The same as [`alloc`](Self::alloc), but a lack of memory is an error.
+    ///
+    /// # Errors
+    ///
+    /// If no slot is free and the global allocator has no memory either, or if `len` exceeds `isize::MAX`.
+    pub fn try_alloc(&self, len: usize) -> Result<PoolBuf, AllocError> {
+        if let Some(buf) = self.alloc_pooled(len) {
+            return Ok(buf);
+        }
+        let mut heap = Vec::new();
+        heap.try_reserve_exact(len).map_err(|_| AllocError::new(len))?;
+        Ok(PoolBuf::from_heap(heap, len, &self.shared))
+    }
+
+    /// The same as [`alloc`](Self::alloc), but never from the global allocator: `None` if no slot is free that `len` fits.
+    ///
+    /// What is refused is counted as it is for `alloc`: a miss, or a bypass. An empty buffer (`len` 0) needs no slot.
+    pub fn alloc_pooled(&self, len: usize) -> Option<PoolBuf> {
+        if len == 0 {
+            return Some(PoolBuf::from_heap(Vec::new(), 0, &self.shared));
+        }
+        self.shared.take_buf(len)
+    }
+
+    /// The same as [`alloc_pooled`](Self::alloc_pooled), but sleeps until a slot is free, for `timeout` at most: back-pressure for a producer
+    /// that is ahead of its consumers.
+    ///
+    /// Whoever waits is served in the order of arrival, before anybody who comes later with this method. (Other methods do not queue up: they
+    /// may take a slot that was given just now.) A wait counts as one hit, or, when its time is up, as one miss.
+    ///
+    /// ```
+    /// use framepool::{BufferPool, Class, Config, WaitError};
+    /// use std::time::Duration;
+    ///
+    /// let pool = BufferPool::with_config(Config::new().class(Class::XLarge, 1_382_400, 2));
+    /// let frames = [pool.alloc(1_382_400), pool.alloc(1_382_400)];
+    /// assert_eq!(pool.wait_pooled(1_382_400, Duration::ZERO).unwrap_err(), WaitError::TimedOut);
+    /// std::thread::spawn(move || drop(frames));
+    /// assert!(pool.wait_pooled(1_382_400, Duration::from_secs(10)).is_ok());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](WaitError::TimedOut); or, at once, [`NeverPooled`](WaitError::NeverPooled) if no slot will ever serve this length.
+    pub fn wait_pooled(&self, len: usize, timeout: Duration) -> Result<PoolBuf, WaitError> {
+        let Some(layout) = Shared::layout(len) else {
+            return self.alloc_pooled(len).ok_or(WaitError::NeverPooled);
+        };
+        let block = self.shared.wait(layout, timeout)?;
+        // SAFETY: a block of this layout that was taken just now.
+        Ok(unsafe { PoolBuf::from_slot(block.start, 0, len, &self.shared) })
+    }
+
+    /// A snapshot of the statistics, exact once no thread is inside a call.
+    ///
+    /// A block from the global allocator counts as a miss or a bypass when it is allocated, and not at all when it is freed.
+    pub fn stats(&self) -> Stats {
+        self.shared.pools.stats()
+    }
+
+    /// Whether `ptr` points into a slot of these pools, live or not, at its start or not.
+    pub fn owns(&self, ptr: *const u8) -> bool {
+        self.shared.pools.owns(ptr)
+    }
+
+    /// Makes all slots resident now, and reports what the system gave: see [`PoolAlloc::prewarm`](crate::PoolAlloc::prewarm).
+    pub fn prewarm(&self) -> Residency {
+        let begun = Instant::now();
+        let residency = self.shared.pools.prewarm();
+        Residency { elapsed: begun.elapsed(), ..residency }
+    }
+
+    /// What the slots' memory is made of right now: see [`PoolAlloc::residency`](crate::PoolAlloc::residency).
+    pub fn residency(&self) -> Residency {
+        let begun = Instant::now();
+        let residency = self.shared.pools.residency();
+        Residency { elapsed: begun.elapsed(), ..residency }
+    }
+
+    /// Gives the memory of free slots back to the system, and returns how many bytes of it were resident: see
+    /// [`PoolAlloc::trim`](crate::PoolAlloc::trim).
+    pub fn trim(&self) -> usize {
+        let bytes = self.shared.pools.trim();
+        // Whoever began to wait meanwhile may have missed the slots that the trim had.
+        (0..CLASSES).for_each(|class| self.shared.serve(class));
+        bytes
+    }
+}
+
+impl fmt::Debug for BufferPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("BufferPool");
+        shown.field("name", &self.name).field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+/// What handles and buffers share.
+struct Shared {
+    pools: Pools,
+    /// For each class.
+    waiters: [Waiters<Block>; CLASSES],
+}
+
+impl Shared {
+    fn new(config: Config) -> Self {
+        let pools = Pools::of_a_value(&config.without_default_hold_backs());
+        pools.reserve(&Heap);
+        Self { pools, waiters: core::array::from_fn(|_| Waiters::new()) }
+    }
+
+    /// That of `len` bytes; `None` if there is none, or if they need no memory.
+    fn layout(len: usize) -> Option<Layout> {
+        if len == 0 { None } else { Layout::array::<u8>(len).ok() }
+    }
+
+    /// An empty buffer in a slot, counted as a hit; or `None`, counted as whatever it is.
+    fn take_buf(self: &Arc<Self>, len: usize) -> Option<PoolBuf> {
+        let block = self.take(Self::layout(len)?)?;
+        // SAFETY: a block of this layout that was taken just now.
+        Some(unsafe { PoolBuf::from_slot(block.start, 0, len, self) })
+    }
+
+    /// A slot, counted as a hit, or `None`, counted as whatever it is.
+    fn take(&self, layout: Layout) -> Option<Block> {
+        self.pools.take(self.pools.shared_tally(), layout)
+    }
+
+    fn count_zeroed(&self, block: &Block) {
+        self.pools.shared_tally().count(|counters, add| add(counters.memsets(block.is_clean), 1));
+    }
+
+    fn wait(&self, layout: Layout, timeout: Duration) -> Result<Block, WaitError> {
+        let lane = self.pools.lane_to_wait_for(layout).ok_or(WaitError::NeverPooled)?;
+        let wish = Wish { lane, size: layout.size() };
+        let waiters = &self.waiters[lane.class()];
+        if !waiters.are_there_any()
+            && let Some(block) = self.grant(wish)
+        {
+            return Ok(block);
+        }
+        // A time that no clock will ever show is none.
+        let deadline = Instant::now().checked_add(timeout);
+        let meet_givers = || self.pools.meet_givers(lane);
+        let served = waiters.wait(wish, deadline, meet_givers, |wish| self.grant(wish));
+        served.ok_or_else(|| {
+            self.pools.count_refusal(self.pools.shared_tally(), lane, layout.size());
+            WaitError::TimedOut
+        })
+    }
+
+    /// A slot for whoever waits; not counted as anything if there is none.
+    fn grant(&self, Wish { lane, size }: Wish) -> Option<Block> {
+        self.pools.take_slot(self.pools.shared_tally(), lane, size)
+    }
+
+    /// Hands free slots of a class to those who wait for them.
+    fn serve(&self, class: usize) {
+        self.waiters[class].serve(|wish| self.grant(wish));
+    }
+
+    /// Whether a block is one of the slots, and so not the global allocator's.
+    fn has(&self, start: NonNull<u8>) -> bool {
+        self.pools.spans(start.as_ptr())
+    }
+
+    /// Frees a slot, and wakes who waits for one.
+    ///
+    /// Aborts if there is no live slot at `start` that has served `layout`.
+    ///
+    /// # Safety
+    ///
+    /// Nobody uses the block any more.
+    unsafe fn give(&self, start: NonNull<u8>, layout: Layout) {
+        let found = self.pools.find(start.as_ptr(), layout);
+        let class = self.pools.class(found) as usize;
+        // SAFETY: just found; the rest is the caller's contract.
+        unsafe { self.pools.give(self.pools.shared_tally(), found) };
+        self.serve(class);
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // SAFETY: reserved by `new`, out of the same source. Each live block belongs to a buffer or a collection that has a handle, or
+        // borrows one, so there are none left, and nobody else can call anything.
+        unsafe { self.pools.unmap(&Heap) };
+    }
+}
+
+/// The program's global allocator, which is the fallback here.
+struct Heap;
+
+// SAFETY: passes everything on.
+unsafe impl GlobalAlloc for Heap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's contract.
+        unsafe { std::alloc::alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: the caller's contract.
+        unsafe { std::alloc::dealloc(ptr, layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's contract.
+        unsafe { std::alloc::alloc_zeroed(layout) }
+    }
+}

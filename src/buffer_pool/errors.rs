@@ -1,0 +1,50 @@
+//! Why there is no buffer.
+
+use core::fmt;
+
+/// Neither the pools nor the global allocator have the memory: see [`BufferPool::try_alloc`](crate::BufferPool::try_alloc).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AllocError {
+    bytes: usize,
+}
+
+impl AllocError {
+    pub(super) fn new(bytes: usize) -> Self {
+        Self { bytes }
+    }
+
+    /// How many were asked for.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl fmt::Display for AllocError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no slot is free and no memory is left for {} bytes", self.bytes)
+    }
+}
+
+impl core::error::Error for AllocError {}
+
+/// Why [`BufferPool::wait_pooled`](crate::BufferPool::wait_pooled) has no buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// No slot came free for this one in time.
+    TimedOut,
+    /// No slot ever will: the length fits no class, or is below its [floor](crate::Config::floor), or all slots of its class are
+    /// [held back](crate::Config::hold_back) for larger ones, or the pools could not be reserved.
+    NeverPooled,
+}
+
+impl fmt::Display for WaitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            WaitError::TimedOut => "no slot came free in time",
+            WaitError::NeverPooled => "no slot will ever serve this length",
+        })
+    }
+}
+
+impl core::error::Error for WaitError {}

@@ -1,0 +1,51 @@
+//! A lock, and sleep under it: std's mutex and condition variable, or loom's. For what is not a global allocator's.
+
+use std::sync::PoisonError;
+use std::time::Instant;
+
+#[cfg(all(test, feature = "loom"))]
+use loom::sync::Mutex;
+#[cfg(not(all(test, feature = "loom")))]
+use std::sync::Mutex;
+
+#[cfg(all(test, feature = "loom"))]
+pub(crate) use loom::sync::Condvar;
+#[cfg(not(all(test, feature = "loom")))]
+pub(crate) use std::sync::Condvar;
+
+/// A lock without poison: what it guards is in order whenever code outside this crate runs.
+pub(crate) struct Lock<T>(Mutex<T>);
+
+impl<T> Lock<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(Mutex::new(value))
+    }
+
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Sleeps until `is_done`, which is asked under the lock whenever `bell` rings, or until the deadline, if there is one; then runs `then`
+    /// under the same lock.
+    pub(crate) fn wait<R>(
+        &self,
+        bell: &Condvar,
+        deadline: Option<Instant>,
+        mut is_done: impl FnMut(&mut T) -> bool,
+        then: impl FnOnce(&mut T) -> R,
+    ) -> R {
+        let mut value = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while !is_done(&mut value) {
+            let Some(deadline) = deadline else {
+                value = bell.wait(value).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
+            else {
+                break;
+            };
+            (value, _) = bell.wait_timeout(value, left).unwrap_or_else(PoisonError::into_inner);
+        }
+        then(&mut value)
+    }
+}

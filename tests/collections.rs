@@ -1,0 +1,164 @@
+//! Collections in a `BufferPool` by allocator-api2, and `Bytes` out of its buffers. Needs the features `allocator-api2` and `bytes`.
+
+mod common;
+
+use std::alloc::Layout;
+use std::ptr::NonNull;
+
+use allocator_api2::alloc::Allocator;
+use allocator_api2::boxed::Box;
+use allocator_api2::vec::Vec;
+use bytes::Bytes;
+use framepool::{BufferPool, Class, Config};
+use hashbrown::HashMap;
+
+const FRAME: usize = 1_382_400;
+
+fn pool() -> BufferPool {
+    BufferPool::with_config(Config::new().class(Class::XLarge, FRAME, 2))
+}
+
+fn layout(size: usize, align: usize) -> Layout {
+    Layout::from_size_align(size, align).unwrap()
+}
+
+#[test]
+fn a_vec_with_a_handle_or_a_borrow_lives_in_slots() {
+    let pool = pool();
+    let mut owned: Vec<u8, BufferPool> = Vec::with_capacity_in(FRAME, pool.clone());
+    let mut borrowed: Vec<u8, &BufferPool> = Vec::new_in(&pool);
+    for byte in 0..=255 {
+        owned.push(byte);
+        borrowed.extend_from_slice(&[byte; 1_000]);
+    }
+    assert!(pool.owns(owned.as_ptr()) && pool.owns(borrowed.as_ptr()));
+    assert!(borrowed.iter().step_by(1_000).eq(&owned));
+    owned.resize(FRAME + 1, 0);
+    assert!(!pool.owns(owned.as_ptr()) && owned[..256].iter().copied().eq(0..=255));
+    drop(borrowed);
+    let boxed = Box::new_in([7_u64; 100], &pool);
+    assert!(pool.owns((&raw const *boxed).cast()));
+    drop(boxed);
+    drop(owned);
+    assert!(Class::ALL.into_iter().all(|class| pool.stats().class(class).in_use == 0));
+}
+
+#[test]
+fn a_map_lives_in_slots() {
+    let pool = pool();
+    let mut map = HashMap::new_in(&pool);
+    (0..2_000_u64).for_each(|n| _ = map.insert(n, n * n));
+    assert!((0..2_000).all(|n| map[&n] == n * n));
+    assert_eq!(pool.stats().class(Class::Large).in_use, 1);
+    map.retain(|n, _| n % 100 == 0);
+    map.shrink_to_fit();
+    assert!(map.len() == 20 && map[&1_900] == 3_610_000);
+    drop(map);
+    assert!(Class::ALL.into_iter().all(|class| pool.stats().class(class).in_use == 0));
+}
+
+/// What collections do not ask for: zeros, alignment, sizes of 0, and blocks that go to and fro between slots and heap.
+#[test]
+fn every_kind_of_request_keeps_the_contract() {
+    let pool = pool();
+    let fill = |block: NonNull<[u8]>, bytes: usize, id: u8| {
+        assert!(block.len() >= bytes);
+        // SAFETY: a live block of so many bytes.
+        unsafe { block.cast::<u8>().write_bytes(id, bytes) };
+    };
+    let holds = |block: NonNull<[u8]>, bytes: usize, id: u8| {
+        // SAFETY: a live block of so many bytes that were written.
+        let slice = unsafe { std::slice::from_raw_parts(block.cast::<u8>().as_ptr(), bytes) };
+        slice.iter().all(|&byte| byte == id)
+    };
+    let sizes = [0, 1, 100, 1_024, 1_025, 70_000, FRAME, FRAME + 1, 3 * FRAME];
+    // SAFETY: each block is live until it is freed, and is grown, shrunk and freed with a layout that fits it.
+    unsafe {
+        for align in [1, 64, 4_096, 1 << 21] {
+            for (from, id) in sizes.into_iter().zip(1..) {
+                for to in sizes {
+                    let (old, new) = (layout(from, align), layout(to, align.min(64)));
+                    let block = pool.allocate(old).unwrap();
+                    assert!(block.cast::<u8>().addr().get().is_multiple_of(align));
+                    fill(block, from, id);
+                    let moved = if to >= from {
+                        pool.grow_zeroed(block.cast(), old, new).unwrap()
+                    } else {
+                        pool.shrink(block.cast(), old, new).unwrap()
+                    };
+                    assert!(moved.len() >= to && holds(moved, from.min(to), id));
+                    if let Some(more @ 1..) = to.checked_sub(from) {
+                        let tail = moved.cast::<u8>().add(from);
+                        assert!(holds(NonNull::slice_from_raw_parts(tail, more), more, 0));
+                    }
+                    pool.deallocate(moved.cast(), new);
+                    let zeroed = pool.allocate_zeroed(old).unwrap();
+                    assert!(holds(zeroed, from, 0));
+                    fill(zeroed, from, 9);
+                    pool.deallocate(zeroed.cast(), old);
+                }
+            }
+        }
+    }
+    assert!(Class::ALL.into_iter().all(|class| pool.stats().class(class).in_use == 0));
+}
+
+#[test]
+fn a_block_stays_in_its_slot_while_it_fits_and_shrinks_to_a_quarter_before_it_moves() {
+    let pool = pool();
+    // SAFETY: as above.
+    unsafe {
+        let block = pool.allocate(layout(2_000, 8)).unwrap();
+        assert_eq!(block.len(), 65_536, "the whole slot is the block's");
+        let start = block.cast::<u8>();
+        assert_eq!(pool.grow(start, layout(2_000, 8), layout(65_536, 8)).unwrap().cast(), start);
+        assert_eq!(pool.shrink(start, layout(65_536, 8), layout(16_385, 8)).unwrap().cast(), start);
+        let moved = pool.shrink(start, layout(16_385, 8), layout(900, 8)).unwrap();
+        assert_eq!(
+            (pool.stats().class(Class::Small).in_use, pool.stats().class(Class::Medium).in_use),
+            (1, 0)
+        );
+        // A block that shrinks to nothing keeps its slot until it is freed.
+        let nothing = pool.shrink(moved.cast(), layout(900, 8), layout(0, 8)).unwrap();
+        assert_eq!(nothing.cast(), moved.cast::<u8>());
+        pool.deallocate(nothing.cast(), layout(0, 8));
+        assert_eq!(pool.stats().class(Class::Small).in_use, 0);
+    }
+    assert_eq!((pool.stats().reallocs_in_place(), pool.stats().reallocs_moved()), (3, 1));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_block_that_is_freed_twice_ends_the_process() {
+    use std::os::unix::process::ExitStatusExt;
+    let test = a_block_that_is_freed_twice_ends_the_process;
+    if common::case().is_none() {
+        let output = common::run(common::child(test, "twice"));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains("framepool: double free: XLarge slot 0 at 0x"), "{stderr}");
+        return assert_eq!(output.status.signal(), Some(libc::SIGABRT));
+    }
+    let pool = pool();
+    let block = pool.allocate(layout(FRAME, 1)).unwrap();
+    // SAFETY: none, which is the point.
+    unsafe {
+        pool.deallocate(block.cast(), layout(FRAME, 1));
+        pool.deallocate(block.cast(), layout(FRAME, 1));
+    }
+}
+
+#[test]
+fn bytes_are_had_without_a_copy_and_give_the_slot_back_with_the_last_of_them() {
+    let pool = pool();
+    let mut buf = pool.alloc(FRAME);
+    buf.resize(FRAME, 5);
+    let start = buf.as_ptr();
+    let bytes = Bytes::from(buf);
+    assert_eq!(bytes.as_ptr(), start);
+    let part = bytes.slice(100..200);
+    drop(bytes);
+    let in_use = || pool.stats().class(Class::XLarge).in_use;
+    assert_eq!((in_use(), &part[..]), (1, &[5; 100][..]));
+    std::thread::spawn(move || drop(part)).join().unwrap();
+    assert_eq!(in_use(), 0);
+}

@@ -1,0 +1,158 @@
+//! Waiting for a slot: nobody sleeps on while one is free, whoever came first goes first, and time is up when it is.
+
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use framepool::{BufferPool, Class, Config, WaitError};
+
+const FRAME: usize = 1_382_400;
+const LONG: Duration = Duration::from_secs(20);
+
+fn pool(slots: usize) -> BufferPool {
+    BufferPool::with_config(Config::new().class(Class::XLarge, FRAME, slots))
+}
+
+#[test]
+fn a_free_slot_is_had_at_once_and_a_length_that_never_will_be_is_refused_at_once() {
+    let pool = pool(1);
+    let began = Instant::now();
+    assert!(pool.wait_pooled(FRAME, Duration::MAX).unwrap().is_pooled());
+    assert_eq!(pool.wait_pooled(FRAME + 1, LONG).unwrap_err(), WaitError::NeverPooled);
+    assert_eq!(pool.wait_pooled(usize::MAX, LONG).unwrap_err(), WaitError::NeverPooled);
+    assert_eq!(pool.wait_pooled(0, LONG).unwrap().capacity(), 0);
+    let floor = BufferPool::with_config(Config::new().floor(Class::Small, 100));
+    assert_eq!(floor.wait_pooled(99, LONG).unwrap_err(), WaitError::NeverPooled);
+    let held = BufferPool::with_config(Config::new().hold_back(Class::Small, 1_024, 100));
+    assert_eq!(held.wait_pooled(99, LONG).unwrap_err(), WaitError::NeverPooled);
+    assert!(held.wait_pooled(100, LONG).is_ok());
+    assert!(began.elapsed() < LONG);
+    let text = "no slot will ever serve this length";
+    assert_eq!(WaitError::NeverPooled.to_string(), text);
+}
+
+#[test]
+fn when_the_time_is_up_it_says_so_and_leaves_nothing_behind() {
+    let pool = pool(1);
+    let frame = pool.alloc(FRAME);
+    for timeout in [Duration::ZERO, Duration::from_millis(20)] {
+        let began = Instant::now();
+        assert_eq!(pool.wait_pooled(FRAME, timeout).unwrap_err(), WaitError::TimedOut);
+        assert!(began.elapsed() >= timeout);
+    }
+    let stats = pool.stats().class(Class::XLarge);
+    assert_eq!((stats.hits, stats.misses), (1, 2), "a wait that failed is one miss");
+    drop(frame);
+    assert_eq!(pool.stats().class(Class::XLarge).in_use, 0, "nobody got it who is gone");
+    assert!(pool.alloc_pooled(FRAME).is_some());
+}
+
+#[test]
+fn a_give_wakes_who_waits_and_counts_one_hit() {
+    let pool = pool(1);
+    let frame = pool.alloc(FRAME);
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| pool.wait_pooled(FRAME, LONG).map(|buf| (buf, Instant::now())));
+        thread::sleep(Duration::from_millis(50));
+        assert!(!waiter.is_finished());
+        let given = Instant::now();
+        drop(frame);
+        let (buf, woken) = waiter.join().unwrap().unwrap();
+        assert!(buf.is_pooled() && woken - given < LONG / 2);
+    });
+    let stats = pool.stats().class(Class::XLarge);
+    assert_eq!((stats.hits, stats.returns, stats.misses, stats.peak), (2, 2, 0, 1));
+}
+
+/// Each begins to wait only when the one before it sleeps, so the order of arrival is known.
+#[test]
+fn who_came_first_goes_first() {
+    let pool = pool(1);
+    let frame = pool.alloc(FRAME);
+    let next = AtomicU64::new(0);
+    thread::scope(|scope| {
+        let pool = &pool;
+        for place in 0..4 {
+            let next = &next;
+            scope.spawn(move || {
+                thread::sleep(Duration::from_millis(100 * place));
+                let buf = pool.wait_pooled(FRAME, LONG).unwrap();
+                assert_eq!(next.fetch_add(1, Relaxed), place);
+                drop(buf);
+            });
+        }
+        thread::sleep(Duration::from_millis(500));
+        drop(frame);
+    });
+    assert_eq!(next.load(Relaxed), 4);
+}
+
+/// A small one that may not have the held-back slots does not stand in the way of a larger one.
+#[test]
+fn who_cannot_be_served_does_not_hold_up_the_others() {
+    let config = Config::new().class(Class::XLarge, FRAME, 2).hold_back(Class::XLarge, 1, FRAME);
+    let pool = BufferPool::with_config(config);
+    let (small, large) = (pool.alloc(FRAME - 1), pool.alloc(FRAME));
+    assert!(small.is_pooled() && large.is_pooled());
+    thread::scope(|scope| {
+        let first = scope.spawn(|| pool.wait_pooled(FRAME - 1, LONG).unwrap());
+        thread::sleep(Duration::from_millis(50));
+        let second = scope.spawn(|| pool.wait_pooled(FRAME, LONG).unwrap());
+        thread::sleep(Duration::from_millis(50));
+        drop(large);
+        assert!(second.join().unwrap().is_pooled());
+        assert!(!first.is_finished());
+        drop(small);
+        assert!(first.join().unwrap().is_pooled());
+    });
+}
+
+/// 8 threads, 2 slots, all the time; one more trims, which holds slots for moments. Nobody waits for long, and slots have one owner.
+fn crowd(time: Duration) {
+    let pool = pool(2);
+    let (done, start) = (AtomicBool::new(false), Barrier::new(9));
+    let counts: [AtomicU64; 8] = Default::default();
+    thread::scope(|scope| {
+        for (count, id) in counts.iter().zip(0_u8..) {
+            let (pool, done, start) = (&pool, &done, &start);
+            scope.spawn(move || {
+                start.wait();
+                while !done.load(Relaxed) {
+                    let mut buf = pool.wait_pooled(FRAME, LONG).expect("somebody was forgotten");
+                    buf.extend_from_slice(&[id; 64]);
+                    if id % 2 == 0 {
+                        thread::yield_now();
+                    }
+                    assert_eq!(*buf, [id; 64]);
+                    drop(buf);
+                    count.fetch_add(1, Relaxed);
+                }
+            });
+        }
+        start.wait();
+        let began = Instant::now();
+        while began.elapsed() < time {
+            pool.trim();
+            thread::sleep(Duration::from_millis(1));
+        }
+        done.store(true, Relaxed);
+    });
+    let served = counts.map(AtomicU64::into_inner);
+    println!("served in {time:?}: {served:?}");
+    let (least, most) = (served.iter().min().unwrap(), served.iter().max().unwrap());
+    assert!(*least > 0 && most / least < 10, "{served:?}");
+    let stats = pool.stats().class(Class::XLarge);
+    assert_eq!((stats.hits, stats.misses, stats.in_use), (served.iter().sum(), 0, 0));
+}
+
+#[test]
+fn eight_threads_on_two_slots_are_all_served() {
+    crowd(Duration::from_secs(2));
+}
+
+#[test]
+#[ignore = "takes a minute"]
+fn eight_threads_on_two_slots_are_all_served_for_a_minute() {
+    crowd(Duration::from_secs(60));
+}
