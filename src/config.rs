@@ -153,6 +153,7 @@ pub struct Config {
     pub(crate) classes: [ClassConfig; CLASSES],
     pub(crate) hardened: bool,
     pub(crate) zero_on_free: bool,
+    pub(crate) env: bool,
     pub(crate) memory: MemoryConfig,
 }
 
@@ -181,6 +182,7 @@ impl Config {
             ],
             hardened: false,
             zero_on_free: false,
+            env: false,
             memory: MemoryConfig::new(),
         }
     }
@@ -253,6 +255,30 @@ impl Config {
     #[must_use]
     pub const fn zero_on_free(mut self, yes: bool) -> Self {
         self.zero_on_free = yes;
+        self
+    }
+
+    /// Lets the environment variable `FRAMEPOOL` change this configuration when the program starts. Default: `false`.
+    ///
+    /// The variable is a list of these, with commas between:
+    ///
+    /// | | |
+    /// |---|---|
+    /// | `off` | the pools start [switched off](crate::PoolAlloc::set_enabled) |
+    /// | `stats` | the table of statistics is written to standard error when the program exits |
+    /// | `xlarge=3110400x48` | a class (`small`, `medium`, `large`, `xlarge`) has slots of so many bytes, and so many of them |
+    /// | `small=1024x512:floor=257` | the same, and a [floor](Self::floor) |
+    /// | `small=1024x512:hold=128@256` | the same, and 128 slots [held back](Self::hold_back) for 256 bytes and more; `hold=0` for none |
+    ///
+    /// What a class is not told stays as it was in the program. A table is checked as a `const` one is. Where anything is wrong, a line on
+    /// standard error says so, and all of the variable is ignored.
+    ///
+    /// It is read once, when the pools are reserved, without allocating; not on systems other than Unix, and not in a
+    /// program that runs with rights which its caller does not have (set-user-ID and the like). A
+    /// [`BufferPool`](crate::BufferPool) ignores it. Costs a hit nothing.
+    #[must_use]
+    pub const fn env(mut self, yes: bool) -> Self {
+        self.env = yes;
         self
     }
 

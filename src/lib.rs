@@ -12,6 +12,8 @@ mod config;
 #[cfg(not(all(test, feature = "loom")))]
 mod counters;
 #[cfg(not(all(test, feature = "loom")))]
+mod environment;
+#[cfg(not(all(test, feature = "loom")))]
 mod fatal;
 #[cfg(not(all(test, feature = "loom")))]
 mod fork;
@@ -43,12 +45,16 @@ mod reservation;
 #[cfg(not(all(test, feature = "loom")))]
 mod residency;
 #[cfg(not(all(test, feature = "loom")))]
+mod roll;
+#[cfg(not(all(test, feature = "loom")))]
 mod slab;
 #[cfg(not(all(test, feature = "loom")))]
 mod slot_map;
 mod slot_set;
 #[cfg(not(all(test, feature = "loom")))]
 mod stats;
+#[cfg(not(all(test, feature = "loom")))]
+mod sums;
 mod sync;
 mod text;
 #[cfg(not(all(test, feature = "loom")))]

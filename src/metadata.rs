@@ -7,13 +7,15 @@
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
-use crate::config::Class;
+use crate::config::{CLASSES, Class};
+use crate::counters::SharedCounters;
 use crate::fatal::{self, Misuse};
 use crate::fork::ForkMark;
 use crate::lane::{LANES, Lane};
 use crate::magazine::{Gate, Magazine, Mode};
 use crate::nested;
 use crate::os;
+use crate::peak::Peak;
 use crate::places::Places;
 use crate::plan::Plan;
 use crate::pool::{Lanes, Pool};
@@ -21,10 +23,7 @@ use crate::reclaim::{Caches, Reclaim};
 use crate::slab::Slab;
 use crate::slot_map::SlotMap;
 use crate::slot_set::SlotSet;
-use crate::sync::{
-    AtomicPtr, AtomicU8, AtomicU64,
-    Ordering::{Acquire, Relaxed, Release},
-};
+use crate::sync::{AtomicPtr, AtomicU8, AtomicU64};
 use crate::thread_record::{self, Own, ThreadRecord};
 use crate::tunables::{MAGAZINE_COLD_BYTES, PLACES};
 
@@ -45,9 +44,14 @@ pub(crate) struct Metadata {
     pub(crate) lanes: [LaneParts; LANES],
     pub(crate) places: Places,
     pub(crate) reclaim: Reclaim,
+    pub(crate) peaks: [Peak; CLASSES],
+    /// Of who has no place.
+    pub(crate) shared: SharedCounters,
     fork_mark: Option<ForkMark>,
-    /// The one that was published before this, in the list of all.
-    older: AtomicPtr<Metadata>,
+    /// The one before this on the [roll](crate::roll) of all.
+    pub(crate) older: AtomicPtr<Metadata>,
+    /// Whether the statistics are written when the program exits.
+    pub(crate) shows_stats: bool,
     /// This mapping.
     pub(crate) mapping: os::Mapping,
     /// That of the slots.
@@ -114,8 +118,11 @@ impl Metadata {
                 lanes,
                 places: Places::new(),
                 reclaim: Reclaim::new(),
+                peaks: [const { Peak::new() }; CLASSES],
+                shared: SharedCounters::new(),
                 fork_mark,
                 older: AtomicPtr::new(ptr::null_mut()),
+                shows_stats: false,
                 mapping,
                 reservation: None,
             });
@@ -165,42 +172,6 @@ impl Metadata {
                 unsafe { self.reclaim.take_over(self) };
             })
         })
-    }
-}
-
-/// All metadata of this process with a mark, newest first.
-static NEWEST: AtomicPtr<Metadata> = AtomicPtr::new(ptr::null_mut());
-
-impl Metadata {
-    /// Has this settled in the child of each `fork` at once.
-    pub(crate) fn settle_after_fork(&'static self) {
-        if self.fork_mark.is_none() {
-            return;
-        }
-        let this = ptr::from_ref(self).cast_mut();
-        let mut newest = NEWEST.load(Acquire);
-        // Each failure means that another allocator was started.
-        loop {
-            self.older.store(newest, Relaxed);
-            match NEWEST.compare_exchange(newest, this, Release, Acquire) {
-                Ok(_) => break,
-                Err(now) => newest = now,
-            }
-        }
-        if newest.is_null() {
-            os::after_fork(settle_all);
-        }
-    }
-}
-
-/// Runs in the child of a `fork`, on the thread that called it.
-unsafe extern "C" fn settle_all() {
-    let mut metadata = NEWEST.load(Acquire);
-    // Ends: each was there before the one that points to it.
-    // SAFETY: null, or published by start-up for ever.
-    while let Some(this) = unsafe { metadata.as_ref() } {
-        this.is_settled();
-        metadata = this.older.load(Relaxed);
     }
 }
 

@@ -15,7 +15,6 @@
 
 mod hit;
 mod route;
-mod snapshot;
 mod start_up;
 mod warm;
 
@@ -26,27 +25,26 @@ use route::Routes;
 pub(crate) use route::{Detour, is_plain, unlikely};
 
 use crate::config::{CLASSES, Class, Config};
-use crate::counters::{Counters, Refusal, SharedCounters};
+use crate::counters::{Counters, Refusal};
 use crate::fatal::{self, Misuse};
 use crate::lane::Lane;
 use crate::metadata::Metadata;
-use crate::peak::Peak;
 use crate::plan::Plan;
 use crate::readiness::Readiness;
 use crate::slot_map::Slot;
 use crate::sync::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, SeqCst},
+    SetOnce,
 };
 use crate::thread_record::{Own, Tally};
-use crate::tunables::LINE_PAIR;
 
 const UNTOUCHED: u8 = 0;
 const STARTING: u8 = 1;
 const READY: u8 = 2;
 const FAILED: u8 = 3;
 
-/// One allocator's pools. What every call reads comes first; what threads without a place write, last and apart.
+/// One allocator's pools. What every call reads comes first.
 #[repr(C, align(128))]
 pub(crate) struct Pools {
     /// The metadata; null before start-up and while switched off, so that no thread has a place there: one comparison asks both.
@@ -59,21 +57,17 @@ pub(crate) struct Pools {
     zero_on_free: bool,
     /// What a byte says whose slot may be freed without either of the two.
     freed_quickly: Slot,
-    routes: Routes,
+    routes: SetOnce<Routes>,
     /// Whether threads have magazines and counters of their own there, because it is never unmapped.
     has_places: bool,
     enabled: AtomicBool,
     state: AtomicU8,
-    plan: Plan,
-    peaks: [Peak; CLASSES],
-    shared: SharedCounters,
+    plan: SetOnce<Plan>,
+    config: Config,
     readiness: Readiness,
+    /// Of requests that came when there was no metadata.
+    early: Counters,
 }
-
-const _: () = assert!(
-    core::mem::offset_of!(Pools, shared).is_multiple_of(LINE_PAIR),
-    "pad Pools: what threads without a place write must lie on lines of its own"
-);
 
 /// Memory that was taken from a pool just now.
 pub(crate) struct Block {
@@ -129,15 +123,29 @@ impl Pools {
             hardened: config.hardened,
             zero_on_free: config.zero_on_free,
             freed_quickly: if config.hardened || config.zero_on_free { Slot::NEVER } else { Slot::LIVE },
-            routes,
+            routes: SetOnce::new(routes),
             has_places,
             enabled: AtomicBool::new(true),
             state: AtomicU8::new(UNTOUCHED),
-            plan,
-            peaks: [const { Peak::new() }; CLASSES],
-            shared: SharedCounters::new(),
+            plan: SetOnce::new(plan),
+            config: *config,
             readiness: Readiness::new(config.memory),
+            early: Counters::new(),
         }
+    }
+
+    /// What follows from the table. For start-up, and for whoever saw `serving`, `span` or `state` say that it is over.
+    #[inline(always)]
+    fn plan(&self) -> &Plan {
+        // SAFETY: the plan is set by start-up only, before it stores any of the three (Release), which are read with Acquire.
+        unsafe { self.plan.get() }
+    }
+
+    /// The same, as hits read it.
+    #[inline(always)]
+    fn routes(&self) -> &Routes {
+        // SAFETY: as above.
+        unsafe { self.routes.get() }
     }
 
     /// This thread's own place, if it has one and is not interrupted there.
@@ -172,10 +180,12 @@ impl Pools {
 
     /// A slot for `layout`, or `None` if the fallback has to serve it; counted either way.
     pub(crate) fn take(&self, tally: Tally<'_>, layout: Layout) -> Option<Block> {
-        match self.route(layout) {
-            Ok(lane) if self.is_serving() => self.take_from(tally, lane, layout.size()),
-            _ => self.take_unusual(tally, layout),
+        if self.is_serving()
+            && let Ok(lane) = self.route(layout)
+        {
+            return self.take_from(tally, lane, layout.size());
         }
+        self.take_unusual(tally, layout)
     }
 
     /// [`take`](Self::take) of a layout without a route, or while the pools do not serve.
@@ -193,10 +203,10 @@ impl Pools {
                 return refuse(tally, size, |counters| &counters.disabled);
             }
         }
-        if size > self.plan.classes[CLASSES - 1].slab.slot_bytes {
+        if size > self.plan().classes[CLASSES - 1].slab.slot_bytes {
             return refuse(tally, size, |counters| &counters.too_large);
         }
-        match self.plan.classes.iter().position(|class| class.fits(layout)) {
+        match self.plan().classes.iter().position(|class| class.fits(layout)) {
             Some(class) => match self.lane_above_floor(class, size) {
                 Ok(lane) => self.take_from(tally, lane, size),
                 Err(_) => {
@@ -221,8 +231,8 @@ impl Pools {
     pub(crate) fn count_refusal(&self, tally: Tally<'_>, lane: Lane, size: usize) {
         let class = lane.class();
         let reason = if lane.is_held() { Refusal::Miss } else { Refusal::HeldBack };
-        if lane.is_held() && self.peaks[class].is_below(self.plan.classes[class].slab.slots) {
-            self.note_peak(class, 0);
+        if lane.is_held() {
+            self.metadata().look_at_peak_of_miss(class);
         }
         refuse(tally, size, |counters| &counters.refused[class][reason as usize]);
     }
@@ -232,9 +242,9 @@ impl Pools {
         if !self.is_serving() {
             return None;
         }
-        let class = self.plan.classes.iter().position(|class| class.fits(layout))?;
+        let class = self.plan().classes.iter().position(|class| class.fits(layout))?;
         let lane = self.lane_above_floor(class, layout.size()).ok()?;
-        (lane.is_held() || !self.plan.lane(lane).is_empty()).then_some(lane)
+        (lane.is_held() || !self.plan().lane(lane).is_empty()).then_some(lane)
     }
 
     /// Nobody who gives a slot that a layout of this lane may have misses what this thread did before: see
@@ -250,7 +260,7 @@ impl Pools {
         if !self.is_serving() {
             return None;
         }
-        let smaller = self.plan.classes.iter().position(|class| class.fits(layout))?;
+        let smaller = self.plan().classes.iter().position(|class| class.fits(layout))?;
         if smaller >= class as usize {
             return None;
         }
@@ -263,7 +273,7 @@ impl Pools {
         let metadata = self.metadata();
         let (start, lane) = metadata.pool(lane).take(tally.own())?;
         tally.hit(lane, size);
-        self.look_at_peak(metadata, lane.class());
+        metadata.look_at_peak(lane.class());
         Some(Self::hand_out(metadata, lane, start))
     }
 
@@ -285,7 +295,7 @@ impl Pools {
     /// Aborts if none does, or if `layout` cannot have come from it (P7).
     pub(crate) fn find(&self, ptr: *mut u8, layout: Layout) -> Found {
         if let Some(found) = self.look_up(ptr)
-            && self.plan.classes[found.lane.class()].fits(layout)
+            && self.plan().classes[found.lane.class()].fits(layout)
         {
             return found;
         }
@@ -344,12 +354,12 @@ impl Pools {
     /// Whether a slot could serve this layout too.
     #[cfg(feature = "allocator-api2")]
     pub(crate) fn fits(&self, found: Found, layout: Layout) -> bool {
-        self.plan.classes[found.lane.class()].fits(layout)
+        self.plan().classes[found.lane.class()].fits(layout)
     }
 
     #[inline]
     pub(crate) fn slot_bytes(&self, found: Found) -> usize {
-        self.plan.classes[found.lane.class()].slab.slot_bytes
+        self.plan().classes[found.lane.class()].slab.slot_bytes
     }
 
     /// Counts a `realloc` to `size` bytes that stays in its slot.
@@ -362,7 +372,7 @@ impl Pools {
 
     /// Whether `ptr` lies in a slot, live or not.
     pub(crate) fn owns(&self, ptr: *const u8) -> bool {
-        self.spans(ptr) && self.plan.locate(self.offset_of(ptr)).is_some()
+        self.spans(ptr) && self.plan().locate(self.offset_of(ptr)).is_some()
     }
 
     /// Bytes of the live slot that starts at `ptr`.
@@ -375,7 +385,7 @@ impl Pools {
     #[cold]
     #[inline(never)]
     fn misuse(&self, ptr: *mut u8, layout: Layout) -> ! {
-        let Some((class, index, bytes_in)) = self.plan.locate(self.offset_of(ptr)) else {
+        let Some((class, index, bytes_in)) = self.plan().locate(self.offset_of(ptr)) else {
             fatal::not_a_slot(ptr.addr())
         };
         let slot = self.slot_at(ptr.addr());

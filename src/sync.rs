@@ -26,6 +26,38 @@ pub(crate) trait ReadOwn {
     unsafe fn read_own(&self) -> Self::Value;
 }
 
+/// What is written at most once, before anybody else reads it, so that reading costs what a constant's reading does.
+#[cfg(not(all(test, feature = "loom")))]
+pub(crate) struct SetOnce<T>(core::cell::UnsafeCell<T>);
+
+// SAFETY: shared readers get shared references, and by `set`'s contract there is no writer beside them.
+#[cfg(not(all(test, feature = "loom")))]
+unsafe impl<T: Send + Sync> Sync for SetOnce<T> {}
+
+#[cfg(not(all(test, feature = "loom")))]
+impl<T> SetOnce<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(core::cell::UnsafeCell::new(value))
+    }
+
+    /// # Safety
+    ///
+    /// Called once at most, and whoever calls [`get`](Self::get) without being the caller knows that it has returned.
+    pub(crate) unsafe fn set(&self, value: T) {
+        // SAFETY: by contract nobody has a reference to it.
+        unsafe { *self.0.get() = value }
+    }
+
+    /// # Safety
+    ///
+    /// [`set`](Self::set) has returned, as far as this thread can see, or will never be called.
+    #[inline(always)]
+    pub(crate) unsafe fn get(&self) -> &T {
+        // SAFETY: by contract nobody writes it any more.
+        unsafe { &*self.0.get() }
+    }
+}
+
 #[cfg(not(all(test, feature = "loom")))]
 mod imp {
     use core::sync::atomic::{Ordering::SeqCst, compiler_fence};

@@ -1,8 +1,8 @@
 //! A message put together in a fixed buffer, without `core::fmt`, an allocation or a panic.
 //!
-//! Two places need one where nothing else will do: the compile-time errors of [`Config`](crate::Config), because a
-//! `const` panic takes a ready `&str` and no arguments, and the abort texts of [`fatal`](crate::fatal), because those
-//! are written inside the allocator. What does not fit is cut off; every step costs the bytes that it writes.
+//! Needed where nothing else will do: the compile-time errors of [`Config`](crate::Config), because a `const` panic takes a ready
+//! `&str` and no arguments, and the texts of [`fatal`](crate::fatal) and [`environment`](crate::environment), because those are
+//! written inside the allocator. What does not fit is cut off; every step costs the bytes that it writes.
 
 /// Bytes that a message may have. The longest one in use has about 200.
 const CAPACITY: usize = 320;
@@ -30,6 +30,16 @@ impl Text {
             i += 1;
         }
         self
+    }
+
+    /// What somebody else wrote, as far as it can be shown: 80 bytes at most, and marks for what is not printable ASCII.
+    pub(crate) fn printable(mut self, bytes: &[u8]) -> Self {
+        const MOST: usize = 80;
+        for &byte in bytes.iter().take(MOST.min(CAPACITY - self.len)) {
+            self.bytes[self.len] = if byte == b' ' || byte.is_ascii_graphic() { byte } else { b'?' };
+            self.len += 1;
+        }
+        if bytes.len() > MOST { self.str("...") } else { self }
     }
 
     pub(crate) const fn decimal(self, number: usize) -> Self {

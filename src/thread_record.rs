@@ -184,6 +184,8 @@ pub(crate) enum Tally<'a> {
     Own(Own),
     /// Where all do that have none: atomic additions.
     Shared(&'a SharedCounters),
+    /// Where they do before there is anything to serve from.
+    Early(&'a Counters),
 }
 
 impl Tally<'_> {
@@ -192,7 +194,7 @@ impl Tally<'_> {
     pub(crate) fn own(self) -> Option<Own> {
         match self {
             Self::Own(own) => Some(own),
-            Self::Shared(_) => None,
+            Self::Shared(_) | Self::Early(_) => None,
         }
     }
 
@@ -202,6 +204,7 @@ impl Tally<'_> {
         match self {
             Self::Own(own) => own.with(|inside| inside.counters(lane).count_hit(bytes)),
             Self::Shared(shared) => shared.lanes[lane.index()].count_shared_hit(bytes),
+            Self::Early(_) => {}
         }
     }
 
@@ -211,6 +214,7 @@ impl Tally<'_> {
         match self {
             Self::Own(own) => own.with(|inside| update(inside.counters(lane), counters::owned)),
             Self::Shared(shared) => update(&shared.lanes[lane.index()], counters::shared),
+            Self::Early(_) => {}
         }
     }
 
@@ -220,6 +224,7 @@ impl Tally<'_> {
         match self {
             Self::Own(own) => own.with(|inside| update(inside.rest(), counters::owned)),
             Self::Shared(shared) => update(&shared.rest, counters::shared),
+            Self::Early(rest) => update(rest, counters::shared),
         }
     }
 }

@@ -38,7 +38,7 @@ static FELL_BACK: Count = Count::new();
 struct Watched(PoolAlloc<Counting>);
 
 #[global_allocator]
-static ALLOC: Watched = Watched(PoolAlloc::with_fallback(Counting, Config::new()));
+static ALLOC: Watched = Watched(PoolAlloc::with_fallback(Counting, Config::new().env(true)));
 
 thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
@@ -214,6 +214,23 @@ fn statistics_questions_switches_and_trims_allocate_nothing() {
         let stats = pools.stats().since(&before);
         assert_eq!((stats.total_allocs(), stats.hit_rate()), (0, 1.0));
     });
+}
+
+/// The pools are reserved within the first allocation, long before this test.
+#[cfg(all(unix, not(framepool_os = "none")))]
+#[test]
+fn the_environment_is_read_without_allocating() {
+    let test = the_environment_is_read_without_allocating;
+    if common::case().is_some() {
+        return println!("{} slots", ALLOC.0.stats().class(Class::Medium).slots);
+    }
+    for (value, slots) in [("stats,medium=65536x99", "99 slots"), ("medium=65536x99,nonsense", "64 slots")] {
+        let mut command = child(test, "child");
+        command.env("FRAMEPOOL", value);
+        let output = run(command);
+        assert!(output.status.success() && !output.stderr.is_empty(), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains(slots), "{output:?}");
+    }
 }
 
 #[test]

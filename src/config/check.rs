@@ -27,15 +27,19 @@ pub(crate) enum Problem {
 impl ConfigError {
     /// In one line of ASCII.
     pub(crate) const fn text(&self) -> Text {
-        let new = Text::new();
+        self.tell(Text::new())
+    }
+
+    /// The same at the end of a text.
+    pub(crate) const fn tell(&self, new: Text) -> Text {
         match self.0 {
             Problem::SlotBytes { class, slot_bytes } => {
-                let text =
-                    of_size(class, slot_bytes).str("a slot size is a multiple of 64 bytes; the next one is ");
+                let text = of_size(new, class, slot_bytes)
+                    .str("a slot size is a multiple of 64 bytes; the next one is ");
                 text.decimal((slot_bytes / SLOT_STEP * SLOT_STEP).saturating_add(SLOT_STEP))
             }
             Problem::Order { class, slot_bytes, below, below_bytes } => {
-                let text = of_size(class, slot_bytes)
+                let text = of_size(new, class, slot_bytes)
                     .str("slot sizes ascend from class to class; make them larger than ");
                 text.str(below.name()).str("'s ").decimal(below_bytes)
             }
@@ -69,8 +73,8 @@ impl ConfigError {
     }
 }
 
-const fn of_size(class: Class, slot_bytes: usize) -> Text {
-    Text::new().str(class.name()).str(" slots of ").decimal(slot_bytes).str(" bytes: ")
+const fn of_size(new: Text, class: Class, slot_bytes: usize) -> Text {
+    new.str(class.name()).str(" slots of ").decimal(slot_bytes).str(" bytes: ")
 }
 
 impl fmt::Display for ConfigError {

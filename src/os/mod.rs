@@ -32,7 +32,9 @@ pub(crate) use requests::{
     DISCARD_KEEPS_REQUESTS, discard, given, leave_out_of_core_dumps, lock, name, populate, resident,
     use_huge_pages,
 };
-pub(crate) use system::{ExitHook, map_zeroed, page_bytes, reserve, unmap, write_to_stderr};
+pub(crate) use system::{
+    ExitHook, at_exit, map_zeroed, page_bytes, reserve, unmap, variable, write_to_stderr,
+};
 
 use core::alloc::GlobalAlloc;
 use core::ptr::NonNull;

@@ -4,7 +4,7 @@
 
 use core::alloc::Layout;
 use core::convert::Infallible;
-use core::ffi::c_void;
+use core::ffi::{CStr, c_void};
 use core::ops::Range;
 use core::ptr::NonNull;
 use std::io::Write;
@@ -76,6 +76,14 @@ pub(crate) fn write_to_stderr(text: &[u8]) {
     // Standard error is unbuffered. A failed write leaves nothing to be done: the process is about to end.
     let _ = std::io::stderr().write_all(text);
 }
+
+/// Is not asked: std's way to it allocates.
+pub(crate) fn variable(_: &CStr) -> Option<&'static [u8]> {
+    None
+}
+
+/// There is no way to.
+pub(crate) fn at_exit(_: extern "C" fn()) {}
 
 /// There is none.
 #[derive(Clone, Copy)]

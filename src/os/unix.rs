@@ -4,7 +4,7 @@
 //! thread's first use call is no more than system calls on Linux, but for one case: where the process had 32 pthread keys before ours,
 //! `pthread_setspecific` allocates (by C's `calloc`) once in each thread.
 
-use core::ffi::c_void;
+use core::ffi::{CStr, c_void};
 use core::ops::Range;
 use core::ptr::{self, NonNull};
 
@@ -130,6 +130,35 @@ pub(crate) fn write_to_stderr(text: &[u8]) {
     while unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) } < 0
         && std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted
     {}
+}
+
+/// The value of an environment variable, in place; `None` too in a program that has rights which its caller does not have.
+pub(crate) fn variable(name: &CStr) -> Option<&'static [u8]> {
+    if has_rights_of_its_own() {
+        return None;
+    }
+    // SAFETY: a valid name. Whoever changes the environment while other threads may read it breaks std's contract for that, not this one.
+    let value = unsafe { libc::getenv(name.as_ptr()) };
+    // SAFETY: null, or a string, which stays where it is until somebody changes the environment; it is read at once.
+    if value.is_null() { None } else { Some(unsafe { CStr::from_ptr(value) }.to_bytes()) }
+}
+
+/// Whether the program was started with a set-user-ID bit or the like.
+fn has_rights_of_its_own() -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: a plain question.
+    let answer = unsafe { libc::getauxval(libc::AT_SECURE) != 0 };
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    // SAFETY: plain questions, which cannot fail.
+    let answer = unsafe { libc::getuid() != libc::geteuid() || libc::getgid() != libc::getegid() };
+    answer
+}
+
+/// Has `run` called when the program exits by itself.
+pub(crate) fn at_exit(run: extern "C" fn()) {
+    // If there is no memory for it, it will not.
+    // SAFETY: a function of this program, which is never unloaded.
+    let _ = unsafe { libc::atexit(run) };
 }
 
 /// A pthread key, whose destructor runs at a thread's exit if the thread has a value for it.

@@ -61,7 +61,7 @@ impl Pools {
     #[inline(always)]
     pub(crate) fn route(&self, layout: Layout) -> Result<Lane, Detour> {
         let size = layout.size();
-        let [small, medium, large, xlarge] = self.routes.slot_bytes;
+        let [small, medium, large, xlarge] = self.routes().slot_bytes;
         if layout.align() > SLOT_STEP {
             unlikely();
             return Err(Detour::Unusual);
@@ -86,7 +86,7 @@ impl Pools {
     /// Whether a layout is too small for Small's held-back lane.
     #[inline(always)]
     pub(crate) fn is_tiny(&self, layout: Layout) -> bool {
-        layout.size() < self.routes.tiny_below
+        layout.size() < self.routes().tiny_below
     }
 
     /// Why there is nothing for a tiny layout, if three comparisons tell; `None` says nothing.
@@ -100,7 +100,7 @@ impl Pools {
         metadata: &Metadata,
         layout: Layout,
     ) -> Option<Refusal> {
-        if layout.size() < self.routes.floor[0] {
+        if layout.size() < self.routes().floor[0] {
             return Some(Refusal::BelowFloor);
         }
         let is_dry =
@@ -110,11 +110,11 @@ impl Pools {
 
     #[inline(always)]
     pub(super) fn lane_above_floor(&self, class: usize, size: usize) -> Result<Lane, Detour> {
-        if size >= self.routes.entitled_from[class] {
+        if size >= self.routes().entitled_from[class] {
             return Ok(Lane::new(class, true));
         }
         unlikely();
-        if size >= self.routes.floor[class] {
+        if size >= self.routes().floor[class] {
             Ok(Lane::new(class, false))
         } else {
             Err(Detour::BelowFloor(class))
@@ -125,8 +125,8 @@ impl Pools {
     #[inline(always)]
     pub(crate) fn lane_of(&self, layout: Layout) -> Option<Lane> {
         let size = layout.size();
-        let [small, medium, large, xlarge] = self.routes.slot_bytes;
-        let lane = |class: usize| Some(Lane::new(class, size >= self.routes.entitled_from[class]));
+        let [small, medium, large, xlarge] = self.routes().slot_bytes;
+        let lane = |class: usize| Some(Lane::new(class, size >= self.routes().entitled_from[class]));
         if layout.align() > SLOT_STEP {
             unlikely();
             return None;

@@ -6,11 +6,16 @@
 
 use core::ptr::{self, NonNull};
 
+use super::route::Routes;
 use super::{FAILED, Pools, READY, STARTING, UNTOUCHED};
+use crate::config::Class;
+use crate::environment;
 use crate::metadata::Metadata;
 use crate::os;
 use crate::readiness::Reserved;
 use crate::reservation;
+use crate::roll;
+use crate::stats::{Reservation, Stats};
 use crate::sync::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use crate::thread_record::{self, Tally};
 
@@ -37,7 +42,35 @@ impl Pools {
 
     /// Where threads count that have no place.
     pub(crate) fn shared_tally(&self) -> Tally<'_> {
-        Tally::Shared(&self.shared)
+        // SAFETY: null, or published by start-up, and outlives this.
+        match unsafe { self.metadata.load(Acquire).as_ref() } {
+            Some(metadata) => Tally::Shared(&metadata.shared),
+            None => Tally::Early(&self.early),
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        // SAFETY: null, or published by start-up, and outlives this.
+        let mut stats = match unsafe { self.metadata.load(Acquire).as_ref() } {
+            Some(metadata) => metadata.stats(),
+            None => self.stats_of_none(),
+        };
+        self.early.add_to(&mut stats);
+        stats
+    }
+
+    /// Before there is metadata, or if there was no memory for it.
+    fn stats_of_none(&self) -> Stats {
+        let mut stats = Stats::default();
+        if self.state.load(Acquire) == FAILED {
+            stats.reservation = Reservation::Failed;
+        }
+        for class in Class::ALL {
+            let stats = &mut stats.classes[class as usize];
+            stats.slot_bytes = self.config.slot_bytes(class) as u64;
+            stats.slots = self.config.slots(class) as u64;
+        }
+        stats
     }
 
     /// Where this thread counts; reserves the pools first and gives the thread a place, if need be.
@@ -47,7 +80,7 @@ impl Pools {
             self.prepare(source);
             self.own()
         });
-        own.map_or(self.shared_tally(), Tally::Own)
+        own.map_or_else(|| self.shared_tally(), Tally::Own)
     }
 
     /// Lets the pools serve, or not; blocks that live in them stay there.
@@ -67,29 +100,33 @@ impl Pools {
     }
 
     fn start_once(&self, source: os::Source<'_>) {
-        let metadata = Metadata::new(&self.plan, self.has_places, source);
-        let reservation = metadata.and_then(|_| reservation::reserve(&self.plan, source));
+        let shows_stats = self.has_places && self.config.env && self.follow_environment();
+        let plan = self.plan();
+        let metadata = Metadata::new(plan, self.has_places, source);
+        let reservation = metadata.and_then(|_| reservation::reserve(plan, source));
         if let Some(mut metadata) = metadata {
+            // SAFETY: just made, and not shared yet.
+            let new = unsafe { metadata.as_mut() };
+            new.shows_stats = shows_stats;
             if let Some(reservation) = reservation {
-                // SAFETY: just made, and not shared yet.
-                unsafe { metadata.as_mut() }.set_reservation(reservation, &self.plan);
+                new.set_reservation(reservation, plan);
             }
             // Kept without slots too: threads still count their bypasses there.
             self.metadata.store(metadata.as_ptr(), Release);
             if self.has_places {
                 // SAFETY: never unmapped, and from here on only read.
-                unsafe { metadata.as_ref() }.settle_after_fork();
+                roll::enlist(unsafe { metadata.as_ref() });
             }
         }
         let base = reservation.map(os::Mapping::base);
         // SAFETY: just reserved; unmapped by `unmap` only.
-        let reserved = base.map(|base| unsafe { Reserved::new(base, &self.plan) });
+        let reserved = base.map(|base| unsafe { Reserved::new(base, plan) });
         if let Some(reserved) = reserved {
             self.readiness.ask(reserved);
         }
         if let Some(base) = base {
             self.base.store(base.as_ptr(), Relaxed);
-            self.span.store(self.plan.span, Release);
+            self.span.store(plan.span, Release);
         }
         self.state.store(if base.is_some() { READY } else { FAILED }, SeqCst);
         self.refresh_serving();
@@ -97,6 +134,20 @@ impl Pools {
         if let Some(reserved) = reserved {
             self.readiness.prefault(reserved);
         }
+    }
+
+    /// Does what the environment says, and returns whether it wants to see the statistics.
+    fn follow_environment(&self) -> bool {
+        let Some(settings) = environment::read(&self.config) else { return false };
+        if settings.is_off {
+            self.enabled.store(false, SeqCst);
+        }
+        // SAFETY: start-up, which runs once, and has not published anything yet.
+        unsafe {
+            self.routes.set(Routes::new(&settings.plan));
+            self.plan.set(settings.plan);
+        }
+        settings.shows_stats
     }
 
     /// Gives slots and metadata back to the system.

@@ -57,7 +57,7 @@ impl Pools {
                 bytes += resident;
                 Some(())
             });
-            self.peaks[lane.class()].look_anew();
+            metadata.peaks[lane.class()].look_anew();
             metadata.reclaim.let_back(metadata, &mut closed);
         }
         if is_warm && !is_complete {
@@ -73,7 +73,7 @@ impl Pools {
         }
         let base = NonNull::new(self.base.load(Relaxed))?;
         // SAFETY: `span` published the base of the reservation made for `plan`, which outlives the borrow.
-        Some(unsafe { Reserved::new(base, &self.plan) })
+        Some(unsafe { Reserved::new(base, self.plan()) })
     }
 }
 

@@ -90,7 +90,7 @@ fn a_peak_is_seen_although_a_trim_made_the_sets_look_emptier_than_ever() {
     let pools = pools_with(Config::new().magazine(Class::XLarge, 0));
     let mut blocks: Vec<_> = (0..40).map(|_| take(pools, Class::XLarge)).collect();
     // What a take notes that comes while a trim holds slots.
-    pools.note_peak(Class::XLarge as usize, 3);
+    pools.metadata().note_peak(Class::XLarge as usize, 3);
     pools.trim();
     blocks.extend((40..56).map(|_| take(pools, Class::XLarge)));
     blocks.into_iter().for_each(|block| give(pools, Class::XLarge, block));

@@ -1,8 +1,8 @@
 //! Sums over all threads: the statistics, and how many slots of a class are live.
 //!
-//! All hits are read before all returns, so what the difference says was never above the truth: see [`counters`](crate::counters).
+//! All hits are read before all returns, so what the difference says was never above the truth: see [`counters`](crate::counters). What the
+//! sums need lies in the metadata, which is there when the `PoolAlloc` is gone or elsewhere, as it may be when the program exits.
 
-use super::{FAILED, Pools, READY};
 use crate::config::Class;
 use crate::counters::{LaneCounters, add};
 use crate::lane::Lane;
@@ -11,20 +11,27 @@ use crate::stats::{Reservation, Stats};
 use crate::sync::{AtomicU64, Ordering::Acquire, fence};
 use crate::thread_record::ThreadRecord;
 
-impl Pools {
+impl Metadata {
     /// Remembers how many slots of a class are live, if that may be more than ever.
     #[inline]
-    pub(super) fn look_at_peak(&self, metadata: &Metadata, class: usize) {
+    pub(crate) fn look_at_peak(&self, class: usize) {
         let lanes = [Lane::new(class, false), Lane::new(class, true)];
-        let free = lanes.map(|lane| metadata.pool(lane).set().free()).iter().sum();
-        if self.peaks[class].may_rise(self.plan.classes[class].slab.slots, free) {
+        let free = lanes.map(|lane| self.pool(lane).set().free()).iter().sum();
+        if self.peaks[class].may_rise(self.slots(class), free) {
             self.note_peak(class, free);
+        }
+    }
+
+    /// The same after a request that was entitled to every slot found none.
+    pub(crate) fn look_at_peak_of_miss(&self, class: usize) {
+        if self.peaks[class].is_below(self.slots(class)) {
+            self.note_peak(class, 0);
         }
     }
 
     #[cold]
     #[inline(never)]
-    pub(super) fn note_peak(&self, class: usize, free: usize) {
+    pub(crate) fn note_peak(&self, class: usize, free: usize) {
         let hits = self.sum(class, |counters| &counters.hits);
         fence(Acquire);
         let returns = self.sum(class, |counters| &counters.returns);
@@ -41,18 +48,16 @@ impl Pools {
     }
 
     fn for_each_place(&self, f: impl FnMut(&ThreadRecord)) {
-        // SAFETY: null, or published by start-up, and outlives this.
-        if let Some(metadata) = unsafe { self.metadata.load(Acquire).as_ref() } {
-            (0..metadata.places.used()).map(|place| metadata.record(place)).for_each(f);
-        }
+        (0..self.places.used()).map(|place| self.record(place)).for_each(f);
+    }
+
+    /// Slots of a class.
+    fn slots(&self, class: usize) -> usize {
+        self.lanes[Lane::new(class, true).index()].slab.slots
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let reservation = match self.state.load(Acquire) {
-            READY => Reservation::Ready,
-            FAILED => Reservation::Failed,
-            _ => Reservation::Pending,
-        };
+        let reservation = if self.base.is_null() { Reservation::Failed } else { Reservation::Ready };
         let mut stats = Stats { reservation, ..Stats::default() };
         for class in Class::ALL {
             stats.classes[class as usize].hits = self.sum(class as usize, |counters| &counters.hits);
@@ -66,7 +71,7 @@ impl Pools {
         self.for_each_place(|record| record.counters().add_to(&mut stats));
         self.shared.rest.add_to(&mut stats);
         for (class, index) in stats.classes.iter_mut().zip(0..) {
-            let slab = &self.plan.classes[index].slab;
+            let slab = &self.lanes[Lane::new(index, true).index()].slab;
             class.slot_bytes = slab.slot_bytes as u64;
             class.slots = slab.slots as u64;
             class.in_use = class.hits.saturating_sub(class.returns);

@@ -1,0 +1,62 @@
+//! Every allocator of this process that was started, for what concerns them all: the child of a `fork`, and the end of the program.
+//!
+//! A list of their metadata, newest first, to which is only ever added. Metadata of values, which may go, is not in it.
+//!
+//! | field | who writes | what its order publishes |
+//! |---|---|---|
+//! | `NEWEST` | start-ups (Release), read by the hooks (Acquire) | the metadata and the rest of the list |
+//! | `older` | the start-up of that metadata, before it is in the list (Relaxed) | nothing: `NEWEST` does |
+//! | `WRITES_AT_EXIT` | the first start-up that wants it (Relaxed) | nothing |
+
+use core::{iter, ptr};
+use std::io::Write;
+
+use crate::metadata::Metadata;
+use crate::os;
+use crate::sync::{
+    AtomicBool, AtomicPtr,
+    Ordering::{Acquire, Relaxed, Release},
+};
+
+static NEWEST: AtomicPtr<Metadata> = AtomicPtr::new(ptr::null_mut());
+static WRITES_AT_EXIT: AtomicBool = AtomicBool::new(false);
+
+/// Puts an allocator on the list, and has the hooks called that it needs.
+pub(crate) fn enlist(metadata: &'static Metadata) {
+    let this = ptr::from_ref(metadata).cast_mut();
+    let mut newest = NEWEST.load(Acquire);
+    // Each failure means that another allocator was started.
+    loop {
+        metadata.older.store(newest, Relaxed);
+        match NEWEST.compare_exchange(newest, this, Release, Acquire) {
+            Ok(_) => break,
+            Err(now) => newest = now,
+        }
+    }
+    if newest.is_null() {
+        os::after_fork(settle_all);
+    }
+    if metadata.shows_stats && !WRITES_AT_EXIT.swap(true, Relaxed) {
+        os::at_exit(show_all);
+    }
+}
+
+fn all() -> impl Iterator<Item = &'static Metadata> {
+    // SAFETY: null, or put on the list by `enlist`, for ever.
+    let at = |metadata: *mut Metadata| unsafe { metadata.as_ref() };
+    // Ends: each was there before the one that points to it.
+    iter::successors(at(NEWEST.load(Acquire)), move |metadata| at(metadata.older.load(Relaxed)))
+}
+
+/// Runs in the child of a `fork`, on the thread that called it.
+unsafe extern "C" fn settle_all() {
+    all().for_each(|metadata| _ = metadata.is_settled());
+}
+
+/// Runs when the program exits, outside any allocation.
+extern "C" fn show_all() {
+    for metadata in all().filter(|metadata| metadata.shows_stats) {
+        // In one piece, so that it is not mixed with what others write. There is nobody left to tell of a failure.
+        let _ = std::io::stderr().write_all(format!("{}\n", metadata.stats().named(None)).as_bytes());
+    }
+}

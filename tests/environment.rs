@@ -1,0 +1,144 @@
+//! `FRAMEPOOL` changes a program that lets it: its table, its switch, what it says at its end. Each case is a child of its own.
+
+#![cfg(all(unix, not(framepool_os = "none")))]
+
+mod common;
+
+use std::alloc::GlobalAlloc;
+use std::process::Output;
+
+use common::{case, child, layout, run};
+use framepool::{Bypass, Class, Config, PoolAlloc};
+
+#[global_allocator]
+static ALLOC: PoolAlloc = PoolAlloc::with_config(Config::new().env(true).hardened(true));
+
+/// A program that was not built to listen.
+static DEAF: PoolAlloc = PoolAlloc::new();
+
+/// Runs this test as a child with this value, and returns what it wrote to standard error.
+fn told<T: Fn()>(test: T, value: &str) -> String {
+    let mut command = child(test, "child");
+    command.env("FRAMEPOOL", value);
+    let Output { status, stdout, stderr } = run(command);
+    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(status.success() && stdout.contains("1 passed"), "{status}\n{stdout}\n{stderr}");
+    stderr.into_owned()
+}
+
+fn table(pool: &PoolAlloc) -> [(u64, u64); 4] {
+    Class::ALL.map(|class| (pool.stats().class(class).slot_bytes, pool.stats().class(class).slots))
+}
+
+const DEFAULT: [(u64, u64); 4] = [(1 << 10, 1_024), (64 << 10, 64), (256 << 10, 32), (2 << 20, 64)];
+
+#[test]
+fn without_it_the_program_is_as_it_was_built() {
+    assert_eq!(table(&ALLOC), DEFAULT);
+    if case().is_none() {
+        assert_eq!(told(without_it_the_program_is_as_it_was_built, ""), "");
+    }
+}
+
+#[test]
+fn a_table_is_tried_without_a_word_and_serves() {
+    if case().is_none() {
+        let table = "xlarge=3110400x48,medium=65536x128:floor=2048";
+        return assert_eq!(told(a_table_is_tried_without_a_word_and_serves, table), "");
+    }
+    assert_eq!(table(&ALLOC), [DEFAULT[0], (65_536, 128), DEFAULT[2], (3_110_400, 48)]);
+    let frame = vec![1_u8; 3_110_400];
+    assert!(ALLOC.owns(frame.as_ptr()));
+    assert_eq!(ALLOC.usable_size(frame.as_ptr()), Some(3_110_400));
+    drop(frame);
+    let before = ALLOC.stats();
+    let too_small = vec![1_u8; 2_047];
+    assert!(!ALLOC.owns(too_small.as_ptr()));
+    assert_eq!(ALLOC.stats().since(&before).class(Class::Medium).below_floor, 1);
+    // SAFETY: not empty, and freed as it was allocated.
+    unsafe {
+        let ptr = DEAF.alloc(layout(10, 1));
+        DEAF.dealloc(ptr, layout(10, 1));
+    }
+    assert_eq!(table(&DEAF), DEFAULT);
+}
+
+#[test]
+fn off_is_off_until_the_program_says_otherwise() {
+    if case().is_none() {
+        return assert_eq!(told(off_is_off_until_the_program_says_otherwise, "off"), "");
+    }
+    assert_eq!(ALLOC.stats().hits(), 0);
+    assert!(ALLOC.stats().bypassed(Bypass::Disabled) > 0);
+    ALLOC.set_enabled(true);
+    let frame = vec![1_u8; 2 << 20];
+    assert!(ALLOC.owns(frame.as_ptr()));
+}
+
+#[test]
+fn the_table_is_on_standard_error_when_the_program_exits() {
+    let test = the_table_is_on_standard_error_when_the_program_exits;
+    if case().is_none() {
+        let stderr = told(test, "stats,large=262144x3");
+        let lines: Vec<_> = stderr.lines().collect();
+        assert_eq!(lines[0], "[buffer_pool] Global pool statistics:");
+        assert!(lines[1].starts_with("Small  (1 KiB): hits="), "{stderr}");
+        assert_eq!(lines[3], "Large  (256 KiB): hits=7 misses=1 peak=3/3 (100.0%)");
+        assert!(lines.last().unwrap().starts_with("Overall hit rate: "), "{stderr}");
+        return;
+    }
+    let live: [_; 4] = std::array::from_fn(|_| vec![1_u8; 262_144]);
+    drop(live);
+    (0..4).for_each(|n| drop(vec![n as u8; 262_144]));
+}
+
+#[test]
+fn whatever_is_wrong_is_told_in_one_line_and_ignored() {
+    let test = whatever_is_wrong_is_told_in_one_line_and_ignored;
+    if case().is_some() {
+        assert_eq!(table(&ALLOC), DEFAULT);
+        return assert!(ALLOC.stats().hits() > 0);
+    }
+    let ignored = "framepool: FRAMEPOOL is ignored: ";
+    assert_eq!(told(test, "off,nonsense"), format!("{ignored}it does not know 'nonsense'\n"));
+    assert_eq!(told(test, "stats,small=1x"), format!("{ignored}'' is no number that fits\n"));
+    let why = "XLarge slots of 3110000 bytes: a slot size is a multiple of 64 bytes; the next one is 3110016";
+    assert_eq!(told(test, "xlarge=3110000x48"), format!("{ignored}{why}\n"));
+}
+
+/// As root only, which may make such programs: others have to take the system's word for it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_program_with_rights_of_its_own_does_not_listen() {
+    use std::fs::{Permissions, copy, remove_file, set_permissions};
+    use std::os::unix::fs::{PermissionsExt, chown};
+    use std::process::Command;
+
+    // SAFETY: plain questions.
+    let (user, is_secure) = unsafe { (libc::getuid(), libc::getauxval(libc::AT_SECURE) != 0) };
+    if case().is_some() {
+        println!("secure: {is_secure}");
+        return assert_eq!(table(&ALLOC) == DEFAULT, is_secure);
+    }
+    if user != 0 {
+        return println!("not root: not shown");
+    }
+    let program = std::env::temp_dir().join(format!("framepool-setuid-{}", std::process::id()));
+    copy(std::env::current_exe().unwrap(), &program).unwrap();
+    chown(&program, Some(65_534), None).unwrap();
+    set_permissions(&program, Permissions::from_mode(0o4755)).unwrap();
+    let mut command: Command = child(a_program_with_rights_of_its_own_does_not_listen, "child");
+    command.env("FRAMEPOOL", "stats,large=262144x3");
+    let plain = run(command);
+    let args = ["--exact", "a_program_with_rights_of_its_own_does_not_listen", "--nocapture"];
+    let mut command = Command::new(&program);
+    command.env("FRAMEPOOL", "stats,large=262144x3").env("FRAMEPOOL_TEST_CASE", "child").args(args);
+    let other = run(command);
+    remove_file(&program).unwrap();
+    assert!(plain.status.success() && other.status.success(), "{plain:?}\n{other:?}");
+    assert!(!plain.stderr.is_empty());
+    let is_secure = String::from_utf8_lossy(&other.stdout).contains("secure: true");
+    // Where the file system takes no such bit (nosuid), it is a program like any other.
+    assert_eq!(other.stderr.is_empty(), is_secure, "{other:?}");
+    println!("shown: {is_secure}");
+}
