@@ -17,6 +17,7 @@ use crate::tunables::{
 
 /// One of the four size classes, smallest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Class {
     /// Slots of 1 KiB by default: audio packets.
     Small,
@@ -154,6 +155,7 @@ pub struct Config {
     pub(crate) hardened: bool,
     pub(crate) zero_on_free: bool,
     pub(crate) env: bool,
+    pub(crate) record: bool,
     pub(crate) memory: MemoryConfig,
 }
 
@@ -183,6 +185,7 @@ impl Config {
             hardened: false,
             zero_on_free: false,
             env: false,
+            record: false,
             memory: MemoryConfig::new(),
         }
     }
@@ -266,9 +269,11 @@ impl Config {
     /// |---|---|
     /// | `off` | the pools start [switched off](crate::PoolAlloc::set_enabled) |
     /// | `stats` | the table of statistics is written to standard error when the program exits |
+    /// | `record` | the same, after a [recording](Self::record), with [advice](crate::Stats::advice) |
     /// | `xlarge=3110400x48` | a class (`small`, `medium`, `large`, `xlarge`) has slots of so many bytes, and so many of them |
     /// | `small=1024x512:floor=257` | the same, and a [floor](Self::floor) |
     /// | `small=1024x512:hold=128@256` | the same, and 128 slots [held back](Self::hold_back) for 256 bytes and more; `hold=0` for none |
+    /// | `small=1024x512:magazine=8` | the same, and threads [keep](Self::magazine) up to 8 at hand |
     ///
     /// What a class is not told stays as it was in the program. A table is checked as a `const` one is. Where anything is wrong, a line on
     /// standard error says so, and all of the variable is ignored.
@@ -279,6 +284,18 @@ impl Config {
     #[must_use]
     pub const fn env(mut self, yes: bool) -> Self {
         self.env = yes;
+        self
+    }
+
+    /// Records exactly how many blocks of which sizes live at once, so that [`Stats::advice`](crate::Stats::advice) can tell which table would
+    /// have served the program. Default: `false`.
+    ///
+    /// For a run that looks for a table, not for production: every request and every free then changes some thirty shared counters, threads
+    /// keep no slots at hand, and some 110 KiB more are mapped. A [`BufferPool`](crate::BufferPool) ignores it. Switched off it costs a
+    /// hit nothing.
+    #[must_use]
+    pub const fn record(mut self, yes: bool) -> Self {
+        self.record = yes;
         self
     }
 

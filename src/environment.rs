@@ -10,6 +10,7 @@ use crate::text::Text;
 
 /// What the program is to do instead of what it was built to.
 pub(crate) struct Settings {
+    pub(crate) config: Config,
     pub(crate) plan: Plan,
     pub(crate) is_off: bool,
     /// Whether the statistics are written when the program exits.
@@ -54,14 +55,15 @@ fn parse<'a>(value: &'a [u8], config: &Config) -> Result<Settings, Wrong<'a>> {
         match word {
             b"off" => is_off = true,
             b"stats" => shows_stats = true,
+            b"record" => (shows_stats, config) = (true, config.record(true)),
             _ => config = with_class(word, config)?,
         }
     }
     let plan = Plan::try_new(&config).map_err(Wrong::Table)?;
-    Ok(Settings { plan, is_off, shows_stats })
+    Ok(Settings { config, plan, is_off, shows_stats })
 }
 
-/// `medium=65536x128`, and after colons `floor=2048` and `hold=32@16384`.
+/// `medium=65536x128`, and after colons `floor=2048`, `hold=32@16384`, `magazine=0`.
 fn with_class<'a>(word: &'a [u8], config: Config) -> Result<Config, Wrong<'a>> {
     let unknown = Wrong::Word;
     let (name, table) = split(word, b'=').ok_or(unknown(word))?;
@@ -75,6 +77,7 @@ fn with_class<'a>(word: &'a [u8], config: Config) -> Result<Config, Wrong<'a>> {
         let (what, value) = split(part, b'=').ok_or(unknown(part))?;
         config = match (what, split(value, b'@')) {
             (b"floor", None) => config.floor(class, number(value)?),
+            (b"magazine", None) => config.magazine(class, number(value)?),
             (b"hold", Some((slots, min_bytes))) => {
                 config.hold_back(class, number(slots)?, number(min_bytes)?)
             }
@@ -134,11 +137,12 @@ mod tests {
     fn words_are_heard() {
         let settings = |value: &str| {
             let settings = parse(value.as_bytes(), &Config::new()).ok().unwrap();
-            (settings.is_off, settings.shows_stats)
+            (settings.is_off, settings.shows_stats, settings.config.record)
         };
-        assert_eq!(settings(""), (false, false));
-        assert_eq!(settings("off"), (true, false));
-        assert_eq!(settings("stats,off"), (true, true));
+        assert_eq!(settings(""), (false, false, false));
+        assert_eq!(settings("off"), (true, false, false));
+        assert_eq!(settings("stats,off"), (true, true, false));
+        assert_eq!(settings("record"), (false, true, true));
     }
 
     #[test]

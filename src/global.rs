@@ -14,7 +14,7 @@ use std::alloc::System;
 use crate::config::Config;
 use crate::counters::Refusal;
 use crate::lane::Lane;
-use crate::pools::{Detour, Found, Pools, is_plain, unlikely};
+use crate::pools::{Detour, Pools, is_plain, unlikely};
 use crate::stats::Stats;
 use crate::thread_record::Inside;
 
@@ -214,7 +214,7 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for PoolAlloc<A> {
         let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
         if self.pools.spans(ptr) {
             // SAFETY: the caller's contract.
-            unsafe { self.realloc_slot(self.pools.find(ptr, layout), ptr, layout, new_layout) }
+            unsafe { self.realloc_slot(ptr, layout, new_layout) }
         } else {
             // SAFETY: not of the pools, so of the fallback; the rest is the caller's contract.
             unsafe { self.realloc_fallback(ptr, layout, new_layout) }
@@ -259,12 +259,14 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
 
     #[inline(never)]
     unsafe fn alloc_slowly(&self, layout: Layout) -> *mut u8 {
-        let block = if self.is_nested() { None } else { self.pools.take(self.tally(), layout) };
-        match block {
-            Some(block) => block.start,
-            // SAFETY: the caller's contract.
-            None => self.outside(|fallback| unsafe { fallback.alloc(layout) }),
-        }
+        let tally = self.tally_unless_nested();
+        self.pools.recorded(layout, || {
+            match tally.and_then(|tally| self.pools.take(tally, layout)) {
+                Some(block) => block.start,
+                // SAFETY: the caller's contract.
+                None => self.outside(|fallback| unsafe { fallback.alloc(layout) }),
+            }
+        })
     }
 
     /// Out of line, so that what it needs is not set up for blocks of the fallback.
@@ -283,9 +285,16 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
 
     #[inline(never)]
     unsafe fn dealloc_slowly(&self, ptr: *mut u8, layout: Layout) {
-        self.pools.find(ptr, layout);
-        // SAFETY: just found, and the caller gives it up.
-        unsafe { self.dealloc_found(ptr) }
+        self.pools.recorded_free(ptr, layout, || {
+            if self.pools.is_ours(ptr) {
+                self.pools.find(ptr, layout);
+                // SAFETY: just found, and the caller gives it up.
+                unsafe { self.dealloc_found(ptr) }
+            } else {
+                // SAFETY: not of the pools, so of the fallback, with the layout that it was allocated with.
+                self.outside(|fallback| unsafe { fallback.dealloc(ptr, layout) });
+            }
+        });
     }
 
     /// Frees a slot that was found. Takes its address alone, so that who tail-calls this has a register left.
@@ -297,21 +306,29 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
 
     #[inline(never)]
     unsafe fn alloc_zeroed_slowly(&self, layout: Layout) -> *mut u8 {
-        let block = if self.is_nested() { None } else { self.pools.take(self.tally(), layout) };
-        let Some(block) = block else {
-            // SAFETY: the caller's contract.
-            return self.outside(|fallback| unsafe { fallback.alloc_zeroed(layout) });
-        };
-        self.tally().count(|counters, add| add(counters.memsets(block.is_clean), 1));
-        // SAFETY: a block of this layout that was taken just now.
-        unsafe { block.zeroed(layout) }
+        let tally = self.tally_unless_nested();
+        self.pools.recorded(layout, || {
+            let taken = tally.and_then(|tally| Some((tally, self.pools.take(tally, layout)?)));
+            let Some((tally, block)) = taken else {
+                // SAFETY: the caller's contract.
+                return self.outside(|fallback| unsafe { fallback.alloc_zeroed(layout) });
+            };
+            tally.count(|counters, add| add(counters.memsets(block.is_clean), 1));
+            // SAFETY: a block of this layout that was taken just now.
+            unsafe { block.zeroed(layout) }
+        })
     }
 
     /// A slot keeps its block as long as it is large enough; a block that shrinks to a quarter of it moves to a smaller class
     /// that has a slot now. Fails only if the block outgrows its slot and neither pools nor fallback have memory; then it
     /// stays as it was.
-    unsafe fn realloc_slot(&self, found: Found, ptr: *mut u8, layout: Layout, new_layout: Layout) -> *mut u8 {
-        let tally = self.tally();
+    #[inline(never)]
+    unsafe fn realloc_slot(&self, ptr: *mut u8, layout: Layout, new_layout: Layout) -> *mut u8 {
+        if self.pools.is_recording() {
+            // SAFETY: the caller's contract.
+            return unsafe { self.realloc_recorded(ptr, layout, new_layout) };
+        }
+        let (tally, found) = (self.tally(), self.pools.find(ptr, layout));
         let (size, new_size) = (layout.size(), new_layout.size());
         let (class, slot_bytes) = (self.pools.class(found), self.pools.slot_bytes(found));
         let new = if new_size > slot_bytes {
@@ -362,5 +379,43 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         }
         // SAFETY: the caller's contract, passed on.
         self.outside(|fallback| unsafe { fallback.realloc(ptr, layout, new_layout.size()) })
+    }
+
+    /// The same as `realloc`, but a block that moves is allocated and freed, so that both are recorded; old and new live at once for a moment.
+    #[cold]
+    unsafe fn realloc_recorded(&self, ptr: *mut u8, layout: Layout, new_layout: Layout) -> *mut u8 {
+        let (size, new_size) = (layout.size(), new_layout.size());
+        let tally = self.tally();
+        let stays = if self.pools.is_ours(ptr) {
+            let found = self.pools.find(ptr, layout);
+            let stays = new_size <= self.pools.slot_bytes(found);
+            if stays {
+                self.pools.count_in_place(tally, found, new_size);
+            }
+            stays.then_some(ptr)
+        } else if self.is_nested() || new_size <= size {
+            // SAFETY: the caller's contract.
+            Some(unsafe { self.realloc_fallback(ptr, layout, new_layout) })
+        } else {
+            None
+        };
+        if let Some(new) = stays {
+            // One block, of another size from now on.
+            if !new.is_null() {
+                self.pools.record_resize((ptr, layout), (new, new_layout));
+            }
+            return new;
+        }
+        // SAFETY: a valid layout, by the caller's contract.
+        let new = unsafe { self.alloc(new_layout) };
+        if !new.is_null() {
+            // SAFETY: two different blocks, each of at least the smaller size; the old one is given up.
+            unsafe {
+                new.copy_from_nonoverlapping(ptr, size.min(new_size));
+                self.dealloc(ptr, layout);
+            }
+            tally.count(|counters, add| add(&counters.reallocs_moved, 1));
+        }
+        new
     }
 }

@@ -5,6 +5,8 @@
 )]
 
 #[cfg(not(all(test, feature = "loom")))]
+mod advice;
+#[cfg(not(all(test, feature = "loom")))]
 mod assert_no_misses;
 #[cfg(not(all(test, feature = "loom")))]
 mod buffer_pool;
@@ -41,6 +43,8 @@ mod pools;
 mod readiness;
 mod reclaim;
 #[cfg(not(all(test, feature = "loom")))]
+mod recording;
+#[cfg(not(all(test, feature = "loom")))]
 mod reservation;
 #[cfg(not(all(test, feature = "loom")))]
 mod residency;
@@ -64,6 +68,8 @@ mod trim;
 mod tunables;
 mod waiters;
 
+#[cfg(not(all(test, feature = "loom")))]
+pub use advice::{Advice, ClassAdvice, Finding, LeftOut};
 #[cfg(not(all(test, feature = "loom")))]
 pub use buffer_pool::{AllocError, BufferPool, PoolBuf, WaitError};
 pub use config::{Class, Config, ConfigError};

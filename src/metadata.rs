@@ -20,6 +20,7 @@ use crate::places::Places;
 use crate::plan::Plan;
 use crate::pool::{Lanes, Pool};
 use crate::reclaim::{Caches, Reclaim};
+use crate::recording::Recording;
 use crate::slab::Slab;
 use crate::slot_map::SlotMap;
 use crate::slot_set::SlotSet;
@@ -50,6 +51,7 @@ pub(crate) struct Metadata {
     fork_mark: Option<ForkMark>,
     /// The one before this on the [roll](crate::roll) of all.
     pub(crate) older: AtomicPtr<Metadata>,
+    pub(crate) recording: Option<&'static Recording>,
     /// Whether the statistics are written when the program exits.
     pub(crate) shows_stats: bool,
     /// This mapping.
@@ -122,6 +124,7 @@ impl Metadata {
                 shared: SharedCounters::new(),
                 fork_mark,
                 older: AtomicPtr::new(ptr::null_mut()),
+                recording: None,
                 shows_stats: false,
                 mapping,
                 reservation: None,

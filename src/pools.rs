@@ -14,6 +14,7 @@
 //! | `enabled` | `set_enabled` (SeqCst) | nothing |
 
 mod hit;
+mod record;
 mod route;
 mod start_up;
 mod warm;
@@ -49,7 +50,8 @@ const FAILED: u8 = 3;
 pub(crate) struct Pools {
     /// The metadata; null before start-up and while switched off, so that no thread has a place there: one comparison asks both.
     serving: AtomicPtr<Metadata>,
-    /// Bytes of the reservation from `base` on; 0 before start-up, so that nothing looks owned.
+    /// Bytes of the reservation from `base` on; 0 before start-up, so that nothing looks owned; all there are during a
+    /// [recording](record), so that everything does.
     span: AtomicUsize,
     base: AtomicPtr<u8>,
     metadata: AtomicPtr<Metadata>,
@@ -272,17 +274,26 @@ impl Pools {
     pub(crate) fn take_slot(&self, tally: Tally<'_>, lane: Lane, size: usize) -> Option<Block> {
         let metadata = self.metadata();
         let (start, lane) = metadata.pool(lane).take(tally.own())?;
+        // The pools may have become ready since it was found out where to count.
+        let tally = if let Tally::Early(_) = tally { self.shared_tally() } else { tally };
         tally.hit(lane, size);
         metadata.look_at_peak(lane.class());
         Some(Self::hand_out(metadata, lane, start))
     }
 
-    /// Whether an address lies in the reservation, guards included: all that decides where a block goes back to.
+    /// Whether an address lies in the reservation, guards included: all that decides where a block goes back to. (During a
+    /// [recording](record), whether it may.)
     #[inline(always)]
     pub(crate) fn spans(&self, ptr: *const u8) -> bool {
         // First: it publishes the base.
         let span = self.span.load(Acquire);
         self.offset_of(ptr) < span
+    }
+
+    /// The same, whether there is a recording or not.
+    #[inline]
+    pub(crate) fn is_ours(&self, ptr: *const u8) -> bool {
+        self.spans(ptr) && self.offset_of(ptr) < self.plan().span
     }
 
     #[inline(always)]
@@ -372,12 +383,12 @@ impl Pools {
 
     /// Whether `ptr` lies in a slot, live or not.
     pub(crate) fn owns(&self, ptr: *const u8) -> bool {
-        self.spans(ptr) && self.plan().locate(self.offset_of(ptr)).is_some()
+        self.is_ours(ptr) && self.plan().locate(self.offset_of(ptr)).is_some()
     }
 
     /// Bytes of the live slot that starts at `ptr`.
     pub(crate) fn usable_size(&self, ptr: *const u8) -> Option<usize> {
-        let found = if self.spans(ptr) { self.look_up(ptr.cast_mut()) } else { None };
+        let found = if self.is_ours(ptr) { self.look_up(ptr.cast_mut()) } else { None };
         found.map(|found| self.slot_bytes(found))
     }
 

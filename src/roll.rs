@@ -57,6 +57,11 @@ unsafe extern "C" fn settle_all() {
 extern "C" fn show_all() {
     for metadata in all().filter(|metadata| metadata.shows_stats) {
         // In one piece, so that it is not mixed with what others write. There is nobody left to tell of a failure.
-        let _ = std::io::stderr().write_all(format!("{}\n", metadata.stats().named(None)).as_bytes());
+        let stats = metadata.stats();
+        let mut text = format!("{}\n", stats.named(None));
+        if metadata.recording.is_some() {
+            text += &format!("{}\n", stats.advice());
+        }
+        let _ = std::io::stderr().write_all(text.as_bytes());
     }
 }

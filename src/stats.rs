@@ -21,6 +21,7 @@
 use core::fmt;
 
 use crate::config::{CLASSES, Class};
+use crate::recording::Recording;
 
 /// Why a request went past the pools although no class that fits was exhausted for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +110,8 @@ pub struct ClassStats {
     pub held_back: u64,
     /// Requests that bypassed the class because they were below its floor.
     pub below_floor: u64,
+    /// The most hits and misses that were live at once, exactly; 0 unless that is [recorded](crate::Config::record).
+    pub peak_demand: u64,
 }
 
 impl ClassStats {
@@ -157,6 +160,27 @@ pub struct Stats {
     pub(crate) reallocs_moved: u64,
     pub(crate) memsets_skipped: u64,
     pub(crate) memsets_done: u64,
+    pub(crate) recording: Recorded,
+}
+
+/// Where there is a recording.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Recorded(pub(crate) Option<&'static Recording>);
+
+/// Whether it is the same one.
+impl PartialEq for Recorded {
+    fn eq(&self, other: &Self) -> bool {
+        let address = |recorded: &Self| recorded.0.map(core::ptr::from_ref);
+        address(self) == address(other)
+    }
+}
+
+impl Eq for Recorded {}
+
+impl fmt::Debug for Recorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.is_some().fmt(f)
+    }
 }
 
 impl Stats {
@@ -277,6 +301,7 @@ impl Stats {
             reallocs_moved: self.reallocs_moved.saturating_sub(earlier.reallocs_moved),
             memsets_skipped: self.memsets_skipped.saturating_sub(earlier.memsets_skipped),
             memsets_done: self.memsets_done.saturating_sub(earlier.memsets_done),
+            recording: self.recording,
         }
     }
 

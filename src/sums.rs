@@ -7,7 +7,7 @@ use crate::config::Class;
 use crate::counters::{LaneCounters, add};
 use crate::lane::Lane;
 use crate::metadata::Metadata;
-use crate::stats::{Reservation, Stats};
+use crate::stats::{Recorded, Reservation, Stats};
 use crate::sync::{AtomicU64, Ordering::Acquire, fence};
 use crate::thread_record::ThreadRecord;
 
@@ -76,7 +76,9 @@ impl Metadata {
             class.slots = slab.slots as u64;
             class.in_use = class.hits.saturating_sub(class.returns);
             class.peak = self.peaks[index].raise_to(class.in_use as usize) as u64;
+            class.peak_demand = self.recording.map_or(0, |recording| recording.peak_demand(index)) as u64;
         }
+        stats.recording = Recorded(self.recording);
         stats
     }
 }

@@ -204,7 +204,7 @@ impl Tally<'_> {
         match self {
             Self::Own(own) => own.with(|inside| inside.counters(lane).count_hit(bytes)),
             Self::Shared(shared) => shared.lanes[lane.index()].count_shared_hit(bytes),
-            Self::Early(_) => {}
+            Self::Early(_) => debug_assert!(false, "there is something to serve from"),
         }
     }
 
@@ -214,7 +214,7 @@ impl Tally<'_> {
         match self {
             Self::Own(own) => own.with(|inside| update(inside.counters(lane), counters::owned)),
             Self::Shared(shared) => update(&shared.lanes[lane.index()], counters::shared),
-            Self::Early(_) => {}
+            Self::Early(_) => debug_assert!(false, "there is something to serve from"),
         }
     }
 

@@ -8,10 +8,10 @@ use framepool::{Bypass, Class, PoolAlloc, Reservation};
 
 use crate::cli::{Cli, Mode};
 use crate::failure::Failure;
-use crate::figures::{ClassFigures, Figures, PoolFigures};
+use crate::figures::{AdviceFigures, ClassFigures, Figures, PoolFigures};
 use crate::meter::{self, Reading};
 use crate::screen::Screen;
-use crate::server::{self, Clip, Outcome, Settings};
+use crate::server::{self, Clip, Outcome, Pace, Settings};
 use crate::source;
 use crate::usage::{self, Usage};
 
@@ -26,20 +26,23 @@ const WARM_UP: Duration = Duration::from_secs(1);
 pub(crate) fn run(cli: &Cli, mode: Mode) -> Result<(), Failure> {
     die_with_parent();
     let pool = cli.table.pick();
-    let on = matches!(mode, Mode::On | Mode::Show);
+    let on = matches!(mode, Mode::On | Mode::Show | Mode::Record);
     pool.set_enabled(on);
     let residency = (on && cli.prewarm).then(|| pool.prewarm().to_string());
     let clip = match &cli.clip {
         Some(_) => source::read(&source::inherited()?, &cli.source())?,
         None => Clip::generated(cli.size.0, cli.size.1),
     };
-    let settings = cli.settings();
+    let mut settings = cli.settings();
+    if mode == Mode::Record {
+        settings.pace = Pace::Unpaced { seconds: cli.seconds };
+    }
     if mode == Mode::Show {
         let screen = Screen::open()?;
         let settings = Settings { ansi: cli.ansi, canvas: screen.canvas(), ..settings };
         return serve(&settings, &clip, &|grid| screen.draw(grid)).map(|_| ());
     }
-    let mut figures = measure(cli, &settings, &clip, pool)?;
+    let mut figures = measure(&settings, &clip, pool)?;
     figures.pools.residency = residency;
     let line = serde_json::to_string(&figures).map_err(|error| Failure::broken(error.to_string()))?;
     io::stdout().write_all(line.as_bytes()).map_err(|error| Failure::broken(error.to_string()))
@@ -63,12 +66,7 @@ fn no_thread(error: io::Error) -> Failure {
 }
 
 /// Runs the server between two readings of every counter, and a third after the first second.
-fn measure(
-    cli: &Cli,
-    settings: &Settings,
-    clip: &Clip,
-    pool: &'static PoolAlloc,
-) -> Result<Figures, Failure> {
+fn measure(settings: &Settings, clip: &Clip, pool: &'static PoolAlloc) -> Result<Figures, Failure> {
     let empty_ns = meter::empty_request_ns();
     let sample = || {
         thread::sleep(WARM_UP);
@@ -77,7 +75,10 @@ fn measure(
     let warm = thread::Builder::new().name("sample".to_owned()).spawn(sample).map_err(no_thread)?;
     let (stats, requests, cold) = (pool.stats(), Reading::now(), Usage::now());
     let outcome = serve(settings, clip, &|_| {})?;
-    let (end, requests, stats) = (Usage::now(), Reading::now().since(&requests), pool.stats().since(&stats));
+    let (end, requests) = (Usage::now(), Reading::now().since(&requests));
+    let since_start = pool.stats();
+    let stats = since_start.since(&stats);
+    let advice = since_start.advice();
     let warm = warm.join().unwrap_or(end);
 
     let seconds = outcome.elapsed.as_secs_f64();
@@ -88,11 +89,14 @@ fn measure(
         ClassFigures {
             name: class.name().to_owned(),
             slot_bytes: now.slot_bytes,
+            slots: now.slots,
+            peak: now.peak,
             hits: now.hits,
             misses: now.misses,
         }
     };
-    let reserved = cli.table.config().reserved_bytes() as u64;
+    let reserved =
+        Class::ALL.map(|class| stats.class(class).slot_bytes * stats.class(class).slots).iter().sum();
     Ok(Figures {
         captured: outcome.captured,
         delivered: outcome.delivered,
@@ -113,10 +117,14 @@ fn measure(
         unserved: requests.unserved,
         pools: PoolFigures {
             reserved_bytes: if stats.reservation() == Reservation::Ready { reserved } else { 0 },
+            misses: since_start.misses(),
             residency: None,
             table: stats.named("Video chat").to_string(),
             classes: Class::ALL.map(class).to_vec(),
             bypasses: Bypass::ALL.map(|reason| (reason.name().to_owned(), stats.bypassed(reason))).to_vec(),
+            advice: advice
+                .recorded
+                .then(|| AdviceFigures { text: advice.to_string(), table: advice.environment() }),
         },
         packets: outcome
             .packets

@@ -57,6 +57,9 @@ pub(crate) struct Cli {
     /// Make the pools' memory resident before each run with the pools on
     #[arg(long)]
     pub(crate) prewarm: bool,
+    /// Record one unpaced run, say which table would have served it, and try that in --rounds runs
+    #[arg(long, conflicts_with_all = ["show", "json"])]
+    pub(crate) advise: bool,
     /// How the program starts itself for one run
     #[arg(long, hide = true)]
     pub(crate) child: Option<Mode>,
@@ -73,6 +76,8 @@ pub(crate) enum Mode {
     On,
     /// The pools on, the grid drawn, nothing measured.
     Show,
+    /// The pools on, as fast as it can, everything recorded.
+    Record,
 }
 
 impl Mode {
@@ -83,6 +88,7 @@ impl Mode {
             Mode::Tuned => "tuned",
             Mode::On => "on",
             Mode::Show => "show",
+            Mode::Record => "record",
         }
     }
 }
@@ -162,6 +168,7 @@ mod tests {
             "--size 4x4 --clip a.y4m",
             "--table huge",
             "--show --json",
+            "--advise --json",
             "--clip",
             "--bogus",
             "extra",

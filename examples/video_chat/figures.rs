@@ -39,6 +39,8 @@ pub(crate) struct Figures {
 pub(crate) struct PoolFigures {
     /// Address space that the pools set aside; 0 where nothing was ever asked of them.
     pub(crate) reserved_bytes: u64,
+    /// Misses since the process began, not only in the run.
+    pub(crate) misses: u64,
     /// What prewarming them brought, where that was asked for.
     pub(crate) residency: Option<String>,
     /// The table as the allocator prints it.
@@ -46,6 +48,16 @@ pub(crate) struct PoolFigures {
     pub(crate) classes: Vec<ClassFigures>,
     /// Requests by the reason why they went past the pools.
     pub(crate) bypasses: Vec<(String, u64)>,
+    /// What a recording says.
+    pub(crate) advice: Option<AdviceFigures>,
+}
+
+/// Which table would have served a recorded run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct AdviceFigures {
+    pub(crate) text: String,
+    /// As `FRAMEPOOL` takes it.
+    pub(crate) table: Option<String>,
 }
 
 /// What one class says.
@@ -53,6 +65,8 @@ pub(crate) struct PoolFigures {
 pub(crate) struct ClassFigures {
     pub(crate) name: String,
     pub(crate) slot_bytes: u64,
+    pub(crate) slots: u64,
+    pub(crate) peak: u64,
     pub(crate) hits: u64,
     pub(crate) misses: u64,
 }

@@ -8,6 +8,7 @@
 //! `server/` is the program that a user would write: it has plain vectors only. `meter.rs` and `tables.rs` are the
 //! allocator below it; `child.rs` is one measured run and `parent.rs` starts them all; the rest reads clips and prints.
 
+mod advise;
 mod bypasses;
 mod child;
 mod cli;
@@ -64,6 +65,14 @@ fn run(cli: &Cli) -> Result<(), Failure> {
     };
     if cli.show {
         parent::show(cli, file.as_ref())?;
+    }
+    if cli.advise {
+        let advise::Advised { report, misses } = advise::advise(cli, &clip, file.as_ref())?;
+        print(&report)?;
+        return match misses {
+            0 => Ok(()),
+            _ => Err(Failure::broken(format!("{misses} misses with the advised table"))),
+        };
     }
     let mut runs = parent::run_all(cli, file.as_ref())?;
     let all = || runs.iter().flat_map(|runs| &runs.figures);

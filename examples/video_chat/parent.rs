@@ -56,14 +56,32 @@ pub(crate) fn run_all(cli: &Cli, clip: Option<&File>) -> Result<Vec<Runs>, Failu
             let place = (round + turn) % runs.len();
             let mode = runs[place].mode;
             progress.start(round, mode);
-            let output = run(cli, mode, clip, &progress)?;
-            let figures = serde_json::from_slice(&output);
-            runs[place]
-                .figures
-                .push(figures.map_err(|error| failed(mode, &format!("cannot be read: {error}")))?);
+            let tried = if mode == Mode::On { tried() } else { None };
+            runs[place].figures.push(figures(cli, mode, clip, tried.as_deref(), &progress)?);
         }
     }
     Ok(runs)
+}
+
+/// What the user wants tried with the pools on: see [`framepool::Config::env`].
+pub(crate) fn tried() -> Option<String> {
+    env::var("FRAMEPOOL").ok().filter(|value| !value.is_empty())
+}
+
+/// One run, which reads `setting` as its `FRAMEPOOL`.
+///
+/// # Errors
+///
+/// The run failed.
+pub(crate) fn figures(
+    cli: &Cli,
+    mode: Mode,
+    clip: Option<&File>,
+    setting: Option<&str>,
+    progress: &Progress,
+) -> Result<Figures, Failure> {
+    let output = run(cli, mode, clip, setting, progress)?;
+    serde_json::from_slice(&output).map_err(|error| failed(mode, &format!("cannot be read: {error}")))
 }
 
 /// Shows the grid once.
@@ -72,7 +90,7 @@ pub(crate) fn run_all(cli: &Cli, clip: Option<&File>) -> Result<Vec<Runs>, Failu
 ///
 /// The run failed.
 pub(crate) fn show(cli: &Cli, clip: Option<&File>) -> Result<(), Failure> {
-    let shown = run(cli, Mode::Show, clip, &Progress(ProgressBar::hidden()));
+    let shown = run(cli, Mode::Show, clip, None, &Progress(ProgressBar::hidden()));
     if shown.is_err() {
         screen::restore();
     }
@@ -80,7 +98,13 @@ pub(crate) fn show(cli: &Cli, clip: Option<&File>) -> Result<(), Failure> {
 }
 
 /// Starts one run and returns what it wrote.
-fn run(cli: &Cli, mode: Mode, clip: Option<&File>, progress: &Progress) -> Result<Vec<u8>, Failure> {
+fn run(
+    cli: &Cli,
+    mode: Mode,
+    clip: Option<&File>,
+    setting: Option<&str>,
+    progress: &Progress,
+) -> Result<Vec<u8>, Failure> {
     let broken = |error: io::Error| failed(mode, &format!("cannot be started: {error}"));
     let mut command = Command::new(env::current_exe().map_err(broken)?);
     command.arg("--child").arg(mode.name()).args(env::args_os().skip(1));
@@ -88,6 +112,10 @@ fn run(cli: &Cli, mode: Mode, clip: Option<&File>, progress: &Progress) -> Resul
     if mode == Mode::Tuned {
         command.env("GLIBC_TUNABLES", TUNABLES);
     }
+    match setting {
+        Some(setting) => command.env("FRAMEPOOL", setting),
+        None => command.env_remove("FRAMEPOOL"),
+    };
     if mode != Mode::Show {
         command.stderr(Stdio::piped());
     }
@@ -149,10 +177,10 @@ fn complaint(status: ExitStatus, errors: &[u8]) -> String {
 }
 
 /// The bar on stderr; nothing where stderr is no terminal.
-struct Progress(ProgressBar);
+pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    fn new(cli: &Cli, modes: usize) -> Self {
+    pub(crate) fn new(cli: &Cli, modes: usize) -> Self {
         if cli.json {
             return Self(ProgressBar::hidden());
         }

@@ -73,7 +73,8 @@ impl Results<'_> {
             writeln!(out, "         {trim}")?;
         }
         let prewarmed = if self.cli.prewarm { ", prewarmed" } else { "" };
-        writeln!(out, "  on     the pools on, table {}{prewarmed}", self.cli.table.name())
+        let tried = parent::tried().map_or(String::new(), |value| format!(", FRAMEPOOL={value}"));
+        writeln!(out, "  on     the pools on, table {}{prewarmed}{tried}", self.cli.table.name())
     }
 
     fn write_figures(&self, out: &mut String) -> fmt::Result {

@@ -16,9 +16,9 @@ const CONFIGS: [Config; 3] = [
 ];
 
 static POOLS: [PoolAlloc; 3] = [
-    PoolAlloc::with_config(CONFIGS[0]),
-    PoolAlloc::with_config(CONFIGS[1]),
-    PoolAlloc::with_config(CONFIGS[2]),
+    PoolAlloc::with_config(CONFIGS[0].env(true)),
+    PoolAlloc::with_config(CONFIGS[1].env(true)),
+    PoolAlloc::with_config(CONFIGS[2].env(true)),
 ];
 
 /// A place in `POOLS`, or one past its end while nothing is picked. Written once, before there are threads.

@@ -62,6 +62,12 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         if self.is_nested() { f(&self.fallback) } else { self.unpooled(|| f(&self.fallback)) }
     }
 
+    /// Where this thread counts what it asks of the pools.
+    #[inline]
+    pub(super) fn tally_unless_nested(&self) -> Option<Tally<'_>> {
+        if self.is_nested() { None } else { Some(self.tally()) }
+    }
+
     /// Where this thread counts.
     #[inline]
     pub(super) fn tally(&self) -> Tally<'_> {

@@ -44,6 +44,11 @@ impl Routes {
         routes.tiny_below = if entitled_from < larger { entitled_from } else { larger };
         routes
     }
+
+    /// So that no size has a route; what decides within a class stays.
+    pub(super) fn without_any(self) -> Self {
+        Self { slot_bytes: [0; CLASSES], tiny_below: 0, ..self }
+    }
 }
 
 /// Why a layout has no lane to go to at once.

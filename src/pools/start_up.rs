@@ -13,11 +13,18 @@ use crate::environment;
 use crate::metadata::Metadata;
 use crate::os;
 use crate::readiness::Reserved;
+use crate::recording::Recording;
 use crate::reservation;
 use crate::roll;
 use crate::stats::{Reservation, Stats};
 use crate::sync::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use crate::thread_record::{self, Tally};
+
+/// What start-up has found out before it reserves anything.
+struct Settled {
+    recording: Option<&'static Recording>,
+    shows_stats: bool,
+}
 
 impl Pools {
     /// Reserves the pools if nobody has yet, and gives this thread a place if it may have one.
@@ -28,7 +35,9 @@ impl Pools {
             return;
         }
         // SAFETY: null, or published by start-up; with places, for ever.
-        if let Some(metadata) = unsafe { self.metadata.load(Acquire).as_ref() } {
+        if let Some(metadata) = unsafe { self.metadata.load(Acquire).as_ref() }
+            && metadata.recording.is_none()
+        {
             thread_record::bind(metadata);
         }
     }
@@ -99,15 +108,41 @@ impl Pools {
         os::keeping_errno(|| self.start_once(source));
     }
 
+    /// Settles what the environment may change, and whether there is a recording.
+    fn settle(&self, source: os::Source<'_>) -> Settled {
+        if !self.has_places {
+            return Settled { recording: None, shows_stats: false };
+        }
+        let settings = if self.config.env { environment::read(&self.config) } else { None };
+        let config = settings.as_ref().map_or(&self.config, |settings| &settings.config);
+        let recording = if config.record { Recording::new(config, source) } else { None };
+        let shows_stats = settings.as_ref().is_some_and(|settings| settings.shows_stats);
+        if settings.as_ref().is_some_and(|settings| settings.is_off) {
+            self.enabled.store(false, SeqCst);
+        }
+        let new_plan = settings.map(|settings| settings.plan);
+        if new_plan.is_some() || recording.is_some() {
+            let routes = Routes::new(new_plan.as_ref().unwrap_or(self.plan()));
+            let routes = if recording.is_some() { routes.without_any() } else { routes };
+            // SAFETY: start-up, which runs once, and has published nothing yet.
+            unsafe { self.routes.set(routes) };
+        }
+        if let Some(plan) = new_plan {
+            // SAFETY: as above.
+            unsafe { self.plan.set(plan) };
+        }
+        Settled { recording, shows_stats }
+    }
+
     fn start_once(&self, source: os::Source<'_>) {
-        let shows_stats = self.has_places && self.config.env && self.follow_environment();
+        let Settled { recording, shows_stats } = self.settle(source);
         let plan = self.plan();
         let metadata = Metadata::new(plan, self.has_places, source);
         let reservation = metadata.and_then(|_| reservation::reserve(plan, source));
         if let Some(mut metadata) = metadata {
             // SAFETY: just made, and not shared yet.
             let new = unsafe { metadata.as_mut() };
-            new.shows_stats = shows_stats;
+            (new.shows_stats, new.recording) = (shows_stats, recording);
             if let Some(reservation) = reservation {
                 new.set_reservation(reservation, plan);
             }
@@ -126,7 +161,7 @@ impl Pools {
         }
         if let Some(base) = base {
             self.base.store(base.as_ptr(), Relaxed);
-            self.span.store(plan.span, Release);
+            self.span.store(if recording.is_some() { usize::MAX } else { plan.span }, Release);
         }
         self.state.store(if base.is_some() { READY } else { FAILED }, SeqCst);
         self.refresh_serving();
@@ -134,20 +169,6 @@ impl Pools {
         if let Some(reserved) = reserved {
             self.readiness.prefault(reserved);
         }
-    }
-
-    /// Does what the environment says, and returns whether it wants to see the statistics.
-    fn follow_environment(&self) -> bool {
-        let Some(settings) = environment::read(&self.config) else { return false };
-        if settings.is_off {
-            self.enabled.store(false, SeqCst);
-        }
-        // SAFETY: start-up, which runs once, and has not published anything yet.
-        unsafe {
-            self.routes.set(Routes::new(&settings.plan));
-            self.plan.set(settings.plan);
-        }
-        settings.shows_stats
     }
 
     /// Gives slots and metadata back to the system.

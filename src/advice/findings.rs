@@ -1,0 +1,200 @@
+//! What does not fit in the table that a recorded run had.
+
+use core::fmt;
+use core::ops::Range;
+
+use super::{is_worth_a_slot, with_headroom};
+use crate::config::{Class, Config};
+use crate::recording::{Profile, Recording, Seen, bin_of};
+use crate::stats::Stats;
+
+/// One thing that a recorded run says about its table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub enum Finding {
+    /// A class had misses, or would have had.
+    TooFewSlots {
+        /// Which.
+        class: Class,
+        /// How many it has.
+        slots: u64,
+        /// The most blocks, hits and misses, that lived at once.
+        wanted: u64,
+    },
+    /// Half of the slots of a class, or more, were never needed.
+    TooManySlots {
+        /// Which.
+        class: Class,
+        /// How many it has.
+        slots: u64,
+        /// The most blocks that lived at once.
+        wanted: u64,
+    },
+    /// Requests that are asked for again and again use little of their slots.
+    Waste {
+        /// Whose slots.
+        class: Class,
+        /// Bytes of a slot.
+        slot_bytes: u64,
+        /// Bytes asked for.
+        bytes: u64,
+        /// How often.
+        requests: u64,
+    },
+    /// Requests are a little larger than the slots of a class, and so take those of the next.
+    JustMisses {
+        /// Whose slots.
+        class: Class,
+        /// Bytes of a slot.
+        slot_bytes: u64,
+        /// Bytes asked for.
+        bytes: u64,
+        /// How often.
+        requests: u64,
+    },
+    /// Requests that are asked for again and again are larger than any slot.
+    FitsNoClass {
+        /// Bytes asked for.
+        bytes: u64,
+        /// How often.
+        requests: u64,
+        /// The most that lived at once.
+        wanted: u64,
+    },
+    /// So many tiny objects live at once that they could have half of Small, or more.
+    TinyObjects {
+        /// Bytes that all of them are below.
+        below: u64,
+        /// The most that lived at once.
+        at_once: u64,
+        /// Slots of Small.
+        slots: u64,
+    },
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Finding::TooFewSlots { class, slots, wanted } => {
+                write!(f, "{class} has too few slots: {wanted} were wanted at once, it has {slots}")
+            }
+            Finding::TooManySlots { class, slots, wanted } => {
+                write!(f, "{class} has too many slots: {wanted} were wanted at once, it has {slots}")
+            }
+            Finding::Waste { class, slot_bytes, bytes, requests } => {
+                let percent = 100 * (slot_bytes - bytes) / slot_bytes;
+                write!(
+                    f,
+                    "{class} is cut too large for {bytes} bytes ({requests} requests): {percent} % of a slot is wasted"
+                )
+            }
+            Finding::JustMisses { class, slot_bytes, bytes, requests } => {
+                write!(
+                    f,
+                    "{bytes} bytes ({requests} requests) just miss {class}, whose slots have {slot_bytes}"
+                )
+            }
+            Finding::FitsNoClass { bytes, requests, wanted } => {
+                write!(f, "{bytes} bytes ({requests} requests, {wanted} at once) fit no class")
+            }
+            Finding::TinyObjects { below, at_once, slots } => {
+                write!(
+                    f,
+                    "tiny objects crowd Small: {at_once} below {below} bytes lived at once, it has {slots} slots"
+                )
+            }
+        }
+    }
+}
+
+/// Waste of less at once is not worth a word.
+const WASTE_THAT_COUNTS: usize = 64 << 10;
+
+pub(super) fn find(recording: &Recording, profile: &Profile, stats: &Stats) -> Vec<Finding> {
+    let config = &recording.config;
+    let mut findings = Vec::new();
+    if do_tiny_objects_crowd(profile, config) {
+        let below = tiny_below(config);
+        let at_once = profile.most_at_once(tiny_bins(config)) as u64;
+        findings.push(Finding::TinyObjects {
+            below: below as u64,
+            at_once,
+            slots: config.slots(Class::Small) as u64,
+        });
+    }
+    for class in Class::ALL {
+        let wanted = recording.peak_demand(class as usize);
+        findings.extend(slots(class, config.slots(class), wanted, stats));
+        findings.extend(waste(class, profile, config));
+        findings.extend(just_misses(class, profile, config));
+    }
+    let largest_slot = config.slot_bytes(Class::XLarge);
+    let too_large = profile.seen.iter().filter(|seen| seen.largest > largest_slot);
+    findings.extend(too_large.filter(|seen| is_worth_a_slot(profile, seen)).map(|seen| {
+        Finding::FitsNoClass {
+            bytes: seen.largest as u64,
+            requests: seen.requests,
+            wanted: profile.most_at_once(seen.bin..seen.bin + 1) as u64,
+        }
+    }));
+    findings
+}
+
+/// Whether objects below a quarter of Small's slots could have half of them.
+pub(super) fn do_tiny_objects_crowd(profile: &Profile, config: &Config) -> bool {
+    profile.most_at_once(tiny_bins(config)) * 2 >= config.slots(Class::Small)
+}
+
+fn tiny_below(config: &Config) -> usize {
+    config.slot_bytes(Class::Small) / 4
+}
+
+/// Bins of which all sizes are tiny and above the floor.
+fn tiny_bins(config: &Config) -> Range<usize> {
+    let to = bin_of(tiny_below(config).max(1));
+    bin_of(config.classes[0].floor.max(1)).min(to)..to
+}
+
+fn slots(class: Class, slots: usize, wanted: usize, stats: &Stats) -> Option<Finding> {
+    let (slots_u64, wanted_u64) = (slots as u64, wanted as u64);
+    if stats.class(class).misses > 0 || wanted > slots {
+        Some(Finding::TooFewSlots { class, slots: slots_u64, wanted: wanted_u64 })
+    } else if 2 * with_headroom(wanted) <= slots {
+        Some(Finding::TooManySlots { class, slots: slots_u64, wanted: wanted_u64 })
+    } else {
+        None
+    }
+}
+
+/// The size of the class that wastes most, if that is half of its slots or more.
+fn waste(class: Class, profile: &Profile, config: &Config) -> Option<Finding> {
+    let slot_bytes = config.slot_bytes(class);
+    let wasted = |seen: &&Seen| {
+        let at_once = profile.most_at_once(seen.bin..seen.bin + 1);
+        (slot_bytes - seen.largest) * at_once
+    };
+    let of_class = of(class, profile, config).filter(|seen| 2 * seen.largest <= slot_bytes);
+    let repeated = of_class.filter(|seen| is_worth_a_slot(profile, seen));
+    let worst = repeated.filter(|seen| wasted(seen) >= WASTE_THAT_COUNTS).max_by_key(wasted)?;
+    let (bytes, requests) = (worst.largest as u64, worst.requests);
+    Some(Finding::Waste { class, slot_bytes: slot_bytes as u64, bytes, requests })
+}
+
+/// The size that is asked for most of those which exceed the slots of a class by a sixteenth at most, and take the next one's.
+fn just_misses(class: Class, profile: &Profile, config: &Config) -> Option<Finding> {
+    let next = *Class::ALL.get(class as usize + 1)?;
+    let slot_bytes = config.slot_bytes(class);
+    let near = of(next, profile, config).filter(|seen| seen.largest <= slot_bytes + slot_bytes / 16);
+    let most = near.filter(|seen| is_worth_a_slot(profile, seen)).max_by_key(|seen| seen.requests)?;
+    let (bytes, requests) = (most.largest as u64, most.requests);
+    Some(Finding::JustMisses { class, slot_bytes: slot_bytes as u64, bytes, requests })
+}
+
+/// What the class serves by size.
+fn of<'a>(class: Class, profile: &'a Profile, config: &Config) -> impl Iterator<Item = &'a Seen> {
+    let below = if class == Class::Small { 0 } else { config.slot_bytes(Class::ALL[class as usize - 1]) };
+    let floor = config.classes[class as usize].floor;
+    let sizes = below.max(floor.saturating_sub(1)) + 1..=config.slot_bytes(class);
+    profile.seen.iter().filter(move |seen| sizes.contains(&seen.largest))
+}

@@ -1,0 +1,199 @@
+//! Tables for demands that were made up, and the demand that each of them has to serve.
+
+use core::alloc::Layout;
+use std::alloc::System;
+
+use super::*;
+
+/// Of blocks that all live at once, and again as many times as it takes to be asked for often.
+fn recorded(config: Config, demands: &[(usize, usize)]) -> (Stats, &'static Recording) {
+    let recording = Recording::new(&config, &System).unwrap();
+    let layout = |size| Layout::from_size_align(size, 1).unwrap();
+    for _ in 0..20 {
+        for &(size, count) in demands {
+            (0..count).for_each(|_| recording.begin(layout(size)));
+        }
+        for &(size, count) in demands {
+            (0..count).for_each(|_| recording.end(layout(size)));
+        }
+    }
+    let mut stats = Stats::default();
+    stats.recording.0 = Some(recording);
+    (stats, recording)
+}
+
+fn advice(config: Config, demands: &[(usize, usize)]) -> Advice {
+    let advice = recorded(config, demands).0.advice();
+    if let Some(table) = advice.config() {
+        assert_eq!(table.validate(), Ok(()), "{advice}");
+        serves(&advice, demands);
+    }
+    advice
+}
+
+/// Whether each class has slots for all that go there at once.
+fn serves(advice: &Advice, demands: &[(usize, usize)]) {
+    let mut left: Vec<_> = advice.classes.iter().map(|class| class.slots).collect();
+    for &(size, count) in demands {
+        let class = advice.classes.iter().position(|class| size <= class.slot_bytes);
+        let Some(class) = class.filter(|&class| size >= advice.classes[class].floor) else { continue };
+        left[class] = left[class].checked_sub(count).unwrap_or_else(|| panic!("{size} bytes:\n{advice}"));
+    }
+}
+
+fn table(advice: &Advice) -> Vec<(usize, usize)> {
+    advice.classes.iter().map(|class| (class.slot_bytes, class.slots)).collect()
+}
+
+#[test]
+fn four_sizes_get_a_class_each_with_one_slot_more_or_an_eighth() {
+    let advice = advice(Config::new(), &[(1_000, 100), (40_000, 20), (388_800, 9), (1_382_400, 4)]);
+    assert_eq!(table(&advice), [(1_024, 112), (40_960, 23), (389_120, 11), (1_384_448, 5)]);
+    let peaks: Vec<_> = advice.classes.iter().map(|class| class.peak).collect();
+    assert_eq!(peaks, [100, 20, 9, 4]);
+    assert_eq!(advice.left_out, None);
+}
+
+#[test]
+fn more_sizes_than_classes_share_them_where_that_costs_least() {
+    let sizes = [(300, 10), (1_000, 10), (30_000, 10), (31_000, 10), (388_800, 9), (1_382_400, 9)];
+    let advice = advice(Config::new(), &sizes);
+    assert_eq!(table(&advice), [(1_024, 23), (32_768, 23), (389_120, 11), (1_384_448, 11)]);
+}
+
+#[test]
+fn fewer_sizes_than_classes_are_filled_up_with_classes_that_take_nothing() {
+    let advice = advice(Config::new().hold_back(Class::Small, 0, 0), &[(60, 3), (1_382_400, 2)]);
+    assert_eq!(table(&advice), [(64, 4), (128, 1), (192, 1), (1_384_448, 3)]);
+    let advice = self::advice(Config::new(), &[(1_382_400, 2)]);
+    assert_eq!(table(&advice), [(64, 1), (128, 1), (192, 1), (1_384_448, 3)]);
+    // All of which are below the floor, so that nobody gets their one slot.
+    assert!(advice.classes.iter().all(|class| class.floor == 256));
+}
+
+#[test]
+fn what_small_holds_slots_back_for_is_served_and_tiny_objects_are_not() {
+    let advice = advice(Config::new(), &[(24, 5_000), (255, 100), (256, 7), (700, 7), (9_000, 3)]);
+    assert_eq!(advice.classes[0].floor, 256);
+    assert!(advice.findings.contains(&Finding::TinyObjects { below: 256, at_once: 5_000, slots: 1_024 }));
+    let unheld = Config::new().hold_back(Class::Small, 0, 0);
+    assert_eq!(self::advice(unheld, &[(24, 10), (700, 7)]).classes[0].floor, 0, "few are welcome");
+    assert_eq!(self::advice(unheld, &[(24, 600), (700, 7)]).classes[0].floor, 256);
+    let floor = Config::new().floor(Class::Small, 400);
+    assert_eq!(self::advice(floor, &[(24, 600), (300, 7), (700, 7)]).classes[0].floor, 400);
+}
+
+#[test]
+fn larger_sizes_get_a_class_if_they_come_and_go_and_the_rest_is_told() {
+    let (come_and_go, once) = ((2_764_800, 3), (16_777_216, 1));
+    let (stats, recording) = recorded(Config::new(), &[(1_000, 10), come_and_go]);
+    recording.begin(Layout::from_size_align(once.0, 1).unwrap());
+    let advice = stats.advice();
+    assert_eq!(advice.classes[3], ClassAdvice { slot_bytes: 2_764_800, slots: 4, floor: 0, peak: 3 });
+    assert!(advice.findings.contains(&Finding::FitsNoClass { bytes: 2_764_800, requests: 60, wanted: 3 }));
+    assert_eq!(advice.left_out, Some(LeftOut { requests: 1, largest: 16_777_216 }));
+}
+
+#[test]
+fn every_way_to_be_cut_wrongly_is_found() {
+    let demands = [(1_000, 800), (65_537, 20), (388_800, 9), (700_000, 2)];
+    let (mut stats, recording) = recorded(Config::new(), &demands);
+    for (class, wanted) in [(0, 800), (2, 20), (3, 11)] {
+        (0..wanted).for_each(|_| recording.occupy(Some(class)));
+    }
+    stats.classes[2].misses = 1;
+    let found: Vec<_> = stats.advice().findings.iter().map(Finding::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "Medium has too many slots: 0 were wanted at once, it has 64",
+            "65537 bytes (400 requests) just miss Medium, whose slots have 65536",
+            "Large has too few slots: 20 were wanted at once, it has 32",
+            "Large is cut too large for 65537 bytes (400 requests): 74 % of a slot is wasted",
+            "XLarge has too many slots: 11 were wanted at once, it has 64",
+            "XLarge is cut too large for 388800 bytes (180 requests): 81 % of a slot is wasted",
+        ]
+    );
+}
+
+#[test]
+fn alignment_makes_for_slots_that_have_it() {
+    let recording = Recording::new(&Config::new(), &System).unwrap();
+    let layout = Layout::from_size_align(10_000, 4_096).unwrap();
+    (0..20).for_each(|_| {
+        recording.begin(layout);
+        recording.end(layout);
+    });
+    let mut stats = Stats::default();
+    stats.recording.0 = Some(recording);
+    assert_eq!(table(&stats.advice())[3], (12_288, 2));
+}
+
+#[test]
+fn a_table_too_fine_for_its_slot_map_is_cut_coarser() {
+    // 64 bytes apart, and so few slots that guards and map would outweigh them.
+    let advice = advice(Config::new(), &[(320, 2), (448, 2), (576, 2)]);
+    assert!(advice.config().is_some(), "{advice}");
+}
+
+#[test]
+fn more_at_once_than_a_class_may_have_go_to_the_fallback() {
+    let recording = Recording::new(&Config::new(), &System).unwrap();
+    let layout = |size| Layout::from_size_align(size, 1).unwrap();
+    (0..120_000).for_each(|_| recording.begin(layout(400)));
+    (0..20).for_each(|_| recording.begin(layout(5_000)));
+    let mut stats = Stats::default();
+    stats.recording.0 = Some(recording);
+    let advice = stats.advice();
+    assert_eq!(advice.config().unwrap().validate(), Ok(()));
+    assert_eq!((advice.classes[3].slot_bytes, advice.classes[0].floor), (5_120, 401));
+}
+
+#[test]
+fn without_a_recording_it_says_how_to_get_one() {
+    let advice = Stats::default().advice();
+    assert_eq!((advice.recorded, advice.config()), (false, None));
+    assert_eq!(advice.to_string(), "Nothing was recorded: see Config::record, or set FRAMEPOOL=record");
+    let (empty, _) = recorded(Config::new(), &[]);
+    assert!(empty.advice().to_string().ends_with("Nothing was asked for that is worth a slot."));
+}
+
+/// Blocks come and go at random; the table's classes, without headroom, never have fewer slots than blocks.
+#[test]
+fn whatever_the_order_no_class_needs_more_than_its_peak() {
+    let mut random = 88_172_645_463_325_252_u64;
+    let mut below = |n: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random as usize % n
+    };
+    for _ in 0..20 {
+        let recording = Recording::new(&Config::new(), &System).unwrap();
+        let magnitudes: Vec<_> = (0..12).map(|_| 1 << (8 + below(13))).collect();
+        let sizes: Vec<usize> = magnitudes.into_iter().map(|magnitude| 256 + below(magnitude)).collect();
+        let layout = |size| Layout::from_size_align(size, 1).unwrap();
+        let (mut live, mut steps) = (Vec::new(), Vec::new());
+        for _ in 0..2_000 {
+            if live.is_empty() || below(100) < 52 && live.len() < 60 {
+                let size = sizes[below(sizes.len())];
+                recording.begin(layout(size));
+                live.push(size);
+                steps.push((size, true));
+            } else {
+                let size = live.swap_remove(below(live.len()));
+                recording.end(layout(size));
+                steps.push((size, false));
+            }
+        }
+        let mut stats = Stats::default();
+        stats.recording.0 = Some(recording);
+        let advice = stats.advice();
+        let mut in_use = [0_usize; CLASSES];
+        for (size, is_born) in steps {
+            let class = advice.classes.iter().position(|class| size <= class.slot_bytes).unwrap();
+            in_use[class] = if is_born { in_use[class] + 1 } else { in_use[class] - 1 };
+            assert!(in_use[class] <= advice.classes[class].peak, "{size} bytes:\n{advice}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Advice in words, and in the two forms that it can be tried in.
+
+use core::fmt;
+
+use super::{Advice, ClassAdvice};
+use crate::config::Class;
+
+impl Advice {
+    /// The advised table as a value for [`FRAMEPOOL`](crate::Config::env); `None` if there is none.
+    pub fn environment(&self) -> Option<String> {
+        self.config()?;
+        let class = |(class, advice): (Class, &ClassAdvice)| {
+            let ClassAdvice { slot_bytes, slots, floor, .. } = advice;
+            let floor = if *floor > 0 { format!(":floor={floor}") } else { String::new() };
+            format!("{}={slot_bytes}x{slots}{floor}:hold=0:magazine=0", class.name().to_lowercase())
+        };
+        Some(Class::ALL.into_iter().zip(&self.classes).map(class).collect::<Vec<_>>().join(","))
+    }
+
+    /// The advised table as a Rust constant, ready to paste; `None` if there is none.
+    pub fn literal(&self) -> Option<String> {
+        self.config()?;
+        let mut literal = "const CONFIG: framepool::Config = framepool::Config::new()".to_owned();
+        for (class, advice) in Class::ALL.into_iter().zip(&self.classes) {
+            let ClassAdvice { slot_bytes, slots, floor, peak } = *advice;
+            let class = format!("framepool::Class::{class}");
+            let (slot_bytes, slots) = (grouped(slot_bytes), grouped(slots));
+            let why = if peak > 0 {
+                format!("{} lived at once", grouped(peak))
+            } else {
+                "nothing needs it".to_owned()
+            };
+            literal += &format!("\n    .class({class}, {slot_bytes}, {slots}) // {why}");
+            if floor > 0 {
+                literal += &format!("\n    .floor({class}, {})", grouped(floor));
+            }
+            literal += &format!("\n    .hold_back({class}, 0, 0)\n    .magazine({class}, 0)");
+        }
+        Some(literal + ";")
+    }
+}
+
+/// A number as Rust source has it: 3_110_400.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let group = |(place, digit): (usize, char)| {
+        let starts_group = place > 0 && (digits.len() - place).is_multiple_of(3);
+        starts_group.then_some('_').into_iter().chain([digit])
+    };
+    digits.chars().enumerate().flat_map(group).collect()
+}
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.recorded {
+            return write!(f, "Nothing was recorded: see Config::record, or set FRAMEPOOL=record");
+        }
+        for finding in &self.findings {
+            writeln!(f, "- {finding}")?;
+        }
+        if let Some(left) = self.left_out {
+            let (requests, largest) = (left.requests, left.largest);
+            writeln!(f, "- not worth a slot: {requests} larger requests, of up to {largest} bytes")?;
+        }
+        let (Some(literal), Some(environment)) = (self.literal(), self.environment()) else {
+            return write!(f, "Nothing was asked for that is worth a slot.");
+        };
+        let mib = self.reserved_bytes() as f64 / (1 << 20) as f64;
+        let ratio = self.reserved_bytes() as f64 / self.peak_bytes().max(1) as f64;
+        writeln!(
+            f,
+            "A table of {mib:.1} MiB, {ratio:.2} times what was needed at once, would have had no miss:"
+        )?;
+        writeln!(f, "\n{literal}\n")?;
+        write!(f, "or, without rebuilding (Config::env):\n\nFRAMEPOOL={environment}")
+    }
+}

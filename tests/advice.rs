@@ -1,0 +1,161 @@
+//! `Config::record`: what a program asked for, and a table that serves it. The literal is pasted here as a user would paste it.
+
+mod common;
+
+use std::alloc::GlobalAlloc;
+
+use common::{Block, child, layout, run};
+use framepool::{Class, Config, Finding, PoolAlloc};
+
+/// What [`work`] was told to paste.
+const CONFIG: framepool::Config = framepool::Config::new()
+    .class(framepool::Class::Small, 1_024, 112) // 100 lived at once
+    .floor(framepool::Class::Small, 256)
+    .hold_back(framepool::Class::Small, 0, 0)
+    .magazine(framepool::Class::Small, 0)
+    .class(framepool::Class::Medium, 40_960, 45) // 40 lived at once
+    .hold_back(framepool::Class::Medium, 0, 0)
+    .magazine(framepool::Class::Medium, 0)
+    .class(framepool::Class::Large, 389_120, 11) // 9 lived at once
+    .hold_back(framepool::Class::Large, 0, 0)
+    .magazine(framepool::Class::Large, 0)
+    .class(framepool::Class::XLarge, 3_112_960, 5) // 4 lived at once
+    .hold_back(framepool::Class::XLarge, 0, 0)
+    .magazine(framepool::Class::XLarge, 0);
+
+/// A server's worth of buffers, and a crowd of tiny objects.
+fn work(pool: &'static PoolAlloc) {
+    let demand = [(1_000, 100), (40_000, 40), (388_800, 9), (3_110_400, 4), (30, 700)];
+    for _ in 0..20 {
+        let blocks: Vec<_> = demand
+            .iter()
+            .flat_map(|&(size, count)| (0..count).map(move |id| Block::take(pool, layout(size, 1), id)))
+            .collect();
+        blocks.into_iter().for_each(Block::give);
+    }
+}
+
+#[test]
+fn the_advised_table_serves_what_was_recorded_without_a_miss() {
+    static RECORDED: PoolAlloc =
+        PoolAlloc::with_config(Config::new().class(Class::Medium, 64 << 10, 30).record(true));
+    static ADVISED: PoolAlloc = PoolAlloc::with_config(CONFIG);
+    work(&RECORDED);
+    let stats = RECORDED.stats();
+    let medium = stats.class(Class::Medium);
+    assert_eq!((medium.misses, medium.peak, medium.peak_demand), (200, 30, 40));
+    assert_eq!(stats.class(Class::XLarge).peak_demand, 9);
+    let advice = stats.advice();
+    assert_eq!(advice.config(), Some(CONFIG), "{advice}");
+    assert!(advice.reserved_bytes() as f64 <= 1.3 * advice.peak_bytes() as f64);
+    let literal = advice.literal().unwrap();
+    assert!(include_str!("advice.rs").contains(&literal), "{literal}");
+    let table = "small=1024x112:floor=256:hold=0:magazine=0,medium=40960x45:hold=0:magazine=0,\
+                 large=389120x11:hold=0:magazine=0,xlarge=3112960x5:hold=0:magazine=0";
+    assert_eq!(advice.environment().unwrap(), table);
+    assert!(advice.findings.contains(&Finding::TooFewSlots { class: Class::Medium, slots: 30, wanted: 40 }));
+
+    work(&ADVISED);
+    let stats = ADVISED.stats();
+    assert_eq!((stats.misses(), stats.hits()), (0, 20 * 153));
+    assert_eq!(stats.class(Class::Small).below_floor, 20 * 700);
+}
+
+#[test]
+fn a_recording_changes_nothing_that_a_program_can_see() {
+    static RECORDED: PoolAlloc = PoolAlloc::with_config(Config::new().record(true));
+    let pool = &RECORDED;
+    let frame = Block::take(pool, layout(1_382_400, 8), 1);
+    let large = Block::take(pool, layout(3 << 20, 8), 2);
+    assert!(pool.owns(frame.start) && !pool.owns(large.start));
+    assert_eq!((pool.usable_size(frame.start), pool.usable_size(large.start)), (Some(2 << 20), None));
+    let start = frame.start;
+    let frame = frame.resize(2 << 20).resize(100);
+    assert_eq!(frame.start, start);
+    let grown = frame.resize(3 << 20);
+    assert!(!pool.owns(grown.start));
+    let large = large.resize(1 << 20).resize(4 << 20).resize(100);
+    [grown, large].into_iter().for_each(Block::give);
+    // SAFETY: not empty, and freed as they were allocated.
+    unsafe {
+        let zeroed = pool.alloc_zeroed(layout(70_000, 8));
+        assert!(pool.owns(zeroed) && (0..70_000).all(|at| zeroed.add(at).read() == 0));
+        pool.dealloc(zeroed, layout(70_000, 8));
+        assert!(pool.alloc(layout(isize::MAX as usize - 63, 64)).is_null());
+    }
+    let stats = pool.stats();
+    for class in Class::ALL {
+        let class = stats.class(class);
+        assert_eq!((class.in_use, class.hits), (0, class.returns));
+    }
+    assert_eq!((stats.hits(), stats.misses(), stats.bypasses()), (2, 0, 4));
+    assert_eq!(stats.reallocs_in_place(), 2);
+    pool.set_enabled(false);
+    let frame = Block::take(pool, layout(1_000, 8), 3);
+    assert!(!pool.owns(frame.start));
+    frame.give();
+    assert!(pool.trim() > 0 || cfg!(any(not(target_os = "linux"), framepool_os = "none")));
+}
+
+#[test]
+fn misuse_ends_a_recorded_program_too() {
+    static RECORDED: PoolAlloc = PoolAlloc::with_config(Config::new().record(true));
+    if common::case().is_none() {
+        let output = run(child(misuse_ends_a_recorded_program_too, "twice"));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        return assert!(stderr.contains("framepool: double free: Medium slot 0 at 0x"), "{stderr}");
+    }
+    let block = Block::take(&RECORDED, layout(2_000, 8), 1);
+    let (start, layout) = (block.start, block.layout);
+    block.give();
+    // SAFETY: none, on purpose.
+    unsafe { RECORDED.dealloc(start, layout) };
+}
+
+/// Threads that come and go, and blocks that go from one to the other, under a recorded global allocator.
+mod everywhere {
+    use super::*;
+
+    #[global_allocator]
+    static ALLOC: PoolAlloc = PoolAlloc::with_config(Config::new().env(true));
+
+    #[cfg(all(unix, not(framepool_os = "none")))]
+    #[test]
+    fn a_whole_program_is_recorded_and_advised_at_its_exit() {
+        let test = a_whole_program_is_recorded_and_advised_at_its_exit;
+        if common::case().is_some() {
+            let threads: Vec<_> =
+                (0..8_usize).map(|id| std::thread::spawn(move || vec![id as u8; 300_000 + id])).collect();
+            let frames: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+            drop(frames);
+            (0..20).for_each(|_| drop(vec![0_u8; 300_000]));
+            let class = ALLOC.stats().class(Class::XLarge);
+            assert!(class.peak_demand >= 8 && class.in_use == 0, "{class:?}");
+            return;
+        }
+        let mut command = child(test, "child");
+        command.env("FRAMEPOOL", "record");
+        let output = run(command);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
+        for line in ["Overall hit rate: ", "\nFRAMEPOOL=small=", "const CONFIG: framepool::Config"] {
+            assert!(stderr.contains(line), "{stderr}");
+        }
+        let advised = stderr.lines().find(|line| line.contains("Class::XLarge, ")).unwrap();
+        assert!(advised.contains("XLarge, 303_104, 9"), "{stderr}");
+        // And it serves.
+        let table = stderr.lines().find_map(|line| line.strip_prefix("FRAMEPOOL=")).unwrap();
+        let mut command = child(super::everywhere::the_table_is_tried, "child");
+        command.env("FRAMEPOOL", table);
+        common::run_to_success(command);
+    }
+
+    #[test]
+    fn the_table_is_tried() {
+        if common::case().is_some() {
+            let frames: Vec<_> = (0..8_u8).map(|id| vec![id; 300_000]).collect();
+            assert!(frames.iter().all(|frame| ALLOC.owns(frame.as_ptr())));
+            assert_eq!(ALLOC.stats().class(Class::XLarge).slot_bytes, 303_104);
+        }
+    }
+}
