@@ -206,6 +206,11 @@ impl BufferPool {
         Residency { elapsed: begun.elapsed(), ..residency }
     }
 
+    /// What the system refused so far, without the figures.
+    pub(crate) fn refusals(&self) -> Residency {
+        self.shared.pools.refusals()
+    }
+
     /// Gives the memory of free slots back to the system, and returns how many bytes of it were resident: see
     /// [`PoolAlloc::trim`](crate::PoolAlloc::trim).
     pub fn trim(&self) -> usize {

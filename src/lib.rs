@@ -28,6 +28,8 @@ mod metadata;
 #[cfg(all(test, feature = "loom"))]
 mod model;
 #[cfg(not(all(test, feature = "loom")))]
+mod monitor;
+#[cfg(not(all(test, feature = "loom")))]
 mod nested;
 #[cfg(not(all(test, feature = "loom")))]
 mod os;
@@ -75,6 +77,8 @@ pub use buffer_pool::{AllocError, BufferPool, PoolBuf, WaitError};
 pub use config::{Class, Config, ConfigError};
 #[cfg(not(all(test, feature = "loom")))]
 pub use global::PoolAlloc;
+#[cfg(not(all(test, feature = "loom")))]
+pub use monitor::{Monitor, MonitorBuilder, MonitorEvent, Watched};
 #[cfg(not(all(test, feature = "loom")))]
 pub use residency::{Request, Residency};
 #[cfg(not(all(test, feature = "loom")))]

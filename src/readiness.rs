@@ -148,6 +148,15 @@ impl Readiness {
         os::DISCARD_KEEPS_REQUESTS || !self.wishes.lock_memory
     }
 
+    /// What was asked for and refused, without the figures.
+    pub(crate) fn refusals(&self) -> Residency {
+        Residency {
+            asked: self.asked.load(Relaxed),
+            refused: self.refused.each_ref().map(|code| code.load(Relaxed)),
+            ..Residency::default()
+        }
+    }
+
     /// What there is, read back.
     pub(crate) fn report(&self, reserved: Reserved<'_>) -> Residency {
         let (given, outcome) = os::given(reserved.all());
@@ -158,9 +167,7 @@ impl Readiness {
             resident_bytes: given.resident,
             huge_bytes: given.huge,
             locked_bytes: given.locked,
-            asked: self.asked.load(Relaxed),
-            refused: self.refused.each_ref().map(|code| code.load(Relaxed)),
-            ..Residency::default()
+            ..self.refusals()
         }
     }
 

@@ -123,6 +123,28 @@ impl fmt::Display for Residency {
     }
 }
 
+/// The figures, `elapsed_ns`, and what was `asked` for and `refused`, by name.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Residency {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let asked = Request::ALL.into_iter().filter(|&request| self.asked(request)).map(Request::name);
+        let asked: Vec<_> = asked.collect();
+        let refused = |request: Request| Some((request.name(), self.refused(request)?.to_string()));
+        let refused: std::collections::BTreeMap<_, _> =
+            Request::ALL.into_iter().filter_map(refused).collect();
+        let mut fields = serializer.serialize_struct("Residency", 7)?;
+        fields.serialize_field("reserved_bytes", &self.reserved_bytes)?;
+        fields.serialize_field("resident_bytes", &self.resident_bytes)?;
+        fields.serialize_field("huge_bytes", &self.huge_bytes)?;
+        fields.serialize_field("locked_bytes", &self.locked_bytes)?;
+        fields.serialize_field("elapsed_ns", &(self.elapsed.as_nanos() as u64))?;
+        fields.serialize_field("asked", &asked)?;
+        fields.serialize_field("refused", &refused)?;
+        fields.end()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

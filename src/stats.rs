@@ -73,6 +73,7 @@ impl fmt::Display for Bypass {
 
 /// Whether the pools have their memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum Reservation {
     /// Nothing was allocated yet, or the first allocation is still at it.
@@ -86,6 +87,7 @@ pub enum Reservation {
 
 /// What one class did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ClassStats {
     /// Bytes of one slot.
@@ -147,6 +149,7 @@ fn miss_rate(hits: u64, misses: u64) -> f64 {
 ///
 /// Its `Display` is a line for each class, the bypasses by reason where there are any, and the overall hit rate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Stats {
     pub(crate) classes: [ClassStats; CLASSES],
@@ -160,6 +163,7 @@ pub struct Stats {
     pub(crate) reallocs_moved: u64,
     pub(crate) memsets_skipped: u64,
     pub(crate) memsets_done: u64,
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) recording: Recorded,
 }
 

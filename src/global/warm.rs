@@ -61,6 +61,11 @@ impl<A> PoolAlloc<A> {
         Residency { elapsed: begun.elapsed(), ..residency }
     }
 
+    /// What the system refused so far, without the figures.
+    pub(crate) fn refusals(&self) -> Residency {
+        self.pools.refusals()
+    }
+
     /// Gives the memory of free slots back to the system, and returns how many bytes of it were resident.
     ///
     /// For when a load has gone: from a housekeeping thread, a few times an hour rather than a few times a second, because the next use of

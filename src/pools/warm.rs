@@ -28,6 +28,11 @@ impl Pools {
         self.reserved().map_or_else(Residency::default, |reserved| self.readiness.report(reserved))
     }
 
+    /// What of it was refused.
+    pub(crate) fn refusals(&self) -> Residency {
+        self.readiness.refusals()
+    }
+
     /// Gives the memory of all free slots back to the system, and returns how many bytes that were.
     pub(crate) fn trim(&self) -> usize {
         match self.reserved() {

@@ -1,0 +1,216 @@
+//! What is worth a word: compares a snapshot with the one before, and remembers what was said already.
+
+use core::fmt;
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::config::{CLASSES, Class};
+use crate::residency::{REQUESTS, Request, Residency};
+use crate::stats::{Reservation, Stats};
+
+/// Something that a [`Monitor`](crate::Monitor) saw.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum MonitorEvent {
+    /// More than the threshold of a class's requests found no slot since the last look.
+    ///
+    /// Once an episode, which ends when the rate is down to half the threshold.
+    MissRateHigh {
+        /// Which class.
+        class: Class,
+        /// Misses / (hits + misses), 0.0 to 1.0.
+        miss_rate: f64,
+    },
+    /// The pools could not be reserved; everything goes to the fallback. Once.
+    ReservationRefused,
+    /// The system refused what the configuration asks for. Once, unless it is granted and refused again.
+    RequestRefused {
+        /// What.
+        request: Request,
+        /// Why.
+        error: io::Error,
+    },
+    /// Memory was given back because nothing went on.
+    Trimmed {
+        /// How many bytes of it were resident.
+        bytes: usize,
+    },
+}
+
+impl MonitorEvent {
+    /// Whether it is bad news.
+    pub fn is_warning(&self) -> bool {
+        !matches!(self, MonitorEvent::Trimmed { .. })
+    }
+}
+
+impl fmt::Display for MonitorEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MonitorEvent::MissRateHigh { class, miss_rate } => {
+                let percent = 100.0 * miss_rate;
+                write!(f, "{class} pool miss rate high: {percent:.1}% - consider increasing pool size")
+            }
+            MonitorEvent::ReservationRefused => {
+                f.write_str("pool reservation refused: everything goes to the fallback")
+            }
+            MonitorEvent::RequestRefused { request, error } => write!(f, "{request} refused: {error}"),
+            MonitorEvent::Trimmed { bytes } => {
+                write!(f, "trimmed {:.1} MiB while idle", *bytes as f64 / (1 << 20) as f64)
+            }
+        }
+    }
+}
+
+pub(super) struct Watch {
+    miss_rate: f64,
+    trim_after: Option<Duration>,
+    before: Stats,
+    has_changed: bool,
+    /// Classes with an episode of misses.
+    is_high: [bool; CLASSES],
+    is_refused: bool,
+    refused: [bool; REQUESTS],
+    /// Since when nothing went on, unless that was followed by a trim already.
+    idle_since: Option<Instant>,
+    wants_trim: bool,
+}
+
+impl Watch {
+    pub(super) fn new(before: Stats, miss_rate: f64, trim_after: Option<Duration>) -> Self {
+        Self {
+            miss_rate,
+            trim_after,
+            before,
+            has_changed: false,
+            is_high: [false; CLASSES],
+            is_refused: false,
+            refused: [false; REQUESTS],
+            idle_since: None,
+            wants_trim: false,
+        }
+    }
+
+    /// What is new since the last look.
+    pub(super) fn look(&mut self, now: &Stats, refusals: &Residency, time: Instant) -> Vec<MonitorEvent> {
+        let since = now.since(&self.before);
+        let mut events = Vec::new();
+        for (class, is_high) in Class::ALL.into_iter().zip(&mut self.is_high) {
+            let stats = since.class(class);
+            let miss_rate = stats.miss_rate();
+            if miss_rate > self.miss_rate && !*is_high {
+                *is_high = true;
+                events.push(MonitorEvent::MissRateHigh { class, miss_rate });
+            } else if stats.hits > 0 && miss_rate <= self.miss_rate / 2.0 {
+                *is_high = false;
+            }
+        }
+        if now.reservation() == Reservation::Failed && !self.is_refused {
+            self.is_refused = true;
+            events.push(MonitorEvent::ReservationRefused);
+        }
+        for (request, was_refused) in Request::ALL.into_iter().zip(&mut self.refused) {
+            let refused = refusals.refused(request);
+            let is_news = refused.is_some() && !*was_refused;
+            *was_refused = refused.is_some();
+            events.extend(
+                refused.filter(|_| is_news).map(|error| MonitorEvent::RequestRefused { request, error }),
+            );
+        }
+        let goes_on = Class::ALL[1..].iter().any(|&class| since.class(class).hits > 0);
+        self.look_for_idleness(goes_on, time);
+        self.has_changed = since.total_allocs() > 0 || since.returns() > 0;
+        self.before = *now;
+        events
+    }
+
+    fn look_for_idleness(&mut self, goes_on: bool, time: Instant) {
+        if goes_on {
+            self.idle_since = Some(time);
+        }
+        let idle = self.idle_since.and_then(|since| time.checked_duration_since(since));
+        self.wants_trim = self.trim_after.zip(idle).is_some_and(|(most, idle)| idle >= most);
+        if self.wants_trim {
+            self.idle_since = None;
+        }
+    }
+
+    /// Whether anything was allocated or freed between the last two looks.
+    #[cfg_attr(not(feature = "log"), expect(dead_code, reason = "only the log is silent without news"))]
+    pub(super) fn has_changed(&self) -> bool {
+        self.has_changed
+    }
+
+    /// Whether nothing has gone on for long enough, for the first time since something did.
+    pub(super) fn wants_trim(&self) -> bool {
+        self.wants_trim
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::ClassStats;
+
+    fn stats(class: Class, hits: u64, misses: u64) -> Stats {
+        let mut stats = Stats::default();
+        stats.classes[class as usize] = ClassStats { hits, misses, ..ClassStats::default() };
+        stats
+    }
+
+    fn told(watch: &mut Watch, now: &Stats) -> Vec<String> {
+        let events = watch.look(now, &Residency::default(), Instant::now());
+        events.iter().map(MonitorEvent::to_string).collect()
+    }
+
+    #[test]
+    fn misses_are_told_once_an_episode_as_a_rate_since_the_last_look() {
+        let mut watch = Watch::new(stats(Class::Medium, 1_000, 900), 0.05, None);
+        assert!(told(&mut watch, &stats(Class::Medium, 2_000, 950)).is_empty(), "4.8 %");
+        let text = "Medium pool miss rate high: 7.3% - consider increasing pool size";
+        assert_eq!(told(&mut watch, &stats(Class::Medium, 2_927, 1_023)), [text]);
+        assert!(told(&mut watch, &stats(Class::Medium, 2_927, 2_000)).is_empty(), "still that episode");
+        assert!(told(&mut watch, &stats(Class::Medium, 3_927, 2_040)).is_empty(), "3.8 % is not over");
+        assert!(told(&mut watch, &stats(Class::Medium, 3_927, 2_140)).is_empty());
+        assert!(told(&mut watch, &stats(Class::Medium, 4_927, 2_160)).is_empty(), "2.0 % is");
+        assert_eq!(told(&mut watch, &stats(Class::Medium, 4_927, 2_161)).len(), 1);
+    }
+
+    #[test]
+    fn refusals_are_told_once() {
+        let mut watch = Watch::new(Stats::default(), 0.05, None);
+        let failed = Stats { reservation: Reservation::Failed, ..Stats::default() };
+        assert_eq!(told(&mut watch, &failed), ["pool reservation refused: everything goes to the fallback"]);
+        assert!(told(&mut watch, &failed).is_empty());
+        let mut refusals = Residency::default();
+        refusals.refused[Request::Lock as usize] = i32::MIN;
+        let mut look = |refusals: &Residency| -> Vec<String> {
+            let events = watch.look(&failed, refusals, Instant::now());
+            events.iter().map(MonitorEvent::to_string).collect()
+        };
+        assert_eq!(look(&refusals), ["locked memory refused: unsupported"]);
+        assert!(look(&refusals).is_empty());
+        assert!(look(&Residency::default()).is_empty());
+        assert_eq!(look(&refusals).len(), 1, "granted and refused again");
+    }
+
+    #[test]
+    fn it_trims_once_after_so_long_without_a_hit_above_small() {
+        let begun = Instant::now();
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        let mut watch = Watch::new(Stats::default(), 0.05, Some(Duration::from_secs(60)));
+        let mut wants = |now: Stats, seconds| {
+            watch.look(&now, &Residency::default(), at(seconds));
+            watch.wants_trim()
+        };
+        assert!(!wants(Stats::default(), 100), "nothing has gone on yet");
+        assert!(!wants(stats(Class::Large, 5, 0), 200));
+        assert!(!wants(stats(Class::Large, 5, 0), 259));
+        let mut small = stats(Class::Large, 5, 0);
+        small.classes[0].hits = 9;
+        assert!(wants(small, 260));
+        assert!(!wants(small, 400), "once");
+        assert!(!wants(stats(Class::Large, 6, 0), 500));
+        assert!(wants(stats(Class::Large, 6, 0), 560));
+    }
+}

@@ -1,0 +1,237 @@
+//! `Monitor`: what it logs, measures, gives back, and that it costs the program nothing. And what the features `serde` shows.
+
+mod common;
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::time::{Duration, Instant};
+
+use framepool::{BufferPool, Class, Config, Monitor, PoolAlloc};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use serde_json::{Value, json};
+
+#[global_allocator]
+static ALLOC: PoolAlloc = PoolAlloc::new();
+
+const FRAME: usize = 1_382_400;
+const OFTEN: Duration = Duration::from_millis(5);
+const SOON: Duration = Duration::from_secs(20);
+
+/// Keeps every line.
+struct Kept(Mutex<Vec<(Level, String, String)>>);
+
+static LINES: Kept = Kept(Mutex::new(Vec::new()));
+
+impl Log for Kept {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let line = (record.level(), record.target().to_owned(), record.args().to_string());
+        self.0.lock().unwrap().push(line);
+    }
+
+    fn flush(&self) {}
+}
+
+/// Lines that were logged with this in them.
+fn logged(what: &str) -> Vec<(Level, String, String)> {
+    LINES.0.lock().unwrap().iter().filter(|line| line.2.contains(what)).cloned().collect()
+}
+
+fn listen() -> &'static PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE.get_or_init(|| {
+        log::set_logger(&LINES).unwrap();
+        log::set_max_level(LevelFilter::Trace);
+        PrometheusBuilder::new().install_recorder().unwrap()
+    })
+}
+
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + SOON;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn pool(name: &'static str) -> BufferPool {
+    BufferPool::with_config(Config::new().class(Class::XLarge, FRAME, 2)).named(name)
+}
+
+#[test]
+fn it_logs_the_table_under_the_pools_name_when_there_is_news_and_warns_once() {
+    listen();
+    let pool = pool("Encoder");
+    let monitor = Monitor::of(pool.clone()).every(OFTEN).start().unwrap();
+    let both = [pool.alloc(FRAME), pool.alloc(FRAME)];
+    let table = || logged("[buffer_pool] Encoder statistics:");
+    until("the table", || table().iter().any(|line| line.2.contains("XLarge (1350 KiB): hits=2")));
+    assert!(logged("Encoder: ").is_empty());
+    (0..10).for_each(|_| drop(pool.alloc(FRAME)));
+    until("the warning", || !logged("Encoder: ").is_empty());
+    let told = table().len();
+    std::thread::sleep(20 * OFTEN);
+    assert!(table().len() <= told + 1, "nothing was news");
+    (0..10).for_each(|_| drop(pool.alloc(FRAME)));
+    std::thread::sleep(20 * OFTEN);
+    drop(monitor);
+    let warnings = logged("Encoder: ");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let (level, target, text) = &warnings[0];
+    assert_eq!((*level, target.as_str()), (Level::Warn, "framepool"));
+    assert!(
+        text.starts_with("Encoder: XLarge pool miss rate high: ")
+            && text.ends_with("% - consider increasing pool size")
+    );
+    assert!(table().iter().all(|line| line.0 == Level::Info));
+    drop(both);
+}
+
+#[test]
+fn it_stops_at_once_when_it_is_dropped_and_keeps_its_pool_until_then() {
+    let begun = Instant::now();
+    let looks = Arc::new(AtomicUsize::new(0));
+    let monitor = Monitor::of(pool("Short")).every(Duration::from_secs(3_600)).start().unwrap();
+    drop(monitor);
+    let monitor = Monitor::of(pool("Refused")).every(OFTEN).on_event({
+        let looks = Arc::clone(&looks);
+        move |_| _ = looks.fetch_add(1, Relaxed)
+    });
+    drop(monitor.start().unwrap());
+    assert!(begun.elapsed() < SOON);
+    assert_eq!(looks.load(Relaxed), 0);
+}
+
+/// Also from its own thread, by whoever keeps it in the callback.
+#[test]
+fn it_may_be_dropped_by_its_own_callback() {
+    let pool = pool("Callback");
+    let slot: Arc<Mutex<Option<Monitor>>> = Arc::default();
+    let (done, is_done) = mpsc::channel();
+    let monitor = Monitor::of(pool.clone()).every(OFTEN).on_event({
+        let slot = Arc::clone(&slot);
+        move |_| {
+            slot.lock().unwrap().take();
+            done.send(()).unwrap();
+        }
+    });
+    *slot.lock().unwrap() = Some(monitor.start().unwrap());
+    let _both = [pool.alloc(FRAME), pool.alloc(FRAME)];
+    drop(pool.alloc(FRAME));
+    is_done.recv_timeout(SOON).unwrap();
+}
+
+#[test]
+fn it_gives_memory_back_once_when_nothing_goes_on() {
+    let pool = pool("Idle");
+    let (tell, told) = mpsc::channel();
+    let monitor = Monitor::of(pool.clone()).every(OFTEN).trim_after(10 * OFTEN).on_event(move |event| {
+        tell.send(format!("{event:?}: {event}")).unwrap();
+    });
+    let _monitor = monitor.start().unwrap();
+    std::thread::sleep(20 * OFTEN);
+    assert!(told.try_recv().is_err(), "nothing has gone on yet");
+    pool.alloc_zeroed(FRAME).fill(1);
+    let text = told.recv_timeout(SOON).unwrap();
+    if cfg!(all(target_os = "linux", not(framepool_os = "none"))) {
+        assert!(
+            text.starts_with("Trimmed { bytes: 13") && text.ends_with("trimmed 1.3 MiB while idle"),
+            "{text}"
+        );
+        assert_eq!(pool.residency().resident_bytes, 0);
+    }
+    std::thread::sleep(30 * OFTEN);
+    assert!(told.try_recv().is_err(), "once");
+}
+
+#[cfg(all(target_os = "linux", not(framepool_os = "none")))]
+#[test]
+fn it_tells_what_the_system_refuses() {
+    if common::case().is_none() {
+        return common::run_to_success(common::child(it_tells_what_the_system_refuses, "limited"));
+    }
+    let limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a valid limit. Rights that overrule it are given up.
+    unsafe {
+        assert_eq!(libc::setrlimit(libc::RLIMIT_MEMLOCK, &limit), 0);
+        assert_eq!(libc::setresuid(65_534, 65_534, 65_534), 0);
+    }
+    use framepool::{MonitorEvent, Request};
+    let pool = BufferPool::with_config(Config::new().lock_memory(true));
+    let (tell, told) = mpsc::channel();
+    let monitor = Monitor::of(pool).every(OFTEN).on_event(move |event| {
+        assert!(event.is_warning());
+        if let MonitorEvent::RequestRefused { request, .. } = event {
+            tell.send(*request).unwrap();
+        }
+    });
+    let _monitor = monitor.start().unwrap();
+    assert_eq!(told.recv_timeout(SOON).unwrap(), Request::Lock);
+    std::thread::sleep(20 * OFTEN);
+    assert!(told.try_recv().is_err(), "once");
+}
+
+/// In a child of its own, so that nobody else allocates.
+#[test]
+fn what_it_allocates_itself_is_not_counted() {
+    if common::case().is_none() {
+        return common::run_to_success(common::child(what_it_allocates_itself_is_not_counted, "quiet"));
+    }
+    listen();
+    let monitor = Monitor::of(&ALLOC).named("Quiet").every(Duration::from_millis(1)).start().unwrap();
+    until("the first look", || !listen().render().is_empty());
+    until("quiet", || {
+        let before = ALLOC.stats();
+        std::thread::sleep(Duration::from_millis(50));
+        ALLOC.stats() == before
+    });
+    drop(monitor);
+}
+
+#[test]
+fn the_metrics_are_the_statistics() {
+    let handle = listen();
+    let pool = pool("Metrics");
+    let _kept = pool.alloc_zeroed(FRAME);
+    drop(pool.alloc(3 << 20));
+    let monitor = Monitor::of(pool.clone()).every(OFTEN).show_residency(true);
+    let monitor = monitor.start().unwrap();
+    let labels = "pool=\"Metrics\",class=\"XLarge\"";
+    let wanted = [
+        format!("framepool_hits_total{{{labels}}} 1"),
+        format!("framepool_misses_total{{{labels}}} 0"),
+        format!("framepool_requested_bytes_total{{{labels}}} {FRAME}"),
+        format!("framepool_slots{{{labels}}} 2"),
+        format!("framepool_slots_in_use{{{labels}}} 1"),
+        format!("framepool_slots_peak{{{labels}}} 1"),
+        format!("framepool_slot_bytes{{{labels}}} {FRAME}"),
+        "framepool_bypasses_total{pool=\"Metrics\",reason=\"too large\"} 1".to_owned(),
+        format!("framepool_fallback_bytes_total{{pool=\"Metrics\"}} {}", 3 << 20),
+        "framepool_reserved{pool=\"Metrics\"} 1".to_owned(),
+        "framepool_resident_bytes{pool=\"Metrics\"}".to_owned(),
+    ];
+    let mut missing = String::new();
+    until("every line", || {
+        let text = handle.render();
+        missing = wanted.iter().filter(|line| !text.contains(*line)).cloned().collect();
+        missing.is_empty()
+    });
+    drop(monitor);
+}
+
+#[test]
+fn statistics_residency_and_advice_can_be_serialized() {
+    let pool = pool("Serde");
+    let _kept = pool.alloc(FRAME);
+    let stats = serde_json::to_value(pool.stats()).unwrap();
+    assert_eq!(stats["classes"][3]["hits"], json!(1));
+    assert_eq!(stats["reservation"], json!("Ready"));
+    let residency: Value = serde_json::to_value(pool.residency()).unwrap();
+    assert!(residency["resident_bytes"].is_u64() && residency["refused"].is_object(), "{residency}");
+    let advice = serde_json::to_value(pool.stats().advice()).unwrap();
+    assert_eq!(advice, json!({ "recorded": false, "findings": [], "classes": [], "left_out": null }));
+}
