@@ -20,9 +20,10 @@ use std::time::{Duration, Instant};
 pub use errors::{AllocError, WaitError};
 pub use pool_buf::PoolBuf;
 
-use crate::config::{CLASSES, Config};
+use crate::config::{CLASSES, Class, Config};
 use crate::pools::{Block, Pools};
 use crate::residency::Residency;
+use crate::slot_state::SlotState;
 use crate::stats::Stats;
 use crate::waiters::{Waiters, Wish};
 
@@ -190,6 +191,11 @@ impl BufferPool {
     /// Whether `ptr` points into a slot of these pools, live or not, at its start or not.
     pub fn owns(&self, ptr: *const u8) -> bool {
         self.shared.pools.owns(ptr)
+    }
+
+    /// Where each slot of a class is: see [`PoolAlloc::slot_states`](crate::PoolAlloc::slot_states). None is ever cached.
+    pub fn slot_states(&self, class: Class, states: &mut [SlotState]) -> usize {
+        self.shared.pools.slot_states(class, states)
     }
 
     /// Makes all slots resident now, and reports what the system gave: see [`PoolAlloc::prewarm`](crate::PoolAlloc::prewarm).

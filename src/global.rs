@@ -11,10 +11,11 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::fmt;
 use std::alloc::System;
 
-use crate::config::Config;
+use crate::config::{Class, Config};
 use crate::counters::Refusal;
 use crate::lane::Lane;
 use crate::pools::{Detour, Pools, is_plain, unlikely};
+use crate::slot_state::SlotState;
 use crate::stats::Stats;
 use crate::thread_record::Inside;
 
@@ -114,6 +115,27 @@ impl<A> PoolAlloc<A> {
     /// `None` if `ptr` is not the start of a live slot, for blocks of the fallback above all.
     pub fn usable_size(&self, ptr: *const u8) -> Option<usize> {
         self.pools.usable_size(ptr)
+    }
+
+    /// Where each slot of a class is, for tools that show it: writes the lowest ones to `states`, as many as it has room for, and returns how
+    /// many that were. 0 before the pools are reserved.
+    ///
+    /// While threads are busy, each state is one that was true a moment ago. Allocates nothing; a few loads for each slot.
+    ///
+    /// ```
+    /// use framepool::{Class, PoolAlloc, SlotState};
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: PoolAlloc = PoolAlloc::new();
+    ///
+    /// let frame = vec![0_u8; 1 << 20];
+    /// let mut states = [SlotState::default(); 64];
+    /// assert_eq!(ALLOC.slot_states(Class::XLarge, &mut states), 64);
+    /// assert_eq!(states[0], SlotState::Live);
+    /// assert_eq!(states[1..], [SlotState::Free; 63]);
+    /// ```
+    pub fn slot_states(&self, class: Class, states: &mut [SlotState]) -> usize {
+        self.pools.slot_states(class, states)
     }
 
     /// Switches the pools off for new allocations (`false`), or on again (`true`, as they start).

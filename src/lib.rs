@@ -58,6 +58,8 @@ mod slab;
 mod slot_map;
 mod slot_set;
 #[cfg(not(all(test, feature = "loom")))]
+mod slot_state;
+#[cfg(not(all(test, feature = "loom")))]
 mod stats;
 #[cfg(not(all(test, feature = "loom")))]
 mod sums;
@@ -81,5 +83,7 @@ pub use global::PoolAlloc;
 pub use monitor::{Monitor, MonitorBuilder, MonitorEvent, Watched};
 #[cfg(not(all(test, feature = "loom")))]
 pub use residency::{Request, Residency};
+#[cfg(not(all(test, feature = "loom")))]
+pub use slot_state::SlotState;
 #[cfg(not(all(test, feature = "loom")))]
 pub use stats::{Bypass, ClassStats, Named, Reservation, Stats};

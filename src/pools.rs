@@ -33,6 +33,7 @@ use crate::metadata::Metadata;
 use crate::plan::Plan;
 use crate::readiness::Readiness;
 use crate::slot_map::Slot;
+use crate::slot_state::SlotState;
 use crate::sync::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, SeqCst},
@@ -390,6 +391,13 @@ impl Pools {
     pub(crate) fn usable_size(&self, ptr: *const u8) -> Option<usize> {
         let found = if self.is_ours(ptr) { self.look_up(ptr.cast_mut()) } else { None };
         found.map(|found| self.slot_bytes(found))
+    }
+
+    /// Where the slots of a class are, as many as there is room for; how many that were.
+    pub(crate) fn slot_states(&self, class: Class, states: &mut [SlotState]) -> usize {
+        // SAFETY: null, or published by start-up, and outlives this.
+        let metadata = unsafe { self.metadata.load(Acquire).as_ref() };
+        metadata.map_or(0, |metadata| metadata.slot_states(class as usize, states))
     }
 
     /// Finds out what is wrong with a pointer or its layout, says so, and ends the process.

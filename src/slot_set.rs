@@ -190,6 +190,12 @@ impl SlotSet {
         self.shared.level.fetch_add(0, AcqRel);
     }
 
+    /// Whether a slot is in the set right now.
+    pub(crate) fn has(&self, slot: usize) -> bool {
+        let word = if self.is_one_word() { &self.shared.level } else { self.word(slot / WORD_SLOTS) };
+        word.load(Relaxed) & 1 << (slot % WORD_SLOTS) != 0
+    }
+
     #[inline(always)]
     fn is_one_word(&self) -> bool {
         self.words.is_null()

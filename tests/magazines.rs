@@ -135,3 +135,25 @@ fn a_class_without_magazines_serves_as_well() {
         take_all(pool, class);
     }
 }
+
+/// Free ones in a magazine are told from those in the set, and both from live ones.
+#[test]
+fn a_tool_sees_where_each_slot_is() {
+    use framepool::SlotState::{self, Cached, Free, Live};
+    static POOL: PoolAlloc = PoolAlloc::new();
+    let mut states = [SlotState::default(); 2_000];
+    assert_eq!(POOL.slot_states(Class::Small, &mut states), 0, "nothing is reserved yet");
+    let blocks: Vec<_> = (0..40).map(|id| Block::take(&POOL, layout(1_000, 8), id)).collect();
+    let live = 40;
+    assert_eq!(POOL.slot_states(Class::Small, &mut states), 1_024);
+    let count = |states: &[SlotState], state| states.iter().filter(|&&found| found == state).count();
+    assert_eq!(count(&states[..1_024], Live), live);
+    // Layouts of this size have the held-back half first.
+    assert_eq!(count(&states[512..1_024], Live), live);
+    assert_eq!(POOL.slot_states(Class::Small, &mut states[..520]), 520);
+    blocks.into_iter().for_each(Block::give);
+    POOL.slot_states(Class::Small, &mut states);
+    let cached = count(&states[..1_024], Cached);
+    assert_eq!((count(&states[..1_024], Live), count(&states[..1_024], Free)), (0, 1_024 - cached));
+    assert_eq!(cached > 0, cfg!(all(target_os = "linux", not(framepool_os = "none"))));
+}

@@ -1,0 +1,171 @@
+//! The screen: what there is at the top, a panel for each class, what went past the pools, the memory, the keys.
+//!
+//! States differ in their character too, so that it can be read without colours.
+
+use framepool::{Bypass, Class, SlotState};
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Color, Style, Stylize};
+use ratatui::symbols::bar;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Paragraph};
+
+use crate::look::{Look, mib};
+use crate::workload::Workload;
+
+pub(crate) fn all(frame: &mut Frame<'_>, look: &Look, workload: &Workload) {
+    let panels = Layout::vertical([
+        Constraint::Length(2),
+        Constraint::Fill(3),
+        Constraint::Fill(2),
+        Constraint::Fill(2),
+        Constraint::Fill(2),
+        Constraint::Length(6),
+        Constraint::Length(1),
+    ]);
+    let [head, small, medium, large, xlarge, foot, keys] = panels.areas(frame.area());
+    frame.render_widget(Paragraph::new(head_lines(look, workload)), head);
+    for (class, area) in Class::ALL.into_iter().zip([small, medium, large, xlarge]) {
+        draw_class(frame, look, class, area);
+    }
+    let [refused, memory] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(foot);
+    frame.render_widget(
+        Paragraph::new(refused_lines(look)).block(Block::bordered().title("Past the pools")),
+        refused,
+    );
+    frame.render_widget(Paragraph::new(memory_lines(look)).block(Block::bordered().title("Memory")), memory);
+    let help = "q quit   t trim   p prewarm   space on/off";
+    frame.render_widget(Line::from(vec![help.dim(), format!("   {}", look.said).bold()]), keys);
+}
+
+fn head_lines(look: &Look, workload: &Workload) -> Vec<Line<'static>> {
+    let rate = (look.lately.total_allocs() + look.lately.reallocs_in_place()) as f64 / look.seconds;
+    let hit_rate = 100.0 * look.now.hit_rate();
+    let switch = if look.is_on { " on ".black().on_green() } else { " off ".white().on_red() };
+    let requests = format!(" {rate:>8.0} requests/s   {hit_rate:.1} % hits since the start");
+    let summary = vec!["framepool ".bold(), switch, requests.into()];
+    vec![Line::from(summary), Line::from(format!("watching {}", workload.describe())).dim()]
+}
+
+fn draw_class(frame: &mut Frame<'_>, look: &Look, class: Class, area: Rect) {
+    let stats = look.now.class(class);
+    let [live, cached] = [SlotState::Live, SlotState::Cached].map(|state| look.count(class, state));
+    let free = look.slots[class as usize].len() - live - cached;
+    let title = format!(
+        " {class} {} x {}: {live} live, {cached} cached, {free} free, peak {}; {} hits, {} misses ",
+        size(stats.slot_bytes),
+        stats.slots,
+        stats.peak,
+        stats.hits,
+        stats.misses
+    );
+    let block = Block::bordered().title(title);
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let [map, rates] = Layout::vertical([Constraint::Fill(1), Constraint::Length(1)]).areas(inner);
+    frame.render_widget(Paragraph::new(cells(&look.slots[class as usize], map)), map);
+    frame.render_widget(rate_line(look, class, rates.width), rates);
+}
+
+/// Each slot a cell, or each few if there is no room for all: of several, the one that says most.
+fn cells(slots: &[SlotState], area: Rect) -> Vec<Line<'static>> {
+    let (width, height) = (usize::from(area.width).max(1), usize::from(area.height).max(1));
+    let together = slots.len().div_ceil(width * height).max(1);
+    let cells: Vec<_> = slots.chunks(together).map(cell).collect();
+    cells.chunks(width).map(|row| Line::from(row.to_vec())).collect()
+}
+
+fn cell(slots: &[SlotState]) -> Span<'static> {
+    if slots.contains(&SlotState::Live) {
+        Span::styled("#", Style::new().fg(Color::Green))
+    } else if slots.contains(&SlotState::Cached) {
+        Span::styled("o", Style::new().fg(Color::Yellow))
+    } else {
+        Span::styled(".", Style::new().fg(Color::DarkGray))
+    }
+}
+
+/// The hit rate over time, newest at the right: full height is 100 %, and below 100 % it is red.
+fn rate_line(look: &Look, class: Class, width: u16) -> Line<'static> {
+    const LABEL: &str = "hit rate ";
+    let rates = &look.hit_rates[class as usize];
+    let room = usize::from(width).saturating_sub(LABEL.len());
+    let skipped = rates.len().saturating_sub(room);
+    let bars = rates.iter().skip(skipped).map(|rate| match rate {
+        None => Span::raw(" "),
+        Some(100) => Span::styled(bar::FULL, Style::new().fg(Color::Green)),
+        Some(rate) => {
+            let levels = [
+                bar::ONE_EIGHTH,
+                bar::ONE_QUARTER,
+                bar::THREE_EIGHTHS,
+                bar::HALF,
+                bar::FIVE_EIGHTHS,
+                bar::THREE_QUARTERS,
+                bar::SEVEN_EIGHTHS,
+            ];
+            Span::styled(
+                levels[(*rate as usize * levels.len() / 100).min(levels.len() - 1)],
+                Style::new().fg(Color::Red),
+            )
+        }
+    });
+    Line::from_iter([Span::raw(LABEL).dim()].into_iter().chain(bars))
+}
+
+fn refused_lines(look: &Look) -> Vec<Line<'static>> {
+    let rate = |count: u64| count as f64 / look.seconds;
+    let misses = (look.now.misses(), look.lately.misses(), "misses".to_owned());
+    let reasons = Bypass::ALL
+        .map(|reason| (look.now.bypassed(reason), look.lately.bypassed(reason), reason.to_string()));
+    let lines = [misses].into_iter().chain(reasons).filter(|(count, ..)| *count > 0);
+    let lines = lines
+        .map(|(count, lately, name)| Line::from(format!("{name:<14}{count:>12}{:>10.0}/s", rate(lately))));
+    let mut lines: Vec<_> = lines.collect();
+    if lines.is_empty() {
+        lines.push("nothing".dim().into());
+    }
+    lines
+}
+
+fn memory_lines(look: &Look) -> Vec<Line<'static>> {
+    let residency = &look.residency;
+    let line = |name: &str, bytes: u64| Line::from(format!("{name:<10}{:>10.1} MiB", mib(bytes)));
+    vec![
+        line("reserved", residency.reserved_bytes),
+        line("resident", residency.resident_bytes),
+        line("huge", residency.huge_bytes),
+        line("locked", residency.locked_bytes),
+    ]
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        bytes if bytes.is_multiple_of(1 << 20) => format!("{} MiB", bytes >> 20),
+        bytes if bytes.is_multiple_of(1 << 10) => format!("{} KiB", bytes >> 10),
+        bytes => format!("{bytes} B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(lines: &[Line<'_>]) -> Vec<String> {
+        lines.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_slot_is_a_cell_and_where_there_is_no_room_a_few_are() {
+        use SlotState::{Cached, Free, Live};
+        let slots = [Live, Cached, Free, Free, Free, Free, Cached, Free];
+        assert_eq!(text(&cells(&slots, Rect::new(0, 0, 5, 2))), ["#o...", ".o."]);
+        assert_eq!(text(&cells(&slots, Rect::new(0, 0, 4, 1))), ["#..o"]);
+        assert_eq!(text(&cells(&slots, Rect::new(0, 0, 0, 0))), ["#"]);
+    }
+
+    #[test]
+    fn sizes_are_in_the_largest_unit_that_divides_them() {
+        assert_eq!([1_024, 2 << 20, 3_110_400].map(size), ["1 KiB", "2 MiB", "3110400 B"]);
+    }
+}
