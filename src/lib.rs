@@ -21,6 +21,8 @@ mod fatal;
 mod fork;
 #[cfg(not(all(test, feature = "loom")))]
 mod global;
+#[cfg(not(all(test, feature = "loom")))]
+pub mod guide;
 mod lane;
 mod magazine;
 #[cfg(not(all(test, feature = "loom")))]

@@ -14,14 +14,20 @@ use crate::look::{Look, mib};
 use crate::workload::Workload;
 
 pub(crate) fn all(frame: &mut Frame<'_>, look: &Look, workload: &Workload) {
+    const HEAD: u16 = 2;
+    const FOOT: u16 = 5;
+    const KEYS: u16 = 1;
+    // Borders, a line of cells, and one for the rate at least; Small, which has the most slots, gets what is left.
+    let left = frame.area().height.saturating_sub(HEAD + FOOT + KEYS);
+    let panel = Constraint::Length((left / 5).clamp(4, 6));
     let panels = Layout::vertical([
-        Constraint::Length(2),
-        Constraint::Fill(3),
-        Constraint::Fill(2),
-        Constraint::Fill(2),
-        Constraint::Fill(2),
-        Constraint::Length(6),
-        Constraint::Length(1),
+        Constraint::Length(HEAD),
+        Constraint::Fill(1),
+        panel,
+        panel,
+        panel,
+        Constraint::Length(FOOT),
+        Constraint::Length(KEYS),
     ]);
     let [head, small, medium, large, xlarge, foot, keys] = panels.areas(frame.area());
     frame.render_widget(Paragraph::new(head_lines(look, workload)), head);
@@ -131,12 +137,9 @@ fn refused_lines(look: &Look) -> Vec<Line<'static>> {
 fn memory_lines(look: &Look) -> Vec<Line<'static>> {
     let residency = &look.residency;
     let line = |name: &str, bytes: u64| Line::from(format!("{name:<10}{:>10.1} MiB", mib(bytes)));
-    vec![
-        line("reserved", residency.reserved_bytes),
-        line("resident", residency.resident_bytes),
-        line("huge", residency.huge_bytes),
-        line("locked", residency.locked_bytes),
-    ]
+    let reserved = mib(residency.reserved_bytes);
+    let resident = format!("{:<10}{:>10.1} of {reserved:.1} MiB", "resident", mib(residency.resident_bytes));
+    vec![resident.into(), line("huge", residency.huge_bytes), line("locked", residency.locked_bytes)]
 }
 
 fn size(bytes: u64) -> String {
