@@ -91,6 +91,15 @@ pub(crate) fn bin_of(size: usize) -> usize {
     (EVEN_BINS * (1 + (log2 - EVEN_SIZES_LOG2) as usize) + step).min(BINS - 1)
 }
 
+/// The lowest size of a bin.
+pub(crate) fn lowest_size(bin: usize) -> usize {
+    if bin < EVEN_BINS {
+        return bin * EVEN_STEP + 1;
+    }
+    let (octave, step) = (bin / EVEN_BINS - 1, bin % EVEN_BINS);
+    (((EVEN_BINS + step) * EVEN_STEP) << octave) + 1
+}
+
 impl Recording {
     /// An empty one, for ever; `None` if there is no memory for it.
     pub(crate) fn new(config: &Config, source: os::Source<'_>) -> Option<&'static Self> {
@@ -228,6 +237,9 @@ mod tests {
             assert!(bin >= before && bin < BINS, "{size}");
             let width = (0..).take_while(|more| bin_of(size + more * 8) == bin).count() * 8;
             assert!(width <= 64.max(size / 60), "{size}: {width}");
+            let lowest = lowest_size(bin);
+            assert!(lowest <= size && bin_of(lowest) == bin, "{size}");
+            assert!(lowest == 1 || bin_of(lowest - 1) == bin - 1, "{size}");
             before = bin;
         }
         assert_eq!(

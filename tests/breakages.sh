@@ -2,7 +2,7 @@
 # Breaks the code in one way after another, in a copy, and expects a test to go red each time.
 #
 # A line: the promise, the file, a Perl substitution that breaks it, and the test target that has to notice (`loom:` and a test: that one
-# of the model checker's). A substitution that changes nothing, or code that no longer compiles, is an error of this script. Takes about a quarter of an hour.
+# of the model checker's; `full:` and a target: with all features). A substitution that changes nothing, or code that no longer compiles, is an error of this script. Takes about a quarter of an hour.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,6 +24,7 @@ breaks() {
   local selection=(--test "$target")
   case $target in
     lib) selection=(--lib) ;;
+    full:*) selection=(--features full --test "${target#full:}") ;;
     loom:*) selection=(--release --lib --features loom "${target#loom:}") ;;
   esac
   if ! cargo test -q "${selection[@]}" --no-run >build.log 2>&1; then
@@ -42,7 +43,7 @@ breaks "P1 a block goes back by address" src/global.rs \
 breaks "P2 a hit makes no system call" src/pools/hit.rs \
   's/(let start = inside\.magazine\(lane\)\.pop\(\)\?;)/$1 std::thread::yield_now();/' never_waits
 breaks "P3 a slot given back can be taken again" src/slot_set.rs \
-  's/self\.shared\.level\.fetch_add\(slots\.len\(\) as u64, Release\);//' routing
+  's/self\.shared\.level\.fetch_add\(slots\.len\(\) as u64, AcqRel\);//' routing
 breaks "P3 what sleeping threads have cached is called in" src/reclaim.rs \
   's/self\.add_all\(lane, caches\.used_places\(\)\);//' magazines
 breaks "P3 whoever was inside is looked at again" src/reclaim.rs \
@@ -51,8 +52,8 @@ breaks "P3 a child of a fork has the places of the threads that are gone" src/th
   's/(abandon_unless_open\(.*?\) \{\n\s+)metadata\.places\.release\(place\);/$1let _ = place;/' lib
 breaks "P9 only the thread that forked frees the places of the others" src/fork.rs \
   's/os::is_first_thread\(\)\s*&& //' lib
-breaks "P9 a child settles at once" src/metadata.rs \
-  's/        this\.is_settled\(\);\n//' fork
+breaks "P9 a child settles at once" src/roll.rs \
+  's/    all\(\)\.for_each\(\|metadata\| _ = metadata\.is_settled\(\)\);\n//' fork
 breaks "P3 a child of a fork inside a fallback keeps its own place" src/metadata.rs \
   's/nested::outermost_record\(\)/thread_record::this_thread()/' lib
 breaks "P2 an exhausted class costs no fence for each give" src/reclaim.rs \
@@ -80,7 +81,7 @@ breaks "P7 a double free is seen" src/slot_map.rs \
 breaks "P7 an interior pointer is seen" src/slot_map.rs \
   's/address & self\.within_granule == 0/true/' misuse
 breaks "P7 a wrong layout is seen" src/pools.rs \
-  's/&& self\.plan\.classes\[found\.lane\.class\(\)\]\.fits\(layout\)/\&\& layout.size() > 0/' misuse
+  's/&& self\.plan\(\)\.classes\[found\.lane\.class\(\)\]\.fits\(layout\)/\&\& layout.size() > 0/' misuse
 breaks "P7 hardened sees racing frees" src/slot_map.rs \
   's/Relaxed\) & LIVE != 0/Relaxed) != 0/' misuse
 breaks "P8 guards fault" src/os/unix.rs \
@@ -95,7 +96,7 @@ breaks "P9 what a full magazine was made to let go of is given back" src/pool.rs
   's/(moved = magazine\.unload\(&mut older\);)/$1 if magazine.push(start) { return Some(()); } moved = 0;/' fork
 breaks "P10 a refused reservation is noticed" src/pools/start_up.rs \
   's/if base\.is_some\(\) \{ READY \} else \{ FAILED \}/READY/' no_memory
-breaks "P10 a slot size is a multiple of 64" src/config.rs \
+breaks "P10 a slot size is a multiple of 64" src/config/check.rs \
   's/if slot_bytes == 0 \|\| !slot_bytes\.is_multiple_of\(SLOT_STEP\) \{/if slot_bytes == 0 {/' config
 breaks "P10 the slot map is bounded" src/plan.rs \
   's/if plan\.map_bytes\(\) > .*? \{/if false {/' config
@@ -128,7 +129,7 @@ breaks "P13 huge pages are asked for" src/os/linux.rs \
 breaks "P13 huge pages are declined" src/os/linux.rs \
   's/else \{ libc::MADV_NOHUGEPAGE \}/else { libc::MADV_NORMAL }/' residency
 breaks "P13 the metadata gets no huge page" src/metadata.rs \
-  's/os::use_huge_pages\(pages, false\)/os::use_huge_pages(pages, true)/' residency
+  's/os::use_huge_pages\(mapping\.pages, false\)/os::use_huge_pages(mapping.pages, true)/' residency
 breaks "P13 core dumps leave slots out" src/readiness.rs \
   's/if !self\.wishes\.core_dumps \{/if false {/' residency
 breaks "P13 a refused lock is reported" src/readiness.rs \
@@ -203,7 +204,7 @@ breaks "trim empties other threads magazines" src/pools/warm.rs \
 breaks "trim leaves lanes cached" src/pools/warm.rs \
   's/metadata\.reclaim\.let_back\(metadata, &mut closed\);/_ = \&mut closed;/' lib
 breaks "trim hides no peak" src/pools/warm.rs \
-  's/self\.peaks\[lane\.class\(\)\]\.look_anew\(\);//' lib
+  's/metadata\.peaks\[lane\.class\(\)\]\.look_anew\(\);//' lib
 breaks "trim leaves errno as it was" src/pools/warm.rs \
   's/os::keeping_errno\(\|\| self\.trim_all\(reserved\)\)/self.trim_all(reserved)/' trim_memory
 breaks "errno stays as it was" src/os/errno.rs \
@@ -246,7 +247,7 @@ breaks "loom what does not fit a magazine goes to the set" src/pool.rs \
 breaks "loom who takes a slot sees what was written to it" src/slot_set.rs \
   's/(compare_exchange_weak\(bits, bits & !mask \| left, )Acquire/$1Relaxed/' loom:a_group
 breaks "loom a giver shows what was written to the slots of a word" src/slot_set.rs \
-  's/0, slots, Release\)/0, slots, Relaxed)/' loom:one_word
+  's/0, slots, AcqRel\)/0, slots, Acquire)/' loom:one_word
 breaks "loom a giver shows what was written to slots of several words" src/slot_set.rs \
   's/now, SeqCst\)/now, Relaxed)/' loom:a_group
 breaks "loom a released place shows what its owner left" src/places.rs \
@@ -259,6 +260,91 @@ breaks "loom who clears a hint looks at the latest" src/slot_set.rs \
   's/word\(word\)\.load\(SeqCst\) == 0/word(word).load(Acquire) == 0/' loom:a_group
 breaks "loom a giver looks at the latest hint" src/slot_set.rs \
   's/summary\.load\(SeqCst\) & hint/summary.load(Acquire) & hint/' loom:a_group
+
+breaks "values a buffer shows nothing that nobody wrote" src/buffer_pool.rs \
+  's/PoolBuf::from_slot\(block\.start, 0, len, self\)/PoolBuf::from_slot(block.start, len, len, self)/' buffer_pool
+breaks "values zeros are zeros" src/buffer_pool.rs \
+  's/block\.zeroed\(layout\)/block.start/' buffer_pool
+breaks "values nothing is held back by default" src/buffer_pool.rs \
+  's/config\.without_default_hold_backs\(\)/config/' buffer_pool
+breaks "values the last one unmaps" src/buffer_pool.rs \
+  's/self\.pools\.unmap\(&Heap\)/_ = \&self.pools/' buffer_pool
+breaks "values the slots are unmapped too" src/pools/start_up.rs \
+  's/                os::unmap\(reservation, source\);/                let _ = (reservation, source);/' buffer_pool
+breaks "values a buffer keeps its pool" src/buffer_pool/pool_buf.rs \
+  's/let Some\(pool\) = self\.slot_of\(\) else/let Some(pool) = self.slot_of().filter(|pool| Arc::strong_count(pool) > 1) else/' buffer_pool
+breaks "values a buffer grows out of its slot into a larger one" src/buffer_pool/pool_buf.rs \
+  's/if let Some\(mut moved\) = self\.pool\.as_ref\(\)\.and_then\(\|pool\| pool\.take_buf\(needed\)\)/if let Some(mut moved) = None::<Self>/' buffer_pool
+breaks "values a give wakes who waits" src/buffer_pool.rs \
+  's/(pools\.shared_tally\(\), found\) \};\n)        self\.serve\(class\);/$1        let _ = class;/' wait_pooled
+breaks "values a trim wakes who waits" src/buffer_pool.rs \
+  's/        \(0\.\.CLASSES\)\.for_each\(\|class\| self\.shared\.serve\(class\)\);\n//' wait_pooled
+breaks "values who came first goes first" src/waiters.rs \
+  's/        match self\.tickets\(\)\.last\(\) \{\n\s+Some\(last\) => last\.next\.set\(ticket\),\n\s+None => self\.first\.set\(ticket\),\n\s+\}/        ticket.next.set(self.first.get()); self.first.set(ticket);/' wait_pooled
+breaks "values who cannot be served holds up nobody" src/waiters.rs \
+  's/ else if ticket\.wish\.lane\.is_held\(\) \{/ else {/' wait_pooled
+breaks "values whose time is up leaves the line" src/waiters.rs \
+  's/                    line\.remove\(&ticket\);\n\s+self\.count_in\(-1\);\n//' wait_pooled
+breaks "values a block that shrinks to nothing keeps its slot" src/buffer_pool/allocator.rs \
+  's/(unsafe fn deallocate.*?)if self\.shared\.has\(ptr\) \{/$1if layout.size() != 0 \&\& self.shared.has(ptr) {/s' full:collections
+breaks "values what a growing block gains is zeros" src/buffer_pool/allocator.rs \
+  's/write_bytes\(0, new\.size\(\) - old\.size\(\)\)/write_bytes(0, 0)/' full:collections
+breaks "loom a waiter meets the givers" src/waiters.rs \
+  's/            meet_givers\(\);/            let _ = meet_givers;/' loom:whoever_waits
+breaks "loom a give meets the waiters" src/slot_set.rs \
+  's/0, slots, AcqRel\)/0, slots, Release)/' loom:whoever_waits
+breaks "loom a give to several words meets the waiters" src/slot_set.rs \
+  's/slots\.len\(\) as u64, AcqRel\)/slots.len() as u64, Release)/' loom:whoever_waits
+breaks "loom who takes a slot that was given gives it again" src/waiters.rs \
+  's/            self\.serve_line\(take\);/            let _ = take;/' loom:a_slot_that_somebody
+
+breaks "env a table is tried" src/pools/start_up.rs \
+  's/unsafe \{ self\.plan\.set\(plan\) \};/let _ = plan;/' environment
+breaks "env sizes are routed by the table that is tried" src/pools/start_up.rs \
+  's/new_plan\.as_ref\(\)\.unwrap_or\(self\.plan\(\)\)/self.plan()/' environment
+breaks "env off is off" src/environment.rs \
+  's/b"off" => is_off = true/b"off" => is_off = false/' environment
+breaks "env stats are written at the end" src/roll.rs \
+  's/        os::at_exit\(show_all\);/        let _ = show_all;/' environment
+breaks "env a program with rights of its own does not listen" src/os/unix.rs \
+  's/if has_rights_of_its_own\(\)/if has_rights_of_its_own() \&\& false/' environment
+breaks "env reading it allocates nothing" src/environment.rs \
+  's/(pub\(crate\) fn read.*?\{\n)/$1    drop(core::hint::black_box(Box::new(1)));\n/' never_allocates
+breaks "env a program that is not to listen does not" src/pools/start_up.rs \
+  's/if self\.config\.env \{ environment/if true { environment/' environment
+
+breaks "advice a free of the fallback is seen" src/pools/start_up.rs \
+  's/if recording\.is_some\(\) \{ usize::MAX \} else \{ plan\.span \}/plan.span/' advice
+breaks "advice a block that moves is old and new at once" src/recording.rs \
+  's/        self\.path\(bin_of\(new\.size\(\)\)\)\.for_each\(Level::rise\);\n        self\.end\(old\);/        self.end(old);\n        self.path(bin_of(new.size())).for_each(Level::rise);/' lib
+breaks "advice several bins are never told less than lived at once" src/recording.rs \
+  's/            \+ self\.most_below/            .max(self.most_below/; s/middle\.\.of_node\.end, wanted\)\n/middle..of_node.end, wanted))\n/' lib
+breaks "advice a size that comes and goes gets a class" src/advice.rs \
+  's/if seen\.largest <= largest_slot \{ seen\.requests >= MANY \} else \{ is_worth_a_slot\(&profile, seen\) \}/seen.largest <= largest_slot/' lib
+breaks "advice a class that fills the table up takes nothing" src/advice/fit.rs \
+  's/is_free\(size\) && takes_nothing\(size\)/is_free(size)/' lib
+breaks "advice a table makes sense" src/advice/fit.rs \
+  's/cuts\.filter\(\|classes\| makes_sense\(classes\)\)/cuts/' lib
+breaks "advice a resized block is not two" src/recording.rs \
+  's/if bin_of\(old\.size\(\)\) == self\.count\(new\) \{/if bin_of(old.size()) == self.count(new) + BINS {/' lib
+
+breaks "monitor misses are told once an episode" src/monitor/watch.rs \
+  's/miss_rate > self\.miss_rate && !\*is_high/miss_rate > self.miss_rate/' lib
+breaks "monitor it trims once" src/monitor/watch.rs \
+  's/        if self\.wants_trim \{\n\s+self\.idle_since = None;\n\s+\}\n//' lib
+breaks "monitor a refusal is told once" src/monitor/watch.rs \
+  's/refused\.is_some\(\) && !\*was_refused/refused.is_some()/' lib
+breaks "monitor it counts nothing of its own" src/monitor/watched.rs \
+  's/self\.unpooled\(f\)/f()/' full:monitor
+breaks "monitor it stops when it is dropped" src/monitor.rs \
+  's/        \*self\.stop\.lock\(\) = true;\n//' full:monitor
+breaks "monitor the log is silent without news" src/monitor.rs \
+  's/watch\.has_changed\(\)\.then_some\(&now\)/Some(\&now)/' full:monitor
+
+breaks "P12 a hit while the pools get ready is counted" src/pools.rs \
+  's/        let tally = if let Tally::Early\(_\) = tally \{ self\.shared_tally\(\) \} else \{ tally \};\n//' never_waits
+breaks "slot states tell cached slots from live ones" src/slot_state.rs \
+  's/entry\.read\(\)\.is_live\(\)/true/' magazines
 
 echo
 if [ ${#green[@]} -gt 0 ]; then

@@ -108,6 +108,29 @@ fn who_cannot_be_served_does_not_hold_up_the_others() {
     });
 }
 
+/// Nobody but the trim gives anything back while the only other thread waits.
+#[test]
+fn what_a_trim_had_goes_to_who_waits() {
+    let pool = pool(1);
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Relaxed) {
+                pool.trim();
+            }
+        });
+        for id in 0..1_000 {
+            let frame = pool.wait_pooled(FRAME, LONG);
+            let is_served = frame.map(|mut frame| frame.resize(FRAME, id as u8)).is_ok();
+            if !is_served {
+                done.store(true, Relaxed);
+            }
+            assert!(is_served);
+        }
+        done.store(true, Relaxed);
+    });
+}
+
 /// 8 threads, 2 slots, all the time; one more trims, which holds slots for moments. Nobody waits for long, and slots have one owner.
 fn crowd(time: Duration) {
     let pool = pool(2);

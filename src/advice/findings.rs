@@ -129,15 +129,7 @@ pub(super) fn find(recording: &Recording, profile: &Profile, stats: &Stats) -> V
         findings.extend(waste(class, profile, config));
         findings.extend(just_misses(class, profile, config));
     }
-    let largest_slot = config.slot_bytes(Class::XLarge);
-    let too_large = profile.seen.iter().filter(|seen| seen.largest > largest_slot);
-    findings.extend(too_large.filter(|seen| is_worth_a_slot(profile, seen)).map(|seen| {
-        Finding::FitsNoClass {
-            bytes: seen.largest as u64,
-            requests: seen.requests,
-            wanted: profile.most_at_once(seen.bin..seen.bin + 1) as u64,
-        }
-    }));
+    findings.extend(too_large(profile, config));
     findings
 }
 
@@ -165,6 +157,23 @@ fn slots(class: Class, slots: usize, wanted: usize, stats: &Stats) -> Option<Fin
     } else {
         None
     }
+}
+
+/// Of the sizes that fit no class and are worth one, the few that are asked for most.
+fn too_large(profile: &Profile, config: &Config) -> Vec<Finding> {
+    const MOST: usize = 4;
+    let largest_slot = config.slot_bytes(Class::XLarge);
+    let too_large = profile.seen.iter().filter(|seen| seen.largest > largest_slot);
+    let mut worth: Vec<_> = too_large.filter(|seen| is_worth_a_slot(profile, seen)).collect();
+    worth.sort_by_key(|seen| core::cmp::Reverse(seen.requests));
+    worth.truncate(MOST);
+    worth.sort_by_key(|seen| seen.bin);
+    let finding = |seen: &Seen| Finding::FitsNoClass {
+        bytes: seen.largest as u64,
+        requests: seen.requests,
+        wanted: profile.most_at_once(seen.bin..seen.bin + 1) as u64,
+    };
+    worth.into_iter().map(finding).collect()
 }
 
 /// The size of the class that wastes most, if that is half of its slots or more.

@@ -71,6 +71,20 @@ fn fewer_sizes_than_classes_are_filled_up_with_classes_that_take_nothing() {
     assert!(advice.classes.iter().all(|class| class.floor == 256));
 }
 
+/// The crowds come one after the other, so that both do with the same slots: nothing of 128 bytes may come between.
+#[test]
+fn a_class_that_is_only_there_to_make_four_takes_no_size_from_another() {
+    let recording = Recording::new(&Config::new().hold_back(Class::Small, 0, 0), &System).unwrap();
+    for (size, count) in [(100, 100), (250, 100), (1_382_400, 1)].repeat(20) {
+        let layout = Layout::from_size_align(size, 1).unwrap();
+        (0..count).for_each(|_| recording.begin(layout));
+        (0..count).for_each(|_| recording.end(layout));
+    }
+    let mut stats = Stats::default();
+    stats.recording.0 = Some(recording);
+    assert_eq!(table(&stats.advice()), [(64, 1), (256, 112), (320, 1), (1_384_448, 2)]);
+}
+
 #[test]
 fn what_small_holds_slots_back_for_is_served_and_tiny_objects_are_not() {
     let advice = advice(Config::new(), &[(24, 5_000), (255, 100), (256, 7), (700, 7), (9_000, 3)]);
