@@ -9,17 +9,17 @@ use framepool::{Class, Config, Finding, PoolAlloc};
 
 /// What [`work`] was told to paste.
 const CONFIG: framepool::Config = framepool::Config::new()
-    .class(framepool::Class::Small, 1_024, 112) // 100 lived at once
+    .class(framepool::Class::Small, 1_024, 112) // up to 100 at once
     .floor(framepool::Class::Small, 256)
     .hold_back(framepool::Class::Small, 0, 0)
     .magazine(framepool::Class::Small, 0)
-    .class(framepool::Class::Medium, 40_960, 45) // 40 lived at once
+    .class(framepool::Class::Medium, 40_960, 45) // up to 40 at once
     .hold_back(framepool::Class::Medium, 0, 0)
     .magazine(framepool::Class::Medium, 0)
-    .class(framepool::Class::Large, 389_120, 11) // 9 lived at once
+    .class(framepool::Class::Large, 389_120, 11) // up to 9 at once
     .hold_back(framepool::Class::Large, 0, 0)
     .magazine(framepool::Class::Large, 0)
-    .class(framepool::Class::XLarge, 3_112_960, 5) // 4 lived at once
+    .class(framepool::Class::XLarge, 3_112_960, 5) // up to 4 at once
     .hold_back(framepool::Class::XLarge, 0, 0)
     .magazine(framepool::Class::XLarge, 0);
 

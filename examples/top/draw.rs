@@ -158,6 +158,35 @@ mod tests {
         lines.iter().map(ToString::to_string).collect()
     }
 
+    /// On the least that there is room for.
+    #[test]
+    fn everything_has_its_place_on_a_terminal_of_80_by_24() {
+        use ratatui::{Terminal, backend::TestBackend};
+        let frame = std::hint::black_box(vec![1_u8; 1_382_400]);
+        let mut look = Look::new(&crate::ALLOC);
+        look.again(&crate::ALLOC);
+        look.say("trimmed 1.0 MiB".to_owned());
+        let mut terminal = Terminal::new(TestBackend::new(80, 24)).expect("a terminal in memory");
+        terminal.draw(|screen| all(screen, &look, &Workload::Chat)).expect("memory takes all");
+        let buffer = terminal.backend().buffer();
+        let rows: Vec<String> =
+            buffer.content.chunks(80).map(|row| row.iter().map(|cell| cell.symbol()).collect()).collect();
+        for (row, starts) in [
+            (0, "framepool  on "),
+            (2, "┌ Small 1 KiB x 1024: "),
+            (6, "┌ Medium 64 KiB x 64: "),
+            (14, "┌ XLarge 2 MiB x 64: 1 live"),
+            (15, "│#"),
+            (16, "│hit rate "),
+            (18, "┌Past the pools"),
+            (23, "q quit   t trim"),
+        ] {
+            assert!(rows[row].starts_with(starts), "{row}: {rows:#?}");
+        }
+        assert!(rows[23].contains("trimmed 1.0 MiB") && rows[19].contains("resident"));
+        drop(frame);
+    }
+
     #[test]
     fn a_slot_is_a_cell_and_where_there_is_no_room_a_few_are() {
         use SlotState::{Cached, Free, Live};

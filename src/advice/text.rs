@@ -26,7 +26,7 @@ impl Advice {
             let class = format!("framepool::Class::{class}");
             let (slot_bytes, slots) = (grouped(slot_bytes), grouped(slots));
             let why = if peak > 0 {
-                format!("{} lived at once", grouped(peak))
+                format!("up to {} at once", grouped(peak))
             } else {
                 "nothing needs it".to_owned()
             };
