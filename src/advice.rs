@@ -134,10 +134,13 @@ fn advise(recording: &Recording, stats: &Stats) -> Advice {
 /// Requests of fewer are not worth slots of their own.
 const MANY: u64 = 16;
 
+/// Larger requests are address space that somebody manages by himself.
+const LARGEST: usize = 1 << 30;
+
 /// Whether a size that no class serves is worth a slot: asked for many times, and more often than its blocks live side by side.
 fn is_worth_a_slot(profile: &Profile, seen: &Seen) -> bool {
     let at_once = profile.most_at_once(seen.bin..seen.bin + 1) as u64;
-    seen.requests >= MANY && seen.requests >= 4 * at_once
+    seen.largest <= LARGEST && seen.requests >= MANY && seen.requests >= 4 * at_once
 }
 
 /// Bytes below which layouts are not worth a slot.

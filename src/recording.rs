@@ -114,7 +114,13 @@ impl Recording {
 
     /// A block of this layout is about to be looked for.
     pub(crate) fn begin(&self, layout: Layout) {
-        self.path(self.count(layout)).for_each(Level::rise);
+        self.path(bin_of(layout.size())).for_each(Level::rise);
+    }
+
+    /// It was found.
+    pub(crate) fn found(&self, layout: Layout, class: Option<usize>) {
+        self.count(layout);
+        self.occupy(class);
     }
 
     /// A block gets another size. Whether it can stay where it is depends on the table, unless both sizes are of one bin; so for a moment
@@ -225,6 +231,11 @@ mod tests {
         Recording::new(&Config::new(), &System).unwrap()
     }
 
+    fn begin(recording: &Recording, layout: Layout) {
+        recording.begin(layout);
+        recording.found(layout, None);
+    }
+
     fn bytes(size: usize) -> Layout {
         Layout::from_size_align(size, 1).unwrap()
     }
@@ -253,12 +264,12 @@ mod tests {
     fn what_lived_at_once_is_exact_for_a_bin_and_for_all_and_never_too_little_for_others() {
         let recording = recording();
         let (small, frame, other) = (bytes(100), bytes(1_382_400), bytes(388_800));
-        [small, frame, frame, other].into_iter().for_each(|layout| recording.begin(layout));
+        [small, frame, frame, other].into_iter().for_each(|layout| begin(recording, layout));
         recording.end(small);
         recording.end(other);
-        (0..3).for_each(|_| recording.begin(other));
+        (0..3).for_each(|_| begin(recording, other));
         recording.end(frame);
-        recording.begin(small);
+        begin(recording, small);
         let bin = |layout: Layout| bin_of(layout.size());
         let profile = recording.profile();
         let of = |layout| profile.most_at_once(bin(layout)..bin(layout) + 1);
@@ -273,15 +284,23 @@ mod tests {
     #[test]
     fn a_block_that_is_resized_is_two_for_a_moment_unless_no_table_could_part_the_sizes() {
         let recording = recording();
-        recording.begin(bytes(1_382_400));
+        begin(recording, bytes(1_382_400));
         recording.resize(bytes(1_382_400), bytes(1_382_401));
         assert_eq!(recording.profile().most_at_once(0..BINS), 1);
         recording.resize(bytes(1_382_401), bytes(100));
         assert_eq!(recording.profile().most_at_once(0..BINS), 2);
-        recording.begin(bytes(100));
+        begin(recording, bytes(100));
         assert_eq!(recording.profile().most_at_once(0..bin_of(200)), 2);
         let requests: Vec<_> = recording.profile().seen.iter().map(|seen| seen.requests).collect();
         assert_eq!(requests, [2, 2]);
+    }
+
+    #[test]
+    fn what_was_not_to_be_had_is_no_request() {
+        let recording = recording();
+        recording.begin(bytes(isize::MAX as usize));
+        recording.end(bytes(isize::MAX as usize));
+        assert!(recording.profile().seen.is_empty());
     }
 
     #[test]

@@ -101,7 +101,9 @@ fn cheapest(profile: &Profile, served: &[&Seen], unit: usize) -> Vec<Vec<Group>>
         groups.reverse();
         groups
     };
-    (1..=CLASSES.min(served.len())).map(groups).collect()
+    // Not every number of classes has room for what lives at once.
+    let is_possible = |&classes: &usize| costs[classes][served.len()].0 < usize::MAX;
+    (1..=CLASSES).filter(is_possible).map(groups).collect()
 }
 
 /// What slots of about so many bytes are rounded up to: a page where that is little, so that they can be trimmed one by one.

@@ -5,13 +5,20 @@ use std::alloc::System;
 
 use super::*;
 
+fn begin(recording: &Recording, layout: Layout) {
+    recording.begin(layout);
+    recording.found(layout, None);
+}
+
 /// Of blocks that all live at once, and again as many times as it takes to be asked for often.
 fn recorded(config: Config, demands: &[(usize, usize)]) -> (Stats, &'static Recording) {
     let recording = Recording::new(&config, &System).unwrap();
     let layout = |size| Layout::from_size_align(size, 1).unwrap();
-    for _ in 0..20 {
+    // Crowds are often asked for by themselves.
+    let rounds = if demands.iter().any(|&(_, count)| count > 1_000) { 4 } else { 20 };
+    for _ in 0..rounds {
         for &(size, count) in demands {
-            (0..count).for_each(|_| recording.begin(layout(size)));
+            (0..count).for_each(|_| begin(recording, layout(size)));
         }
         for &(size, count) in demands {
             (0..count).for_each(|_| recording.end(layout(size)));
@@ -77,7 +84,7 @@ fn a_class_that_is_only_there_to_make_four_takes_no_size_from_another() {
     let recording = Recording::new(&Config::new().hold_back(Class::Small, 0, 0), &System).unwrap();
     for (size, count) in [(100, 100), (250, 100), (1_382_400, 1)].repeat(20) {
         let layout = Layout::from_size_align(size, 1).unwrap();
-        (0..count).for_each(|_| recording.begin(layout));
+        (0..count).for_each(|_| begin(recording, layout));
         (0..count).for_each(|_| recording.end(layout));
     }
     let mut stats = Stats::default();
@@ -101,7 +108,7 @@ fn what_small_holds_slots_back_for_is_served_and_tiny_objects_are_not() {
 fn larger_sizes_get_a_class_if_they_come_and_go_and_the_rest_is_told() {
     let (come_and_go, once) = ((2_764_800, 3), (16_777_216, 1));
     let (stats, recording) = recorded(Config::new(), &[(1_000, 10), come_and_go]);
-    recording.begin(Layout::from_size_align(once.0, 1).unwrap());
+    begin(recording, Layout::from_size_align(once.0, 1).unwrap());
     let advice = stats.advice();
     assert_eq!(advice.classes[3], ClassAdvice { slot_bytes: 2_764_800, slots: 4, floor: 0, peak: 3 });
     assert!(advice.findings.contains(&Finding::FitsNoClass { bytes: 2_764_800, requests: 60, wanted: 3 }));
@@ -135,7 +142,7 @@ fn alignment_makes_for_slots_that_have_it() {
     let recording = Recording::new(&Config::new(), &System).unwrap();
     let layout = Layout::from_size_align(10_000, 4_096).unwrap();
     (0..20).for_each(|_| {
-        recording.begin(layout);
+        begin(recording, layout);
         recording.end(layout);
     });
     let mut stats = Stats::default();
@@ -154,13 +161,30 @@ fn a_table_too_fine_for_its_slot_map_is_cut_coarser() {
 fn more_at_once_than_a_class_may_have_go_to_the_fallback() {
     let recording = Recording::new(&Config::new(), &System).unwrap();
     let layout = |size| Layout::from_size_align(size, 1).unwrap();
-    (0..120_000).for_each(|_| recording.begin(layout(400)));
-    (0..20).for_each(|_| recording.begin(layout(5_000)));
+    (0..120_000).for_each(|_| begin(recording, layout(400)));
+    (0..20).for_each(|_| begin(recording, layout(5_000)));
     let mut stats = Stats::default();
     stats.recording.0 = Some(recording);
     let advice = stats.advice();
     assert_eq!(advice.config().unwrap().validate(), Ok(()));
     assert_eq!((advice.classes[3].slot_bytes, advice.classes[0].floor), (5_120, 401));
+}
+
+/// Three sizes of which a class has room for one each, and four that nothing but four classes can part.
+#[test]
+fn not_every_number_of_classes_has_room() {
+    let advice = advice(Config::new(), &[(400, 60_000), (800, 60_000), (1_600, 60_000)]);
+    assert_eq!(advice.classes.iter().filter(|class| class.slots == 67_200).count(), 3, "{advice}");
+    let crowds = [(400, 60_000), (800, 60_000), (1_600, 60_000), (3_200, 60_000), (6_400, 60_000)];
+    let advice = self::advice(Config::new(), &crowds);
+    assert_eq!(advice.config(), None, "no four classes have room for all");
+}
+
+#[test]
+fn nothing_makes_a_table_absurd() {
+    let advice = advice(Config::new(), &[(1_000, 10), (1 << 45, 2)]);
+    assert!(advice.config().is_some() && advice.reserved_bytes() < 1 << 20, "{advice}");
+    assert_eq!(advice.left_out, Some(LeftOut { requests: 40, largest: 1 << 45 }));
 }
 
 #[test]
@@ -191,7 +215,7 @@ fn whatever_the_order_no_class_needs_more_than_its_peak() {
         for _ in 0..2_000 {
             if live.is_empty() || below(100) < 52 && live.len() < 60 {
                 let size = sizes[below(sizes.len())];
-                recording.begin(layout(size));
+                begin(recording, layout(size));
                 live.push(size);
                 steps.push((size, true));
             } else {

@@ -30,7 +30,7 @@ impl Pools {
         if ptr.is_null() {
             recording.end(layout);
         } else {
-            recording.occupy(self.class_in_demand(ptr, layout));
+            recording.found(layout, self.class_in_demand(ptr, layout));
         }
         ptr
     }
