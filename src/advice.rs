@@ -10,7 +10,7 @@ mod text;
 
 use crate::config::{CLASSES, Class, Config};
 use crate::recording::{Profile, Recording, Seen};
-use crate::stats::Stats;
+use crate::stats::{Bypass, Stats};
 
 pub use findings::Finding;
 
@@ -25,7 +25,8 @@ pub struct Advice {
     pub recorded: bool,
     /// What is wrong with the table that the run had, worst first within each class.
     pub findings: Vec<Finding>,
-    /// The classes that would have served the run, smallest first: four, or none if nothing was asked for that is worth a slot.
+    /// The classes that would have served the run, smallest first: four, or none if nothing was asked for that is worth a slot, or if more
+    /// lived at once than four classes may have slots.
     pub classes: Vec<ClassAdvice>,
     /// What is left to the fallback although nothing in the way of a [floor](Config::floor) says so.
     pub left_out: Option<LeftOut>,
@@ -38,7 +39,7 @@ pub struct Advice {
 pub struct ClassAdvice {
     /// Bytes of a slot.
     pub slot_bytes: usize,
-    /// How many: `peak`, and an eighth of that or one more.
+    /// How many: `peak`, and 12 % of that or one more.
     pub slots: usize,
     /// Bytes below which the class should serve nothing; 0 for no such.
     pub floor: usize,
@@ -93,7 +94,7 @@ impl Stats {
     ///
     /// Whatever is smaller than what Small is [held back](Config::hold_back) for, or than a quarter of its slots where tiny objects crowd it, is
     /// left to the fallback by a [floor](Config::floor): it is as quick there. So are the largest sizes as far as they
-    /// are asked for rarely. To the most blocks that lived at once an eighth is added, or one; another run may need more than
+    /// are asked for rarely. To the most blocks that lived at once 12 % are added, or one; another run may need more than
     /// that, so record a run that is as busy as it gets. Recorded again with the advised table, the advice can only get tighter.
     ///
     /// Reads the recording as it is now, not as it was at the time of the snapshot. Allocates; takes some milliseconds, 50 for a program of a thousand sizes.
@@ -109,7 +110,8 @@ pub(crate) fn with_headroom(peak: usize) -> usize {
 }
 
 fn advise(recording: &Recording, stats: &Stats) -> Advice {
-    let profile = recording.profile();
+    // Blocks that were allocated while the pools were being reserved are missing, and their frees are not.
+    let profile = recording.profile(stats.bypassed(Bypass::Starting) as usize);
     let largest_slot = recording.config.slot_bytes(Class::XLarge);
     let floor = floor(&profile, &recording.config);
     let is_kept = |seen: &&Seen| {
@@ -118,17 +120,14 @@ fn advise(recording: &Recording, stats: &Stats) -> Advice {
     // Of what is rare, only the largest can be left out: what is smaller would take the slots of others.
     let above_floor: Vec<_> = profile.seen.iter().filter(|seen| seen.largest >= floor).collect();
     let end = above_floor.iter().rposition(is_kept).map_or(0, |last| last + 1);
-    let (served, left) = above_floor.split_at(end);
-    let left_out = left.last().map(|largest: &&Seen| LeftOut {
+    let classes = fit::cut(&profile, &above_floor[..end], floor);
+    let top = classes.iter().filter(|class| class.peak > 0).map(|class| class.slot_bytes).max().unwrap_or(0);
+    let left: Vec<_> = above_floor[end..].iter().filter(|seen| seen.largest > top).collect();
+    let left_out = left.last().map(|largest| LeftOut {
         requests: left.iter().map(|seen| seen.requests).sum(),
         largest: largest.largest,
     });
-    Advice {
-        recorded: true,
-        findings: findings::find(recording, &profile, stats),
-        classes: with_floor(fit::cut(&profile, served), floor),
-        left_out,
-    }
+    Advice { recorded: true, findings: findings::find(recording, &profile, stats), classes, left_out }
 }
 
 /// Requests of fewer are not worth slots of their own.
@@ -154,13 +153,6 @@ fn floor(profile: &Profile, config: &Config) -> usize {
     let is_legion =
         |seen: &&Seen| with_headroom(profile.most_at_once(seen.bin..seen.bin + 1)) > Config::MAX_SLOTS;
     profile.seen.iter().rfind(is_legion).map_or(present, |seen| present.max(seen.largest + 1))
-}
-
-/// Has the classes serve nothing below `floor`.
-fn with_floor(mut classes: Vec<ClassAdvice>, floor: usize) -> Vec<ClassAdvice> {
-    let limited = classes.iter().take_while(|class| class.slot_bytes < floor).count() + 1;
-    classes.iter_mut().take(limited).for_each(|class| class.floor = floor);
-    classes
 }
 
 #[cfg(test)]

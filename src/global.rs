@@ -282,7 +282,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     #[inline(never)]
     unsafe fn alloc_slowly(&self, layout: Layout) -> *mut u8 {
         let tally = self.tally_unless_nested();
-        self.pools.recorded(layout, || {
+        self.pools.recorded(layout, tally.is_none(), || {
             match tally.and_then(|tally| self.pools.take(tally, layout)) {
                 Some(block) => block.start,
                 // SAFETY: the caller's contract.
@@ -307,7 +307,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
 
     #[inline(never)]
     unsafe fn dealloc_slowly(&self, ptr: *mut u8, layout: Layout) {
-        self.pools.recorded_free(ptr, layout, || {
+        self.pools.recorded_free(ptr, layout, self.is_nested(), || {
             if self.pools.is_ours(ptr) {
                 self.pools.find(ptr, layout);
                 // SAFETY: just found, and the caller gives it up.
@@ -329,7 +329,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     #[inline(never)]
     unsafe fn alloc_zeroed_slowly(&self, layout: Layout) -> *mut u8 {
         let tally = self.tally_unless_nested();
-        self.pools.recorded(layout, || {
+        self.pools.recorded(layout, tally.is_none(), || {
             let taken = tally.and_then(|tally| Some((tally, self.pools.take(tally, layout)?)));
             let Some((tally, block)) = taken else {
                 // SAFETY: the caller's contract.
@@ -424,19 +424,20 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         if let Some(new) = stays {
             // One block, of another size from now on.
             if !new.is_null() {
-                self.pools.record_resize((ptr, layout), (new, new_layout));
+                self.pools.record_resize((ptr, layout), (new, new_layout), self.is_nested());
             }
             return new;
         }
         // SAFETY: a valid layout, by the caller's contract.
         let new = unsafe { self.alloc(new_layout) };
         if !new.is_null() {
+            let concerns_pools = self.pools.is_ours(ptr) || self.pools.is_ours(new);
             // SAFETY: two different blocks, each of at least the smaller size; the old one is given up.
             unsafe {
                 new.copy_from_nonoverlapping(ptr, size.min(new_size));
                 self.dealloc(ptr, layout);
             }
-            tally.count(|counters, add| add(&counters.reallocs_moved, 1));
+            tally.count(|counters, add| add(&counters.reallocs_moved, concerns_pools.into()));
         }
         new
     }

@@ -50,6 +50,9 @@ struct Bin {
     requests: AtomicU64,
     largest: AtomicU64,
     align: AtomicU64,
+    /// Blocks that shrank to a size of this bin, and the largest size that any of them had before.
+    shrunk: AtomicU64,
+    shrunk_from: AtomicU64,
 }
 
 /// What was seen of one bin.
@@ -61,6 +64,9 @@ pub(crate) struct Seen {
     pub(crate) largest: usize,
     /// The strictest alignment that any of them asked for.
     pub(crate) align: usize,
+    /// Blocks that shrank to a size of this bin: they may be in a slot of any class that has room for `shrunk_from` bytes.
+    pub(crate) shrunk: usize,
+    pub(crate) shrunk_from: usize,
 }
 
 impl Level {
@@ -100,6 +106,15 @@ pub(crate) fn lowest_size(bin: usize) -> usize {
     (((EVEN_BINS + step) * EVEN_STEP) << octave) + 1
 }
 
+/// What decides where a block may be: a slot is at least as large as it is aligned.
+fn size_of_slot_for(layout: Layout) -> usize {
+    layout.size().max(layout.align())
+}
+
+fn bin_for(layout: Layout) -> usize {
+    bin_of(size_of_slot_for(layout))
+}
+
 impl Recording {
     /// An empty one, for ever; `None` if there is no memory for it.
     pub(crate) fn new(config: &Config, source: os::Source<'_>) -> Option<&'static Self> {
@@ -114,7 +129,7 @@ impl Recording {
 
     /// A block of this layout is about to be looked for.
     pub(crate) fn begin(&self, layout: Layout) {
-        self.path(bin_of(layout.size())).for_each(Level::rise);
+        self.path(bin_for(layout)).for_each(Level::rise);
     }
 
     /// It was found.
@@ -124,28 +139,32 @@ impl Recording {
     }
 
     /// A block gets another size. Whether it can stay where it is depends on the table, unless both sizes are of one bin; so for a moment
-    /// there are two.
+    /// there are two, and one that shrank may keep what it had.
     pub(crate) fn resize(&self, old: Layout, new: Layout) {
-        if bin_of(old.size()) == self.count(new) {
-            return;
+        let (bin, old_bin) = (self.count(new), bin_for(old));
+        if bin < old_bin {
+            self.bins[bin].shrunk.fetch_add(1, Relaxed);
+            self.bins[bin].shrunk_from.fetch_max(size_of_slot_for(old) as u64, Relaxed);
         }
-        self.path(bin_of(new.size())).for_each(Level::rise);
-        self.end(old);
+        if bin != old_bin {
+            self.path(bin).for_each(Level::rise);
+            self.end(old);
+        }
     }
 
     /// Counts a request, and returns its bin.
     fn count(&self, layout: Layout) -> usize {
-        let bin = bin_of(layout.size());
-        let Bin { requests, largest, align } = &self.bins[bin];
+        let bin = bin_for(layout);
+        let Bin { requests, largest, align, .. } = &self.bins[bin];
         requests.fetch_add(1, Relaxed);
-        largest.fetch_max(layout.size() as u64, Relaxed);
+        largest.fetch_max(size_of_slot_for(layout) as u64, Relaxed);
         align.fetch_max(layout.align() as u64, Relaxed);
         bin
     }
 
     /// It is gone, or was not to be had.
     pub(crate) fn end(&self, layout: Layout) {
-        self.path(bin_of(layout.size())).for_each(Level::fall);
+        self.path(bin_for(layout)).for_each(Level::fall);
     }
 
     /// A block has a slot of this class, or would have one if there were enough.
@@ -169,15 +188,17 @@ impl Recording {
         self.demand[class].most()
     }
 
-    /// What was seen up to now.
-    pub(crate) fn profile(&self) -> Profile {
-        let most = self.levels.iter().map(Level::most).collect();
+    /// What was seen up to now. There were `unseen` blocks more.
+    pub(crate) fn profile(&self, unseen: usize) -> Profile {
+        let most = self.levels.iter().map(|level| level.most() + unseen).collect();
         let number = |counter: &AtomicU64| counter.load(Relaxed) as usize;
-        let seen = |(bin, Bin { requests, largest, align }): (usize, &Bin)| Seen {
+        let seen = |(bin, counts): (usize, &Bin)| Seen {
             bin,
-            requests: requests.load(Relaxed),
-            largest: number(largest),
-            align: number(align),
+            requests: counts.requests.load(Relaxed),
+            largest: number(&counts.largest),
+            align: number(&counts.align),
+            shrunk: number(&counts.shrunk),
+            shrunk_from: number(&counts.shrunk_from),
         };
         let bins = self.bins.iter().enumerate().map(seen);
         let seen: Vec<_> = bins.filter(|seen| seen.requests > 0).collect();
@@ -271,7 +292,7 @@ mod tests {
         recording.end(frame);
         begin(recording, small);
         let bin = |layout: Layout| bin_of(layout.size());
-        let profile = recording.profile();
+        let profile = recording.profile(0);
         let of = |layout| profile.most_at_once(bin(layout)..bin(layout) + 1);
         assert_eq!([of(small), of(frame), of(other), of(bytes(7_000))], [1, 2, 3, 0]);
         assert_eq!(profile.most_at_once(0..BINS), 5);
@@ -286,12 +307,12 @@ mod tests {
         let recording = recording();
         begin(recording, bytes(1_382_400));
         recording.resize(bytes(1_382_400), bytes(1_382_401));
-        assert_eq!(recording.profile().most_at_once(0..BINS), 1);
+        assert_eq!(recording.profile(0).most_at_once(0..BINS), 1);
         recording.resize(bytes(1_382_401), bytes(100));
-        assert_eq!(recording.profile().most_at_once(0..BINS), 2);
+        assert_eq!(recording.profile(0).most_at_once(0..BINS), 2);
         begin(recording, bytes(100));
-        assert_eq!(recording.profile().most_at_once(0..bin_of(200)), 2);
-        let requests: Vec<_> = recording.profile().seen.iter().map(|seen| seen.requests).collect();
+        assert_eq!(recording.profile(0).most_at_once(0..bin_of(200)), 2);
+        let requests: Vec<_> = recording.profile(0).seen.iter().map(|seen| seen.requests).collect();
         assert_eq!(requests, [2, 2]);
     }
 
@@ -300,7 +321,7 @@ mod tests {
         let recording = recording();
         recording.begin(bytes(isize::MAX as usize));
         recording.end(bytes(isize::MAX as usize));
-        assert!(recording.profile().seen.is_empty());
+        assert!(recording.profile(0).seen.is_empty());
     }
 
     #[test]

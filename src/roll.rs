@@ -9,7 +9,7 @@
 //! | `WRITES_AT_EXIT` | the first start-up that wants it (Relaxed) | nothing |
 
 use core::{iter, ptr};
-use std::io::Write;
+use std::panic;
 
 use crate::metadata::Metadata;
 use crate::os;
@@ -55,13 +55,16 @@ unsafe extern "C" fn settle_all() {
 
 /// Runs when the program exits, outside any allocation.
 extern "C" fn show_all() {
-    for metadata in all().filter(|metadata| metadata.shows_stats) {
-        // In one piece, so that it is not mixed with what others write. There is nobody left to tell of a failure.
-        let stats = metadata.stats();
-        let mut text = format!("{}\n", stats.named(None));
-        if metadata.recording.is_some() {
-            text += &format!("{}\n", stats.advice());
-        }
-        let _ = std::io::stderr().write_all(text.as_bytes());
+    // A panic would not get out of here. It has been told by its hook.
+    let _ = panic::catch_unwind(|| all().filter(|metadata| metadata.shows_stats).for_each(show));
+}
+
+fn show(metadata: &Metadata) {
+    let stats = metadata.stats();
+    let mut text = format!("{}\n", stats.named(None));
+    if metadata.recording.is_some() {
+        text += &format!("{}\n", stats.advice());
     }
+    // In one piece, so that it is not mixed with what others write, and by no lock: other threads may hold those for ever.
+    os::write_to_stderr(text.as_bytes());
 }

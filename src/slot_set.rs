@@ -21,7 +21,7 @@
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
-//! | `level`, words | takers (Acquire), givers (Release; AcqRel in `level`) | the slots' contents, their bytes in the slot map; what [`meet_givers`](SlotSet::meet_givers) says |
+//! | `level`, words | takers (Acquire), givers (SeqCst; AcqRel in `level`) | the slots' contents, their bytes in the slot map; what [`meet_givers`](SlotSet::meet_givers) says |
 //! | `level` as permits | takers (Acquire), givers (AcqRel) | the bits that the permits stand for; the same |
 //! | `summary` | givers, takers (SeqCst) | nothing; the table above |
 //! | `visitor` | whoever says who comes (Relaxed) | nothing |
@@ -31,7 +31,7 @@ use core::ptr::NonNull;
 
 use crate::sync::{
     AtomicU32, AtomicU64,
-    Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
+    Ordering::{AcqRel, Acquire, Relaxed, SeqCst},
     overtaken,
 };
 use crate::tunables::{IS_MODEL, LINE_PAIR};
@@ -168,7 +168,7 @@ impl SlotSet {
             found += take_bits_of(word, bits_of(&range, first), first, &mut out[found..permits]);
         }
         if found < permits {
-            self.shared.level.fetch_add((permits - found) as u64, Release);
+            self.shared.level.fetch_add((permits - found) as u64, AcqRel);
         }
         found
     }

@@ -113,6 +113,9 @@ pub struct ClassStats {
     /// Requests that bypassed the class because they were below its floor.
     pub below_floor: u64,
     /// The most hits and misses that were live at once, exactly; 0 unless that is [recorded](crate::Config::record).
+    ///
+    /// Short of the truth only by blocks of the fallback that were allocated [unpooled](crate::PoolAlloc::unpooled) or while the pools were switched
+    /// off, and are freed otherwise.
     pub peak_demand: u64,
 }
 

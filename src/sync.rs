@@ -34,6 +34,10 @@ pub(crate) struct SetOnce<T>(core::cell::UnsafeCell<T>);
 #[cfg(not(all(test, feature = "loom")))]
 unsafe impl<T: Send + Sync> Sync for SetOnce<T> {}
 
+/// A panic elsewhere leaves nothing half written: nobody can read while it is written.
+#[cfg(not(all(test, feature = "loom")))]
+impl<T: core::panic::RefUnwindSafe> core::panic::RefUnwindSafe for SetOnce<T> {}
+
 #[cfg(not(all(test, feature = "loom")))]
 impl<T> SetOnce<T> {
     pub(crate) const fn new(value: T) -> Self {

@@ -50,8 +50,8 @@ fn the_advised_table_serves_what_was_recorded_without_a_miss() {
     assert!(advice.reserved_bytes() as f64 <= 1.3 * advice.peak_bytes() as f64);
     let literal = advice.literal().unwrap();
     assert!(include_str!("advice.rs").contains(&literal), "{literal}");
-    let table = "small=1024x112:floor=256:hold=0:magazine=0,medium=40960x45:hold=0:magazine=0,\
-                 large=389120x11:hold=0:magazine=0,xlarge=3112960x5:hold=0:magazine=0";
+    let table = "small=1024x112:floor=256:hold=0:magazine=0,medium=40960x45:floor=0:hold=0:magazine=0,\
+                 large=389120x11:floor=0:hold=0:magazine=0,xlarge=3112960x5:floor=0:hold=0:magazine=0";
     assert_eq!(advice.environment().unwrap(), table);
     assert!(advice.findings.contains(&Finding::TooFewSlots { class: Class::Medium, slots: 30, wanted: 40 }));
 
@@ -90,11 +90,51 @@ fn a_recording_changes_nothing_that_a_program_can_see() {
     }
     assert_eq!((stats.hits(), stats.misses(), stats.bypasses()), (2, 0, 4));
     assert_eq!(stats.reallocs_in_place(), 2);
+    // Out of a slot, not from the fallback to the fallback.
+    assert_eq!(stats.reallocs_moved(), 1);
     pool.set_enabled(false);
     let frame = Block::take(pool, layout(1_000, 8), 3);
     assert!(!pool.owns(frame.start));
     frame.give();
     assert!(pool.trim() > 0 || cfg!(any(not(target_os = "linux"), framepool_os = "none")));
+}
+
+/// A live block that is resized in place is never missing from the demand, not for a moment: another one comes once, at any moment.
+#[test]
+fn demand_is_never_less_than_what_is_in_use() {
+    const TABLE: Config =
+        Config::new().class(Class::Large, 70_000 / 64 * 64, 4).class(Class::XLarge, 1 << 20, 4);
+    for _ in 0..100 {
+        let pool: &PoolAlloc = Box::leak(Box::new(PoolAlloc::with_config(TABLE.record(true))));
+        let kept = Block::take(pool, layout(200_000, 8), 1);
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let done = &done;
+            scope.spawn(move || {
+                let sizes = (0..).take_while(|_| !done.load(std::sync::atomic::Ordering::Relaxed));
+                sizes.fold(kept, |kept, n| kept.resize(200_000 + n % 2 * 500_000)).give();
+            });
+            let _done = common::DoneWhenDropped(done);
+            std::thread::yield_now();
+            Block::take(pool, layout(1 << 20, 8), 2).give();
+        });
+        let class = pool.stats().class(Class::XLarge);
+        assert!(class.peak_demand >= class.peak && class.peak == 2, "{class:?}");
+    }
+}
+
+#[test]
+fn what_is_asked_for_unpooled_or_while_switched_off_is_no_demand() {
+    static RECORDED: PoolAlloc = PoolAlloc::with_config(Config::new().record(true));
+    let frames = || (0..100).map(|id| Block::take(&RECORDED, layout(2 << 20, 8), id)).collect::<Vec<_>>();
+    Block::take(&RECORDED, layout(100_000, 8), 1).give();
+    RECORDED.unpooled(|| frames().into_iter().for_each(Block::give));
+    RECORDED.set_enabled(false);
+    frames().into_iter().for_each(Block::give);
+    RECORDED.set_enabled(true);
+    assert_eq!(RECORDED.stats().class(Class::XLarge).peak_demand, 0);
+    frames().into_iter().for_each(Block::give);
+    assert_eq!(RECORDED.stats().class(Class::XLarge).peak_demand, 100);
 }
 
 #[test]
@@ -148,6 +188,24 @@ mod everywhere {
         let mut command = child(super::everywhere::the_table_is_tried, "child");
         command.env("FRAMEPOOL", table);
         common::run_to_success(command);
+    }
+
+    /// Without slots nothing is recorded, so nothing is advised.
+    #[cfg(all(target_os = "linux", not(framepool_os = "none")))]
+    #[test]
+    fn without_address_space_there_is_no_advice() {
+        let test = without_address_space_there_is_no_advice;
+        if common::case().is_some() {
+            return;
+        }
+        let mut command = child(test, "child");
+        command.env(
+            "FRAMEPOOL",
+            "record,small=1048576x1,medium=2097152x1,large=4194304x1,xlarge=1073741824x131072",
+        );
+        let output = run(command);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains("Reservation refused") && !stderr.contains("at once"), "{stderr}");
     }
 
     #[test]

@@ -316,17 +316,36 @@ breaks "env a program that is not to listen does not" src/pools/start_up.rs \
 breaks "advice a free of the fallback is seen" src/pools/start_up.rs \
   's/if recording\.is_some\(\) \{ usize::MAX \} else \{ plan\.span \}/plan.span/' advice
 breaks "advice a block that moves is old and new at once" src/recording.rs \
-  's/        self\.path\(bin_of\(new\.size\(\)\)\)\.for_each\(Level::rise\);\n        self\.end\(old\);/        self.end(old);\n        self.path(bin_of(new.size())).for_each(Level::rise);/' lib
+  's/            self\.path\(bin\)\.for_each\(Level::rise\);\n            self\.end\(old\);/            self.end(old);\n            self.path(bin).for_each(Level::rise);/' lib
 breaks "advice several bins are never told less than lived at once" src/recording.rs \
   's/            \+ self\.most_below/            .max(self.most_below/; s/middle\.\.of_node\.end, wanted\)\n/middle..of_node.end, wanted))\n/' lib
 breaks "advice a size that comes and goes gets a class" src/advice.rs \
   's/if seen\.largest <= largest_slot \{ seen\.requests >= MANY \} else \{ is_worth_a_slot\(&profile, seen\) \}/seen.largest <= largest_slot/' lib
 breaks "advice a class that fills the table up takes nothing" src/advice/fit.rs \
-  's/is_free\(size\) && takes_nothing\(size\)/is_free(size)/' lib
+  's/groups\.iter\(\)\.all\(is_clear\) && classes/classes/; s/let is_clear =/let _is_clear =/' lib
 breaks "advice a table makes sense" src/advice/fit.rs \
   's/cuts\.filter\(\|classes\| makes_sense\(classes\)\)/cuts/' lib
 breaks "advice a resized block is not two" src/recording.rs \
-  's/if bin_of\(old\.size\(\)\) == self\.count\(new\) \{/if bin_of(old.size()) == self.count(new) + BINS {/' lib
+  's/        if bin != old_bin \{\n            self\.path/        if bin < BINS {\n            self.path/' lib
+
+breaks "advice sizes count where they have room" src/advice/fit.rs \
+  's/first\.bin\.\.bin_of\(slot_bytes\) \+ 1/first.bin..last.bin + 1/' lib
+breaks "advice what shrank may be where it was" src/advice/fit.rs \
+  's/filled\(with_shrunk\(groups, profile, floor\), unit\)/{ let _ = with_shrunk; filled(groups, unit) }/' lib
+breaks "advice alignment is not that of the crowd" src/recording.rs \
+  's/layout\.size\(\)\.max\(layout\.align\(\)\)/layout.size()/' lib
+breaks "advice the value for FRAMEPOOL leaves nothing to the program" src/advice/text.rs \
+  's/:floor=\{floor\}:hold=0/:hold=0/; s/slots, floor, \.\. \} = advice;\n(\s+let name)/slots, .. } = advice;\n$1/' advice
+breaks "advice a number of classes that is impossible is not tried" src/advice/fit.rs \
+  's/\(1\.\.=CLASSES\)\.filter\(is_possible\)/{ let _ = is_possible; 1..=CLASSES }/' lib
+breaks "advice demand is never less than what is in use" src/pools/record.rs \
+  's/                recording\.occupy\(classes\[1\]\);\n                recording\.vacate\(classes\[0\]\);/                recording.vacate(classes[0]);\n                std::thread::yield_now();\n                recording.occupy(classes[1]);/; s/if classes\[0\] != classes\[1\]/if classes[0].is_some()/' advice
+breaks "advice what is unpooled is no demand" src/pools/record.rs \
+  's/if is_nested \|\| !self\.is_serving\(\)/if !self.is_serving()/' advice
+breaks "advice without slots nothing is recorded" src/pools/start_up.rs \
+  's/recording\.filter\(\|_\| reservation\.is_some\(\)\)/recording/' advice
+breaks "env the table at the end waits for nobody" src/roll.rs \
+  's/os::write_to_stderr\(text\.as_bytes\(\)\)/_ = std::io::Write::write_all(\&mut std::io::stderr(), text.as_bytes())/' environment
 
 breaks "monitor misses are told once an episode" src/monitor/watch.rs \
   's/miss_rate > self\.miss_rate && !\*is_high/miss_rate > self.miss_rate/' lib

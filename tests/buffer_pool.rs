@@ -215,6 +215,16 @@ fn handles_and_buffers_go_to_any_thread_and_either_keeps_the_pools_alive() {
     assert!(buf == PoolBuf::from(vec![6; FRAME]));
 }
 
+/// So that a panic beside them can be caught.
+#[test]
+fn allocators_handles_and_buffers_are_unwind_safe() {
+    fn is_unwind_safe<T: std::panic::UnwindSafe>() {}
+    is_unwind_safe::<&framepool::PoolAlloc>();
+    is_unwind_safe::<BufferPool>();
+    is_unwind_safe::<&BufferPool>();
+    is_unwind_safe::<PoolBuf>();
+}
+
 #[test]
 fn two_pools_share_nothing() {
     let (one, other) = (BufferPool::with_config(TWO), BufferPool::with_config(TWO));

@@ -92,6 +92,24 @@ fn the_table_is_on_standard_error_when_the_program_exits() {
     (0..4).for_each(|n| drop(vec![n as u8; 262_144]));
 }
 
+/// Not even a thread that holds std's lock on standard error keeps the program from ending.
+#[test]
+fn the_table_at_the_end_waits_for_nobody() {
+    let test = the_table_at_the_end_waits_for_nobody;
+    if case().is_none() {
+        return assert!(told(test, "stats").contains("Overall hit rate"));
+    }
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let _for_ever = std::io::stderr().lock();
+        tell.send(()).unwrap();
+        loop {
+            std::thread::park();
+        }
+    });
+    told.recv().unwrap();
+}
+
 #[test]
 fn whatever_is_wrong_is_told_in_one_line_and_ignored() {
     let test = whatever_is_wrong_is_told_in_one_line_and_ignored;

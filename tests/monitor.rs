@@ -92,18 +92,29 @@ fn it_logs_the_table_under_the_pools_name_when_there_is_news_and_warns_once() {
 }
 
 #[test]
-fn it_stops_at_once_when_it_is_dropped_and_keeps_its_pool_until_then() {
+fn it_stops_at_once_when_it_is_dropped_and_looks_no_more() {
     let begun = Instant::now();
-    let looks = Arc::new(AtomicUsize::new(0));
-    let monitor = Monitor::of(pool("Short")).every(Duration::from_secs(3_600)).start().unwrap();
-    drop(monitor);
-    let monitor = Monitor::of(pool("Refused")).every(OFTEN).on_event({
-        let looks = Arc::clone(&looks);
-        move |_| _ = looks.fetch_add(1, Relaxed)
-    });
-    drop(monitor.start().unwrap());
+    drop(Monitor::of(pool("Short")).every(Duration::from_secs(3_600)).start().unwrap());
     assert!(begun.elapsed() < SOON);
-    assert_eq!(looks.load(Relaxed), 0);
+    let pool = pool("Stopped");
+    let told = Arc::new(AtomicUsize::new(0));
+    let monitor = Monitor::of(pool.clone()).every(OFTEN).on_event({
+        let told = Arc::clone(&told);
+        move |_| _ = told.fetch_add(1, Relaxed)
+    });
+    let monitor = monitor.start().unwrap();
+    let both = [pool.alloc(FRAME), pool.alloc(FRAME)];
+    drop(pool.alloc(FRAME));
+    until("the first episode", || told.load(Relaxed) == 1);
+    drop(both);
+    (0..100).for_each(|_| drop(pool.alloc(FRAME)));
+    std::thread::sleep(20 * OFTEN);
+    drop(monitor);
+    // A second one, which nobody sees.
+    let _both = [pool.alloc(FRAME), pool.alloc(FRAME)];
+    (0..100).for_each(|_| drop(pool.alloc(FRAME)));
+    std::thread::sleep(20 * OFTEN);
+    assert_eq!(told.load(Relaxed), 1);
 }
 
 /// Also from its own thread, by whoever keeps it in the callback.

@@ -3,26 +3,24 @@
 //! A class costs the slots that it needs, with headroom, times the size of its largest request. All cuts are compared, by the usual dynamic
 //! program over where the last class begins: the square of the number of bins, which is some thousand steps for most programs.
 
-use core::ops::RangeInclusive;
-
 use super::{ClassAdvice, with_headroom};
 use crate::config::{CLASSES, Class, Config, SLOT_STEP};
-use crate::recording::{Profile, Seen, lowest_size};
+use crate::recording::{Profile, Seen, bin_of, lowest_size};
 use crate::tunables::GUARD_BYTES;
 
 /// Neighbouring bins that share a class.
 struct Group {
-    /// Those that may have been asked for.
-    sizes: RangeInclusive<usize>,
+    /// That may have been asked for.
+    lowest_size: usize,
     slot_bytes: usize,
     /// The most blocks that lived at once, or more.
     peak: usize,
 }
 
-/// The classes that `served`, smallest first, needs. None if there is nothing to serve.
+/// The classes that `served`, smallest first, needs. None if there is nothing to serve, or if no four classes have room for it.
 ///
 /// Slots that are multiples of little make for a large slot map, and there is a limit to that; so the finest cut is taken that keeps it.
-pub(super) fn cut(profile: &Profile, served: &[&Seen]) -> Vec<ClassAdvice> {
+pub(super) fn cut(profile: &Profile, served: &[&Seen], floor: usize) -> Vec<ClassAdvice> {
     let cost = |classes: &Vec<ClassAdvice>| -> usize {
         classes
             .iter()
@@ -30,15 +28,30 @@ pub(super) fn cut(profile: &Profile, served: &[&Seen]) -> Vec<ClassAdvice> {
             .fold(0, usize::saturating_add)
     };
     let of_unit = |unit: usize| {
-        let cuts = cheapest(profile, served, unit).into_iter().map(|groups| filled(&groups, unit));
+        let cuts = cheapest(profile, served, unit).into_iter();
+        let cuts = cuts.map(|groups| filled(with_shrunk(groups, profile, floor), unit));
+        let cuts = cuts.map(|classes| with_floor(classes, floor));
         cuts.filter(|classes| makes_sense(classes)).min_by_key(cost)
     };
     let units = (SLOT_STEP.ilog2()..=GUARD_BYTES.ilog2()).map(|log2| 1 << log2);
     if served.is_empty() { Vec::new() } else { units.into_iter().find_map(of_unit).unwrap_or_default() }
 }
 
+/// A block that shrinks may stay in the slot that it has. So a class may have blocks of all smaller sizes that came down from its own.
+fn with_shrunk(mut groups: Vec<Group>, profile: &Profile, floor: usize) -> Vec<Group> {
+    for seen in profile.seen.iter().filter(|seen| seen.shrunk > 0) {
+        let at_once = profile.most_at_once(seen.bin..seen.bin + 1).min(seen.shrunk);
+        let is_above = |group: &Group| seen.largest < floor || seen.largest > group.slot_bytes;
+        let own = groups.iter().take_while(|group| is_above(group) && seen.largest >= floor).count();
+        let reached = groups.iter().take_while(|group| group.slot_bytes < seen.shrunk_from).count() + 1;
+        let first = if seen.largest < floor { 0 } else { own + 1 };
+        groups.iter_mut().take(reached).skip(first).for_each(|group| group.peak += at_once);
+    }
+    groups
+}
+
 /// Four classes.
-fn filled(groups: &[Group], unit: usize) -> Vec<ClassAdvice> {
+fn filled(groups: Vec<Group>, unit: usize) -> Vec<ClassAdvice> {
     let class = |group: &Group| ClassAdvice {
         slot_bytes: group.slot_bytes,
         slots: with_headroom(group.peak),
@@ -47,10 +60,18 @@ fn filled(groups: &[Group], unit: usize) -> Vec<ClassAdvice> {
     };
     let mut classes: Vec<_> = groups.iter().map(class).collect();
     while classes.len() < CLASSES {
-        let slot_bytes = spare_size(groups, &classes, unit);
-        classes.push(ClassAdvice { slot_bytes, slots: 1, floor: 0, peak: 0 });
+        let slot_bytes = spare_size(&groups, &classes, unit);
+        // Switched off: it has room for nobody.
+        classes.push(ClassAdvice { slot_bytes, slots: 1, floor: slot_bytes + 1, peak: 0 });
         classes.sort_by_key(|class| class.slot_bytes);
     }
+    classes
+}
+
+/// Has the classes serve nothing below `floor`.
+fn with_floor(mut classes: Vec<ClassAdvice>, floor: usize) -> Vec<ClassAdvice> {
+    let limited = classes.iter().take_while(|class| class.slot_bytes < floor).count() + 1;
+    classes.iter_mut().take(limited).for_each(|class| class.floor = class.floor.max(floor));
     classes
 }
 
@@ -66,8 +87,9 @@ fn cheapest(profile: &Profile, served: &[&Seen], unit: usize) -> Vec<Vec<Group>>
     let group_with = |from: usize, to: usize, align: usize| {
         let (first, last) = (&served[from], &served[to - 1]);
         let slot_bytes = last.largest.next_multiple_of(step(last.largest).max(unit).max(align));
-        let peak = profile.most_at_once(first.bin..last.bin + 1).max(1);
-        Group { sizes: lowest_size(first.bin)..=last.largest, slot_bytes, peak }
+        // All that has room there, counted here or not.
+        let peak = profile.most_at_once(first.bin..bin_of(slot_bytes) + 1).max(1);
+        Group { lowest_size: lowest_size(first.bin), slot_bytes, peak }
     };
     // For each number of classes and of sizes served: what that costs, and where the last class begins.
     let mut costs = vec![vec![(usize::MAX, 0); served.len() + 1]; CLASSES + 1];
@@ -117,12 +139,12 @@ fn step(bytes: usize) -> usize {
 
 /// The smallest size for a class that is only there to make four: it takes nothing that another is meant to serve.
 fn spare_size(groups: &[Group], classes: &[ClassAdvice], unit: usize) -> usize {
-    let is_free = |size: &usize| classes.iter().all(|class| class.slot_bytes != *size);
     let takes_nothing = |size: &usize| {
         let below = classes.iter().map(|class| class.slot_bytes).filter(|bytes| bytes < size).max();
-        groups.iter().all(|group| *group.sizes.end() <= below.unwrap_or(0) || size < group.sizes.start())
+        let is_clear = |group: &Group| group.slot_bytes <= below.unwrap_or(0) || *size < group.lowest_size;
+        groups.iter().all(is_clear) && classes.iter().all(|class| class.slot_bytes != *size)
     };
-    // Ends: beyond all groups.
-    let mut sizes = (1..).map(|n| n * unit);
-    sizes.find(|size| is_free(size) && takes_nothing(size)).unwrap_or(unit)
+    // Right at the bottom, or behind one of the classes: behind the last there is always room.
+    let behind = classes.iter().map(|class| (class.slot_bytes + 1).next_multiple_of(unit));
+    [unit].into_iter().chain(behind).find(takes_nothing).unwrap_or(unit)
 }

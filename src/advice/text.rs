@@ -11,8 +11,8 @@ impl Advice {
         self.config()?;
         let class = |(class, advice): (Class, &ClassAdvice)| {
             let ClassAdvice { slot_bytes, slots, floor, .. } = advice;
-            let floor = if *floor > 0 { format!(":floor={floor}") } else { String::new() };
-            format!("{}={slot_bytes}x{slots}{floor}:hold=0:magazine=0", class.name().to_lowercase())
+            let name = class.name().to_lowercase();
+            format!("{name}={slot_bytes}x{slots}:floor={floor}:hold=0:magazine=0")
         };
         Some(Class::ALL.into_iter().zip(&self.classes).map(class).collect::<Vec<_>>().join(","))
     }
@@ -63,7 +63,10 @@ impl fmt::Display for Advice {
             writeln!(f, "- not worth a slot: {requests} larger requests, of up to {largest} bytes")?;
         }
         let (Some(literal), Some(environment)) = (self.literal(), self.environment()) else {
-            return write!(f, "Nothing was asked for that is worth a slot.");
+            return write!(
+                f,
+                "No table: nothing was asked for that is worth a slot, or too much lived at once for four classes."
+            );
         };
         let mib = self.reserved_bytes() as f64 / (1 << 20) as f64;
         let ratio = self.reserved_bytes() as f64 / self.peak_bytes().max(1) as f64;

@@ -124,12 +124,18 @@ pub(crate) unsafe fn map_anew(pages: NonNull<[u8]>) -> Result<(), Errno> {
     if base == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(()) }
 }
 
-/// Tries again only if a signal came first. Any other failure is not worth it: the process is about to end.
-pub(crate) fn write_to_stderr(text: &[u8]) {
-    // SAFETY: a valid buffer of that length.
-    while unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) } < 0
-        && std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted
-    {}
+/// Writes it all, without std's lock, which a thread may hold for ever. Tries again only if a signal came first: any other failure is not worth
+/// it, for there is nobody to tell.
+pub(crate) fn write_to_stderr(mut text: &[u8]) {
+    while !text.is_empty() {
+        // SAFETY: a valid buffer of that length.
+        let written = unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
+        match usize::try_from(written) {
+            Ok(written @ 1..) => text = &text[written.min(text.len())..],
+            Err(_) if std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted => {}
+            _ => return,
+        }
+    }
 }
 
 /// The value of an environment variable, in place; `None` too in a program that has rights which its caller does not have.

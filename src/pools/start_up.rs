@@ -142,7 +142,9 @@ impl Pools {
         if let Some(mut metadata) = metadata {
             // SAFETY: just made, and not shared yet.
             let new = unsafe { metadata.as_mut() };
-            (new.shows_stats, new.recording) = (shows_stats, recording);
+            new.shows_stats = shows_stats;
+            // Without slots, frees take their short way to the fallback, unseen.
+            new.recording = recording.filter(|_| reservation.is_some());
             if let Some(reservation) = reservation {
                 new.set_reservation(reservation, plan);
             }

@@ -8,6 +8,7 @@ use loom::thread::spawn;
 
 use super::*;
 use crate::model::{Content, check};
+use crate::sync::Ordering::Release;
 
 /// The words of a set, which go when it goes.
 pub(crate) struct Words(#[expect(dead_code, reason = "the set points to them")] Vec<AtomicU64>);
