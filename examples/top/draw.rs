@@ -175,7 +175,7 @@ mod tests {
             (0, "framepool  on "),
             (2, "┌ Small 1 KiB x 1024: "),
             (6, "┌ Medium 64 KiB x 64: "),
-            (14, "┌ XLarge 2 MiB x 64: 1 live"),
+            (14, "┌ XLarge 2 MiB x 64: "),
             (15, "│#"),
             (16, "│hit rate "),
             (18, "┌Past the pools"),
