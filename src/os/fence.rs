@@ -59,7 +59,7 @@ mod imp {
     /// In the child of a `fork`: whether this is the thread that called it. Any other was started later.
     pub(crate) fn is_first_thread() -> bool {
         // SAFETY: neither takes anything, and neither can fail.
-        unsafe { libc::syscall(libc::SYS_gettid) == libc::getpid().into() }
+        unsafe { libc::syscall(libc::SYS_gettid) == libc::c_long::from(libc::getpid()) }
     }
 }
 
