@@ -8,7 +8,7 @@ mod findings;
 mod fit;
 mod text;
 
-use crate::config::{CLASSES, Class, Config};
+use crate::config::{Class, Config};
 use crate::recording::{Profile, Recording, Seen};
 use crate::stats::{Bypass, Stats};
 
@@ -64,22 +64,12 @@ impl Advice {
     /// It has no [magazines](Config::magazine): there is nothing in it for threads to keep. Who has memory to spare may double the slots, and let
     /// them.
     pub fn config(&self) -> Option<Config> {
-        if self.classes.len() != CLASSES {
-            return None;
-        }
-        let with = |config: Config, (class, advice): (Class, &ClassAdvice)| {
-            config
-                .class(class, advice.slot_bytes, advice.slots)
-                .floor(class, advice.floor)
-                .hold_back(class, 0, 0)
-                .magazine(class, 0)
-        };
-        Some(Class::ALL.into_iter().zip(&self.classes).fold(Config::new(), with))
+        (!self.classes.is_empty()).then(|| table(&self.classes))
     }
 
     /// Bytes of all advised slots together.
     pub fn reserved_bytes(&self) -> usize {
-        self.classes.iter().map(|class| class.slot_bytes * class.slots).sum()
+        self.config().map_or(0, |table| table.reserved_bytes())
     }
 
     /// The same without headroom: bytes of the slots that were needed at once in each class.
@@ -102,6 +92,17 @@ impl Stats {
         let nothing = Advice { recorded: false, findings: Vec::new(), classes: Vec::new(), left_out: None };
         self.recording.0.map_or(nothing, |recording| advise(recording, self))
     }
+}
+
+/// Of four classes.
+fn table(classes: &[ClassAdvice]) -> Config {
+    Class::ALL.into_iter().zip(classes).fold(Config::new(), |config, (class, advice)| {
+        config
+            .class(class, advice.slot_bytes, advice.slots)
+            .floor(class, advice.floor)
+            .hold_back(class, 0, 0)
+            .magazine(class, 0)
+    })
 }
 
 /// Slots for so many at once: one more, or 12 %.

@@ -200,16 +200,12 @@ impl BufferPool {
 
     /// Makes all slots resident now, and reports what the system gave: see [`PoolAlloc::prewarm`](crate::PoolAlloc::prewarm).
     pub fn prewarm(&self) -> Residency {
-        let begun = Instant::now();
-        let residency = self.shared.pools.prewarm();
-        Residency { elapsed: begun.elapsed(), ..residency }
+        Residency::timed(|| self.shared.pools.prewarm())
     }
 
     /// What the slots' memory is made of right now: see [`PoolAlloc::residency`](crate::PoolAlloc::residency).
     pub fn residency(&self) -> Residency {
-        let begun = Instant::now();
-        let residency = self.shared.pools.residency();
-        Residency { elapsed: begun.elapsed(), ..residency }
+        Residency::timed(|| self.shared.pools.residency())
     }
 
     /// What the system refused so far, without the figures.

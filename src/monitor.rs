@@ -10,14 +10,17 @@ mod metrics;
 mod watch;
 mod watched;
 
+use core::fmt;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 pub use watch::MonitorEvent;
 use watch::Watch;
 pub use watched::Watched;
+
+use crate::sync::{Condvar, Lock};
 
 /// Watches an allocator from a thread of its own until it is dropped.
 ///
@@ -43,7 +46,6 @@ pub use watched::Watched;
 /// each [`MonitorEvent`]. With the feature `metrics` it sets gauges and counters of that facade at each look. All of this is once an interval;
 /// the threads that allocate have nothing to do with it.
 #[must_use = "it stops when it is dropped"]
-#[derive(Debug)]
 pub struct Monitor {
     stop: Arc<Stop>,
     thread: Option<JoinHandle<()>>,
@@ -64,10 +66,16 @@ impl Monitor {
     }
 }
 
+impl fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Monitor").finish_non_exhaustive()
+    }
+}
+
 impl Drop for Monitor {
     /// Stops the thread, and waits for it.
     fn drop(&mut self) {
-        *self.stop.lock() = true;
+        self.stop.is_wanted.with(|is_wanted| *is_wanted = true);
         self.stop.bell.notify_all();
         if let Some(thread) = self.thread.take()
             && thread.thread().id() != thread::current().id()
@@ -139,7 +147,7 @@ impl MonitorBuilder {
     ///
     /// If the system has no thread for it.
     pub fn start(self) -> io::Result<Monitor> {
-        let stop = Arc::new(Stop::default());
+        let stop = Arc::new(Stop { is_wanted: Lock::new(false), bell: Condvar::new() });
         let watch = Watch::new(self.watched.stats(), self.miss_rate, self.trim_after);
         let thread = thread::Builder::new().name("framepool".to_owned()).spawn({
             let stop = Arc::clone(&stop);
@@ -174,20 +182,16 @@ impl MonitorBuilder {
 }
 
 /// What the thread sleeps on.
-#[derive(Debug, Default)]
 struct Stop {
-    is_wanted: Mutex<bool>,
+    is_wanted: Lock<bool>,
     bell: Condvar,
 }
 
 impl Stop {
-    fn lock(&self) -> MutexGuard<'_, bool> {
-        self.is_wanted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Sleeps for so long, or until it is to stop; `true` if it is.
     fn wait(&self, interval: Duration) -> bool {
-        let waited = self.bell.wait_timeout_while(self.lock(), interval, |is_wanted| !*is_wanted);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
+        // A time that no clock will ever show is none.
+        let deadline = Instant::now().checked_add(interval);
+        self.is_wanted.wait(&self.bell, deadline, |is_wanted| *is_wanted, |is_wanted| *is_wanted)
     }
 }

@@ -6,6 +6,7 @@
 use core::fmt;
 use core::time::Duration;
 use std::io;
+use std::time::Instant;
 
 use crate::os::Errno;
 
@@ -87,6 +88,13 @@ pub struct Residency {
 }
 
 impl Residency {
+    /// What `ask` brings about and reports, with the time that it takes.
+    pub(crate) fn timed(ask: impl FnOnce() -> Self) -> Self {
+        let begun = Instant::now();
+        let residency = ask();
+        Self { elapsed: begun.elapsed(), ..residency }
+    }
+
     /// Whether the system was ever asked for this, by the configuration or by a call.
     pub fn asked(&self, request: Request) -> bool {
         self.asked & 1 << request as u8 != 0

@@ -324,7 +324,7 @@ breaks "advice a size that comes and goes gets a class" src/advice.rs \
 breaks "advice a class that fills the table up takes nothing" src/advice/fit.rs \
   's/groups\.iter\(\)\.all\(is_clear\) && classes/classes/; s/let is_clear =/let _is_clear =/' lib
 breaks "advice a table makes sense" src/advice/fit.rs \
-  's/cuts\.filter\(\|classes\| makes_sense\(classes\)\)/cuts/' lib
+  's/cuts\.filter\(\|classes\| table\(classes\)\.validate\(\)\.is_ok\(\)\)/cuts/' lib
 breaks "advice a resized block is not two" src/recording.rs \
   's/        if bin != old_bin \{\n            self\.path/        if bin < BINS {\n            self.path/' lib
 
@@ -356,7 +356,7 @@ breaks "monitor a refusal is told once" src/monitor/watch.rs \
 breaks "monitor it counts nothing of its own" src/monitor/watched.rs \
   's/self\.unpooled\(f\)/f()/' full:monitor
 breaks "monitor it stops when it is dropped" src/monitor.rs \
-  's/        \*self\.stop\.lock\(\) = true;\n//' full:monitor
+  's/        self\.stop\.is_wanted\.with\(\|is_wanted\| \*is_wanted = true\);\n//' full:monitor
 breaks "monitor the log is silent without news" src/monitor.rs \
   's/watch\.has_changed\(\)\.then_some\(&now\)/Some(\&now)/' full:monitor
 

@@ -7,10 +7,8 @@ use std::fs::File;
 
 use crate::cli::{Cli, Mode};
 use crate::failure::Failure;
-use crate::figures::{ClassFigures, Figures};
+use crate::figures::{ClassFigures, Figures, MIB};
 use crate::parent::{self, Progress};
-
-const MIB: f64 = 1_048_576.0;
 
 /// What was recorded, and how its table did.
 pub(crate) struct Advised {

@@ -100,7 +100,7 @@ const fn metric(
     Metric { key, label, better, value }
 }
 
-const MIB: f64 = 1_048_576.0;
+pub(crate) const MIB: f64 = 1_048_576.0;
 
 const US_PER_FRAME: Metric =
     metric("us_per_frame", "allocator, us a frame", Better::Lower, |run, _| us_per_frame(run));

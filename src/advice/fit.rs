@@ -3,8 +3,8 @@
 //! A class costs the slots that it needs, with headroom, times the size of its largest request. All cuts are compared, by the usual dynamic
 //! program over where the last class begins: the square of the number of bins, which is some thousand steps for most programs.
 
-use super::{ClassAdvice, with_headroom};
-use crate::config::{CLASSES, Class, Config, SLOT_STEP};
+use super::{ClassAdvice, table, with_headroom};
+use crate::config::{CLASSES, Config, SLOT_STEP};
 use crate::recording::{Profile, Seen, bin_of, lowest_size};
 use crate::tunables::GUARD_BYTES;
 
@@ -21,17 +21,12 @@ struct Group {
 ///
 /// Slots that are multiples of little make for a large slot map, and there is a limit to that; so the finest cut is taken that keeps it.
 pub(super) fn cut(profile: &Profile, served: &[&Seen], floor: usize) -> Vec<ClassAdvice> {
-    let cost = |classes: &Vec<ClassAdvice>| -> usize {
-        classes
-            .iter()
-            .map(|class| class.slot_bytes.saturating_mul(class.slots))
-            .fold(0, usize::saturating_add)
-    };
     let of_unit = |unit: usize| {
         let cuts = cheapest(profile, served, unit).into_iter();
         let cuts = cuts.map(|groups| filled(with_shrunk(groups, profile, floor), unit));
         let cuts = cuts.map(|classes| with_floor(classes, floor));
-        cuts.filter(|classes| makes_sense(classes)).min_by_key(cost)
+        let cuts = cuts.filter(|classes| table(classes).validate().is_ok());
+        cuts.min_by_key(|classes| table(classes).reserved_bytes())
     };
     let units = (SLOT_STEP.ilog2()..=GUARD_BYTES.ilog2()).map(|log2| 1 << log2);
     if served.is_empty() { Vec::new() } else { units.into_iter().find_map(of_unit).unwrap_or_default() }
@@ -41,10 +36,10 @@ pub(super) fn cut(profile: &Profile, served: &[&Seen], floor: usize) -> Vec<Clas
 fn with_shrunk(mut groups: Vec<Group>, profile: &Profile, floor: usize) -> Vec<Group> {
     for seen in profile.seen.iter().filter(|seen| seen.shrunk > 0) {
         let at_once = profile.most_at_once(seen.bin..seen.bin + 1).min(seen.shrunk);
-        let is_above = |group: &Group| seen.largest < floor || seen.largest > group.slot_bytes;
-        let own = groups.iter().take_while(|group| is_above(group) && seen.largest >= floor).count();
-        let reached = groups.iter().take_while(|group| group.slot_bytes < seen.shrunk_from).count() + 1;
-        let first = if seen.largest < floor { 0 } else { own + 1 };
+        let smaller_than = |bytes: usize| groups.iter().take_while(|group| group.slot_bytes < bytes).count();
+        let reached = smaller_than(seen.shrunk_from) + 1;
+        // Where it has room by itself, it counts already.
+        let first = if seen.largest < floor { 0 } else { smaller_than(seen.largest) + 1 };
         groups.iter_mut().take(reached).skip(first).for_each(|group| group.peak += at_once);
     }
     groups
@@ -73,13 +68,6 @@ fn with_floor(mut classes: Vec<ClassAdvice>, floor: usize) -> Vec<ClassAdvice> {
     let limited = classes.iter().take_while(|class| class.slot_bytes < floor).count() + 1;
     classes.iter_mut().take(limited).for_each(|class| class.floor = class.floor.max(floor));
     classes
-}
-
-fn makes_sense(classes: &[ClassAdvice]) -> bool {
-    let with = |config: Config, (class, advice): (Class, &ClassAdvice)| {
-        config.class(class, advice.slot_bytes, advice.slots).hold_back(class, 0, 0)
-    };
-    Class::ALL.into_iter().zip(classes).fold(Config::new(), with).validate().is_ok()
 }
 
 /// For each number of classes, one to four, what they serve if that costs least.

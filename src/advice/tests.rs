@@ -4,6 +4,7 @@ use core::alloc::Layout;
 use std::alloc::System;
 
 use super::*;
+use crate::config::CLASSES;
 
 fn begin(recording: &Recording, layout: Layout) {
     recording.begin(layout);
@@ -48,14 +49,14 @@ fn serves(advice: &Advice, demands: &[(usize, usize)]) {
     }
 }
 
-fn table(advice: &Advice) -> Vec<(usize, usize)> {
+fn cut(advice: &Advice) -> Vec<(usize, usize)> {
     advice.classes.iter().map(|class| (class.slot_bytes, class.slots)).collect()
 }
 
 #[test]
 fn four_sizes_get_a_class_each_with_one_slot_more_or_an_eighth() {
     let advice = advice(Config::new(), &[(1_000, 100), (40_000, 20), (388_800, 9), (1_382_400, 4)]);
-    assert_eq!(table(&advice), [(1_024, 112), (40_960, 23), (389_120, 11), (1_384_448, 5)]);
+    assert_eq!(cut(&advice), [(1_024, 112), (40_960, 23), (389_120, 11), (1_384_448, 5)]);
     let peaks: Vec<_> = advice.classes.iter().map(|class| class.peak).collect();
     assert_eq!(peaks, [100, 20, 9, 4]);
     assert_eq!(advice.left_out, None);
@@ -65,15 +66,15 @@ fn four_sizes_get_a_class_each_with_one_slot_more_or_an_eighth() {
 fn more_sizes_than_classes_share_them_where_that_costs_least() {
     let sizes = [(300, 10), (1_000, 10), (30_000, 10), (31_000, 10), (388_800, 9), (1_382_400, 9)];
     let advice = advice(Config::new(), &sizes);
-    assert_eq!(table(&advice), [(1_024, 23), (32_768, 23), (389_120, 11), (1_384_448, 11)]);
+    assert_eq!(cut(&advice), [(1_024, 23), (32_768, 23), (389_120, 11), (1_384_448, 11)]);
 }
 
 #[test]
 fn fewer_sizes_than_classes_are_filled_up_with_classes_that_take_nothing() {
     let advice = advice(Config::new().hold_back(Class::Small, 0, 0), &[(60, 3), (1_382_400, 2)]);
-    assert_eq!(table(&advice), [(64, 4), (128, 1), (192, 1), (1_384_448, 3)]);
+    assert_eq!(cut(&advice), [(64, 4), (128, 1), (192, 1), (1_384_448, 3)]);
     let advice = self::advice(Config::new(), &[(1_382_400, 2)]);
-    assert_eq!(table(&advice), [(64, 1), (128, 1), (192, 1), (1_384_448, 3)]);
+    assert_eq!(cut(&advice), [(64, 1), (128, 1), (192, 1), (1_384_448, 3)]);
     // All of which are switched off, so that nobody gets their one slot.
     assert!(advice.classes[..3].iter().all(|class| class.floor > class.slot_bytes && class.floor >= 256));
     assert_eq!(advice.classes[3].floor, 256);
@@ -90,7 +91,7 @@ fn a_class_that_is_only_there_to_make_four_takes_no_size_from_another() {
     }
     let mut stats = Stats::default();
     stats.recording.0 = Some(recording);
-    assert_eq!(table(&stats.advice()), [(64, 1), (256, 112), (320, 1), (1_384_448, 2)]);
+    assert_eq!(cut(&stats.advice()), [(64, 1), (256, 112), (320, 1), (1_384_448, 2)]);
 }
 
 #[test]
@@ -148,7 +149,7 @@ fn alignment_makes_for_slots_that_have_it() {
     });
     let mut stats = Stats::default();
     stats.recording.0 = Some(recording);
-    assert_eq!(table(&stats.advice())[3], (12_288, 2));
+    assert_eq!(cut(&stats.advice())[3], (12_288, 2));
 }
 
 #[test]
@@ -220,7 +221,7 @@ fn one_layout_that_is_aligned_more_than_it_is_large_does_not_inflate_the_others(
     let mut stats = Stats::default();
     stats.recording.0 = Some(recording);
     let advice = stats.advice();
-    assert_eq!(table(&advice)[3], (1_024, 560), "{advice}");
+    assert_eq!(cut(&advice)[3], (1_024, 560), "{advice}");
     assert_eq!(advice.left_out, Some(LeftOut { requests: 1, largest: 2 << 20 }));
 }
 

@@ -1,7 +1,6 @@
 //! The face of memory that is ready: `prewarm`, the report of what there is, and `trim`.
 
 use core::alloc::GlobalAlloc;
-use std::time::Instant;
 
 use super::PoolAlloc;
 use super::outside::Outside;
@@ -41,10 +40,10 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     /// 0.04 ms once it is there, and the time of [`residency`](Self::residency). Allocates nothing, takes no lock of the
     /// allocator's.
     pub fn prewarm(&self) -> Residency {
-        let begun = Instant::now();
-        self.pools.prepare(&Outside(self));
-        let residency = self.pools.prewarm();
-        Residency { elapsed: begun.elapsed(), ..residency }
+        Residency::timed(|| {
+            self.pools.prepare(&Outside(self));
+            self.pools.prewarm()
+        })
     }
 }
 
@@ -56,9 +55,7 @@ impl<A> PoolAlloc<A> {
     /// On Linux one reading of `/proc/thread-self/smaps`: a system call for every few mappings of the process, and some 10 us for each
     /// MiB that is resident in small pages, whoever's. Allocates nothing.
     pub fn residency(&self) -> Residency {
-        let begun = Instant::now();
-        let residency = self.pools.residency();
-        Residency { elapsed: begun.elapsed(), ..residency }
+        Residency::timed(|| self.pools.residency())
     }
 
     /// What the system refused so far, without the figures.
