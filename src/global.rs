@@ -5,6 +5,7 @@
 //! thread's record across a call into the fallback.
 
 mod outside;
+mod realloc;
 mod warm;
 
 use core::alloc::{GlobalAlloc, Layout};
@@ -307,6 +308,18 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
 
     #[inline(never)]
     unsafe fn dealloc_slowly(&self, ptr: *mut u8, layout: Layout) {
+        if self.pools.is_recording() {
+            // SAFETY: the caller's contract.
+            return unsafe { self.dealloc_recorded(ptr, layout) };
+        }
+        self.pools.find(ptr, layout);
+        // SAFETY: just found, and the caller gives it up.
+        unsafe { self.dealloc_found(ptr) }
+    }
+
+    /// During a recording blocks of the fallback come here, too.
+    #[cold]
+    unsafe fn dealloc_recorded(&self, ptr: *mut u8, layout: Layout) {
         self.pools.recorded_free(ptr, layout, self.is_nested(), || {
             if self.pools.is_ours(ptr) {
                 self.pools.find(ptr, layout);
@@ -339,106 +352,5 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
             // SAFETY: a block of this layout that was taken just now.
             unsafe { block.zeroed(layout) }
         })
-    }
-
-    /// A slot keeps its block as long as it is large enough; a block that shrinks to a quarter of it moves to a smaller class
-    /// that has a slot now. Fails only if the block outgrows its slot and neither pools nor fallback have memory; then it
-    /// stays as it was.
-    #[inline(never)]
-    unsafe fn realloc_slot(&self, ptr: *mut u8, layout: Layout, new_layout: Layout) -> *mut u8 {
-        if self.pools.is_recording() {
-            // SAFETY: the caller's contract.
-            return unsafe { self.realloc_recorded(ptr, layout, new_layout) };
-        }
-        let (tally, found) = (self.tally(), self.pools.find(ptr, layout));
-        let (size, new_size) = (layout.size(), new_layout.size());
-        let (class, slot_bytes) = (self.pools.class(found), self.pools.slot_bytes(found));
-        let new = if new_size > slot_bytes {
-            // SAFETY: a valid layout, by the caller's contract.
-            unsafe { self.alloc(new_layout) }
-        } else {
-            let shrinks_enough = new_size < size && new_size <= slot_bytes / 4 && !self.is_nested();
-            let smaller =
-                if shrinks_enough { self.pools.take_smaller(tally, new_layout, class) } else { None };
-            let Some(block) = smaller else {
-                self.pools.count_in_place(tally, found, new_size);
-                return ptr;
-            };
-            block.start
-        };
-        if !new.is_null() {
-            // SAFETY: two different blocks, each of at least the smaller size; the old one is given up.
-            unsafe {
-                new.copy_from_nonoverlapping(ptr, size.min(new_size));
-                self.pools.give(tally, found);
-            }
-            tally.count(|counters, add| add(&counters.reallocs_moved, 1));
-        }
-        new
-    }
-
-    /// A block of the fallback moves into a pool if it grows and there is a slot for it; else the fallback's own `realloc` does
-    /// the work.
-    unsafe fn realloc_fallback(&self, ptr: *mut u8, layout: Layout, new_layout: Layout) -> *mut u8 {
-        if self.is_nested() {
-            // Neither counted nor moved.
-            // SAFETY: the caller's contract, passed on.
-            return self.outside(|fallback| unsafe { fallback.realloc(ptr, layout, new_layout.size()) });
-        }
-        if new_layout.size() <= layout.size() {
-            self.tally().count(|counters, add| {
-                add(&counters.shrunk_in_fallback, 1);
-                add(&counters.fallback_bytes, new_layout.size() as u64);
-            });
-        } else if let Some(block) = self.pools.take(self.tally(), new_layout) {
-            // SAFETY: two different blocks, both of at least the old size; the old one goes back where it came from.
-            unsafe {
-                block.start.copy_from_nonoverlapping(ptr, layout.size());
-                self.outside(|fallback| fallback.dealloc(ptr, layout));
-            }
-            self.tally().count(|counters, add| add(&counters.reallocs_moved, 1));
-            return block.start;
-        }
-        // SAFETY: the caller's contract, passed on.
-        self.outside(|fallback| unsafe { fallback.realloc(ptr, layout, new_layout.size()) })
-    }
-
-    /// The same as `realloc`, but a block that moves is allocated and freed, so that both are recorded; old and new live at once for a moment.
-    #[cold]
-    unsafe fn realloc_recorded(&self, ptr: *mut u8, layout: Layout, new_layout: Layout) -> *mut u8 {
-        let (size, new_size) = (layout.size(), new_layout.size());
-        let tally = self.tally();
-        let stays = if self.pools.is_ours(ptr) {
-            let found = self.pools.find(ptr, layout);
-            let stays = new_size <= self.pools.slot_bytes(found);
-            if stays {
-                self.pools.count_in_place(tally, found, new_size);
-            }
-            stays.then_some(ptr)
-        } else if self.is_nested() || new_size <= size {
-            // SAFETY: the caller's contract.
-            Some(unsafe { self.realloc_fallback(ptr, layout, new_layout) })
-        } else {
-            None
-        };
-        if let Some(new) = stays {
-            // One block, of another size from now on.
-            if !new.is_null() {
-                self.pools.record_resize((ptr, layout), (new, new_layout), self.is_nested());
-            }
-            return new;
-        }
-        // SAFETY: a valid layout, by the caller's contract.
-        let new = unsafe { self.alloc(new_layout) };
-        if !new.is_null() {
-            let concerns_pools = self.pools.is_ours(ptr) || self.pools.is_ours(new);
-            // SAFETY: two different blocks, each of at least the smaller size; the old one is given up.
-            unsafe {
-                new.copy_from_nonoverlapping(ptr, size.min(new_size));
-                self.dealloc(ptr, layout);
-            }
-            tally.count(|counters, add| add(&counters.reallocs_moved, concerns_pools.into()));
-        }
-        new
     }
 }

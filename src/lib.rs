@@ -23,6 +23,8 @@ mod fork;
 mod global;
 #[cfg(not(all(test, feature = "loom")))]
 pub mod guide;
+#[cfg(not(all(test, feature = "loom")))]
+mod home;
 mod lane;
 mod magazine;
 #[cfg(not(all(test, feature = "loom")))]

@@ -10,9 +10,9 @@
 //! | `state` | start-up: one CAS to `STARTING` (Acquire), then `READY` or `FAILED` (SeqCst) | nothing: it orders start-ups and switches |
 //! | `serving` | start-up, `set_enabled` (SeqCst), read Acquire by takes | `base`, `metadata` |
 //! | `span` | start-up, once (Release), read Acquire by finds | `base`, `metadata` |
-//! | `metadata` | start-up, once (Release), read Acquire | the metadata's constants |
 //! | `enabled` | `set_enabled` (SeqCst) | nothing |
 
+mod find;
 mod hit;
 mod record;
 mod route;
@@ -22,12 +22,13 @@ mod warm;
 use core::alloc::Layout;
 use core::ptr;
 
+pub(crate) use find::Found;
 use route::Routes;
 pub(crate) use route::{Detour, is_plain, unlikely};
 
 use crate::config::{CLASSES, Class, Config};
 use crate::counters::{Counters, Refusal};
-use crate::fatal::{self, Misuse};
+use crate::home::Home;
 use crate::lane::Lane;
 use crate::metadata::Metadata;
 use crate::plan::Plan;
@@ -36,7 +37,7 @@ use crate::slot_map::Slot;
 use crate::slot_state::SlotState;
 use crate::sync::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize,
-    Ordering::{Acquire, Relaxed, SeqCst},
+    Ordering::{Acquire, SeqCst},
     SetOnce,
 };
 use crate::thread_record::{Own, Tally};
@@ -55,12 +56,12 @@ pub(crate) struct Pools {
     /// [recording](record), so that everything does.
     span: AtomicUsize,
     base: AtomicPtr<u8>,
-    metadata: AtomicPtr<Metadata>,
     hardened: bool,
     zero_on_free: bool,
     /// What a byte says whose slot may be freed without either of the two.
     freed_quickly: Slot,
     routes: SetOnce<Routes>,
+    home: Home,
     /// Whether threads have magazines and counters of their own there, because it is never unmapped.
     has_places: bool,
     enabled: AtomicBool,
@@ -68,8 +69,6 @@ pub(crate) struct Pools {
     plan: SetOnce<Plan>,
     config: Config,
     readiness: Readiness,
-    /// Of requests that came when there was no metadata.
-    early: Counters,
 }
 
 /// Memory that was taken from a pool just now.
@@ -97,13 +96,6 @@ impl Block {
     }
 }
 
-/// A live slot of ours.
-#[derive(Clone, Copy)]
-pub(crate) struct Found {
-    start: *mut u8,
-    lane: Lane,
-}
-
 impl Pools {
     /// The pools of a program, for ever.
     pub(crate) const fn new(config: &Config) -> Self {
@@ -122,18 +114,17 @@ impl Pools {
             serving: AtomicPtr::new(ptr::null_mut()),
             span: AtomicUsize::new(0),
             base: AtomicPtr::new(ptr::null_mut()),
-            metadata: AtomicPtr::new(ptr::null_mut()),
             hardened: config.hardened,
             zero_on_free: config.zero_on_free,
             freed_quickly: if config.hardened || config.zero_on_free { Slot::NEVER } else { Slot::LIVE },
             routes: SetOnce::new(routes),
+            home: Home::new(),
             has_places,
             enabled: AtomicBool::new(true),
             state: AtomicU8::new(UNTOUCHED),
             plan: SetOnce::new(plan),
             config: *config,
             readiness: Readiness::new(config.memory),
-            early: Counters::new(),
         }
     }
 
@@ -154,7 +145,7 @@ impl Pools {
     /// This thread's own place, if it has one and is not interrupted there.
     #[inline]
     pub(crate) fn own(&self) -> Option<Own> {
-        let metadata = self.metadata.load(Acquire);
+        let metadata = self.home.pointer();
         if metadata.is_null() { None } else { Own::at(metadata) }
     }
 
@@ -167,8 +158,8 @@ impl Pools {
     /// The pools are ready.
     #[inline(always)]
     pub(crate) fn metadata(&self) -> &Metadata {
-        // SAFETY: `serving` or `span`, which said that they are, published the metadata, which outlives this.
-        unsafe { &*self.metadata.load(Relaxed) }
+        // SAFETY: `serving` or `span` said that they are, which start-up stored after that.
+        unsafe { self.home.get_published() }
     }
 
     /// Marks a slot live that was just taken.
@@ -258,13 +249,19 @@ impl Pools {
         }
     }
 
-    /// A slot of a smaller class than `class` for a block that shrinks, if there is one now. Only a hit is counted.
-    pub(crate) fn take_smaller(&self, tally: Tally<'_>, layout: Layout, class: Class) -> Option<Block> {
+    /// Whether a block of `size` bytes may move to a smaller class: it leaves three quarters of its slot empty.
+    #[inline]
+    pub(crate) fn is_too_small_for(&self, size: usize, found: Found) -> bool {
+        size <= self.slot_bytes(found) / 4
+    }
+
+    /// A slot of a smaller class for a block that [may move](Self::is_too_small_for) there, if there is one now. Only a hit is counted.
+    pub(crate) fn take_smaller(&self, tally: Tally<'_>, layout: Layout, found: Found) -> Option<Block> {
         if !self.is_serving() {
             return None;
         }
         let smaller = self.plan().classes.iter().position(|class| class.fits(layout))?;
-        if smaller >= class as usize {
+        if smaller >= found.lane.class() {
             return None;
         }
         let lane = self.lane_above_floor(smaller, layout.size()).ok()?;
@@ -275,59 +272,9 @@ impl Pools {
     pub(crate) fn take_slot(&self, tally: Tally<'_>, lane: Lane, size: usize) -> Option<Block> {
         let metadata = self.metadata();
         let (start, lane) = metadata.pool(lane).take(tally.own())?;
-        // The pools may have become ready since it was found out where to count.
-        let tally = if let Tally::Early(_) = tally { self.shared_tally() } else { tally };
         tally.hit(lane, size);
         metadata.look_at_peak(lane.class());
         Some(Self::hand_out(metadata, lane, start))
-    }
-
-    /// Whether an address lies in the reservation, guards included: all that decides where a block goes back to. (During a
-    /// [recording](record), whether it may.)
-    #[inline(always)]
-    pub(crate) fn spans(&self, ptr: *const u8) -> bool {
-        // First: it publishes the base.
-        let span = self.span.load(Acquire);
-        self.offset_of(ptr) < span
-    }
-
-    /// The same, whether there is a recording or not.
-    #[inline]
-    pub(crate) fn is_ours(&self, ptr: *const u8) -> bool {
-        self.spans(ptr) && self.offset_of(ptr) < self.plan().span
-    }
-
-    #[inline(always)]
-    fn offset_of(&self, ptr: *const u8) -> usize {
-        ptr.addr().wrapping_sub(self.base.load(Relaxed).addr())
-    }
-
-    /// The live slot that starts at an address of the reservation.
-    ///
-    /// Aborts if none does, or if `layout` cannot have come from it (P7).
-    pub(crate) fn find(&self, ptr: *mut u8, layout: Layout) -> Found {
-        if let Some(found) = self.look_up(ptr)
-            && self.plan().classes[found.lane.class()].fits(layout)
-        {
-            return found;
-        }
-        self.misuse(ptr, layout)
-    }
-
-    /// What [`find`](Self::find) found before at the same address.
-    pub(crate) fn find_again(&self, ptr: *mut u8) -> Found {
-        Found { start: ptr, lane: self.slot_at(ptr.addr()).lane() }
-    }
-
-    fn look_up(&self, ptr: *mut u8) -> Option<Found> {
-        let slot = self.slot_at(ptr.addr());
-        slot.is_live().then(|| Found { start: ptr, lane: slot.lane() })
-    }
-
-    /// What the map says of an address of the reservation.
-    fn slot_at(&self, address: usize) -> Slot {
-        // SAFETY: an address of the reservation.
-        unsafe { self.metadata().map.entry(address) }.read()
     }
 
     /// Frees a slot.
@@ -358,22 +305,6 @@ impl Pools {
         metadata.pool(lane).give(tally.own(), start);
     }
 
-    #[inline]
-    pub(crate) fn class(&self, found: Found) -> Class {
-        Class::ALL[found.lane.class()]
-    }
-
-    /// Whether a slot could serve this layout too.
-    #[cfg(feature = "allocator-api2")]
-    pub(crate) fn fits(&self, found: Found, layout: Layout) -> bool {
-        self.plan().classes[found.lane.class()].fits(layout)
-    }
-
-    #[inline]
-    pub(crate) fn slot_bytes(&self, found: Found) -> usize {
-        self.plan().classes[found.lane.class()].slab.slot_bytes
-    }
-
     /// Counts a `realloc` to `size` bytes that stays in its slot.
     pub(crate) fn count_in_place(&self, tally: Tally<'_>, found: Found, size: usize) {
         tally.lane(found.lane, |counters, add| {
@@ -382,39 +313,9 @@ impl Pools {
         });
     }
 
-    /// Whether `ptr` lies in a slot, live or not.
-    pub(crate) fn owns(&self, ptr: *const u8) -> bool {
-        self.is_ours(ptr) && self.plan().locate(self.offset_of(ptr)).is_some()
-    }
-
-    /// Bytes of the live slot that starts at `ptr`.
-    pub(crate) fn usable_size(&self, ptr: *const u8) -> Option<usize> {
-        let found = if self.is_ours(ptr) { self.look_up(ptr.cast_mut()) } else { None };
-        found.map(|found| self.slot_bytes(found))
-    }
-
     /// Where the slots of a class are, as many as there is room for; how many that were.
     pub(crate) fn slot_states(&self, class: Class, states: &mut [SlotState]) -> usize {
-        // SAFETY: null, or published by start-up, and outlives this.
-        let metadata = unsafe { self.metadata.load(Acquire).as_ref() };
-        metadata.map_or(0, |metadata| metadata.slot_states(class as usize, states))
-    }
-
-    /// Finds out what is wrong with a pointer or its layout, says so, and ends the process.
-    #[cold]
-    #[inline(never)]
-    fn misuse(&self, ptr: *mut u8, layout: Layout) -> ! {
-        let Some((class, index, bytes_in)) = self.plan().locate(self.offset_of(ptr)) else {
-            fatal::not_a_slot(ptr.addr())
-        };
-        let slot = self.slot_at(ptr.addr());
-        let what = match bytes_in {
-            1.. => Misuse::Interior(bytes_in),
-            0 if slot.is_unknown() => Misuse::NeverHandedOut,
-            0 if !slot.is_live() => Misuse::DoubleFree,
-            0 => Misuse::WrongLayout(layout.size(), layout.align()),
-        };
-        fatal::misuse(what, class, index, ptr.addr())
+        self.home.get().map_or(0, |metadata| metadata.slot_states(class as usize, states))
     }
 }
 

@@ -16,7 +16,8 @@
 
 use core::ptr::{NonNull, from_ref};
 
-use crate::counters::{self, Add, Counters, LaneCounters, SharedCounters};
+use crate::counters::{self, Add, Counters, LaneCounters};
+use crate::home::Home;
 use crate::lane::{LANES, Lane};
 use crate::magazine::{Gate, Magazine};
 use crate::metadata::Metadata;
@@ -182,10 +183,9 @@ impl Drop for Inside {
 pub(crate) enum Tally<'a> {
     /// In its own place: plain loads and stores.
     Own(Own),
-    /// Where all do that have none: atomic additions.
-    Shared(&'a SharedCounters),
-    /// Where they do before there is anything to serve from.
-    Early(&'a Counters),
+    /// Where all do that have none: atomic additions. Which counters those are is asked when something is counted, for the pools may
+    /// become ready meanwhile.
+    Shared(&'a Home),
 }
 
 impl Tally<'_> {
@@ -194,7 +194,7 @@ impl Tally<'_> {
     pub(crate) fn own(self) -> Option<Own> {
         match self {
             Self::Own(own) => Some(own),
-            Self::Shared(_) | Self::Early(_) => None,
+            Self::Shared(_) => None,
         }
     }
 
@@ -203,8 +203,11 @@ impl Tally<'_> {
     pub(crate) fn hit(self, lane: Lane, bytes: usize) {
         match self {
             Self::Own(own) => own.with(|inside| inside.counters(lane).count_hit(bytes)),
-            Self::Shared(shared) => shared.lanes[lane.index()].count_shared_hit(bytes),
-            Self::Early(_) => debug_assert!(false, "there is something to serve from"),
+            Self::Shared(home) => {
+                home.shared()
+                    .into_iter()
+                    .for_each(|shared| shared.lanes[lane.index()].count_shared_hit(bytes));
+            }
         }
     }
 
@@ -213,8 +216,11 @@ impl Tally<'_> {
     pub(crate) fn lane(self, lane: Lane, update: impl Fn(&LaneCounters, Add)) {
         match self {
             Self::Own(own) => own.with(|inside| update(inside.counters(lane), counters::owned)),
-            Self::Shared(shared) => update(&shared.lanes[lane.index()], counters::shared),
-            Self::Early(_) => debug_assert!(false, "there is something to serve from"),
+            Self::Shared(home) => {
+                home.shared()
+                    .into_iter()
+                    .for_each(|shared| update(&shared.lanes[lane.index()], counters::shared));
+            }
         }
     }
 
@@ -223,8 +229,9 @@ impl Tally<'_> {
     pub(crate) fn count(self, update: impl Fn(&Counters, Add)) {
         match self {
             Self::Own(own) => own.with(|inside| update(inside.rest(), counters::owned)),
-            Self::Shared(shared) => update(&shared.rest, counters::shared),
-            Self::Early(rest) => update(rest, counters::shared),
+            Self::Shared(home) => {
+                update(home.shared().map_or(home.early(), |shared| &shared.rest), counters::shared);
+            }
         }
     }
 }

@@ -68,19 +68,19 @@ breaks "P5 an untouched slot is not cleared" src/slot_map.rs \
   's/self\.read\(\)\.0 & DIRTY == 0/false/' zeroed
 breaks "P5 zero_on_free clears" src/pools.rs \
   's/start\.write_bytes\(0, self\.slot_bytes\(found\)\)/start.write_bytes(0, 1)/' zeroed
-breaks "P6 a shrink moves at a quarter" src/global.rs \
-  's/new_size <= slot_bytes \/ 4/new_size <= slot_bytes \/ 2/' realloc
-breaks "P6 a fallback block that shrinks stays" src/global.rs \
+breaks "P6 a shrink moves at a quarter" src/pools.rs \
+  's/size <= self\.slot_bytes\(found\) \/ 4/size <= self.slot_bytes(found) \/ 2/' realloc
+breaks "P6 a fallback block that shrinks stays" src/global/realloc.rs \
   's/if new_layout\.size\(\) <= layout\.size\(\) \{/if false {/' realloc
 breaks "P6 a shrink never goes below a floor" src/pools.rs \
   's/let lane = self\.lane_above_floor\(smaller, layout\.size\(\)\)\.ok\(\)\?;/let lane = Lane::new(smaller, true);/' realloc
-breaks "P6 a failed realloc leaves the block" src/global.rs \
+breaks "P6 a failed realloc leaves the block" src/global/realloc.rs \
   's/if !new\.is_null\(\) \{/if true {/' no_memory
 breaks "P7 a double free is seen" src/slot_map.rs \
   's/self\.0 & LIVE != 0\n/self.0 != 0\n/' misuse
 breaks "P7 an interior pointer is seen" src/slot_map.rs \
   's/address & self\.within_granule == 0/true/' misuse
-breaks "P7 a wrong layout is seen" src/pools.rs \
+breaks "P7 a wrong layout is seen" src/pools/find.rs \
   's/&& self\.plan\(\)\.classes\[found\.lane\.class\(\)\]\.fits\(layout\)/\&\& layout.size() > 0/' misuse
 breaks "P7 hardened sees racing frees" src/slot_map.rs \
   's/Relaxed\) & LIVE != 0/Relaxed) != 0/' misuse
@@ -156,9 +156,9 @@ breaks "P14 unpooled ends when it unwinds" src/nested.rs \
   's/let _undo = Undo\(&nesting\);\n    f\(\)/let undo = Undo(\&nesting);\n    let result = f();\n    drop(undo);\n    result/; s/impl Drop for Undo/impl Undo/; s/fn drop\(&mut self\) \{/fn undo(\&self) {/; s/drop\(undo\)/undo.undo()/; s/impl Undo<.._>/impl Undo<\x27_>/' unpooled
 breaks "P14 a realloc in place is answered" src/pools.rs \
   's/add\(&counters\.reallocs_in_place, 1\);/_ = \&counters.reallocs_in_place;/' dhat
-breaks "P14 a block of the pools moves nowhere while they are left out" src/global.rs \
+breaks "P14 a block of the pools moves nowhere while they are left out" src/global/realloc.rs \
   's/ && !self\.is_nested\(\)//' unpooled
-breaks "P14 a block of the fallback stays there while the pools are left out" src/global.rs \
+breaks "P14 a block of the fallback stays there while the pools are left out" src/global/realloc.rs \
   's/if self\.is_nested\(\) \{\n(\s+\/\/ Neither)/if false {\n$1/' unpooled
 
 breaks "trim takes from a range what is free there only" src/slot_set.rs \
@@ -360,8 +360,8 @@ breaks "monitor it stops when it is dropped" src/monitor.rs \
 breaks "monitor the log is silent without news" src/monitor.rs \
   's/watch\.has_changed\(\)\.then_some\(&now\)/Some(\&now)/' full:monitor
 
-breaks "P12 a hit while the pools get ready is counted" src/pools.rs \
-  's/        let tally = if let Tally::Early\(_\) = tally \{ self\.shared_tally\(\) \} else \{ tally \};\n//' never_waits
+breaks "P12 a hit while the pools get ready is counted" src/home.rs \
+  's/        self\.get\(\)\.map\(\|metadata\| &metadata\.shared\)/        if cfg!(test) { None } else { self.get().map(|metadata| \&metadata.shared) }/' lib
 breaks "slot states tell cached slots from live ones" src/slot_state.rs \
   's/entry\.read\(\)\.is_live\(\)/true/' magazines
 

@@ -114,10 +114,10 @@ impl BufferPool {
         }
         let pools = &self.shared.pools;
         let found = pools.find(ptr.as_ptr(), old);
-        if new.size() > pools.slot_bytes(found) / 4 {
+        if !pools.is_too_small_for(new.size(), found) {
             return None;
         }
-        let block = pools.take_smaller(pools.shared_tally(), new, pools.class(found))?;
+        let block = pools.take_smaller(pools.shared_tally(), new, found)?;
         Some(self.whole_slot(block.start, new))
     }
 

@@ -7,13 +7,11 @@ use core::alloc::Layout;
 
 use super::Pools;
 use crate::recording::Recording;
-use crate::sync::Ordering::Acquire;
 
 impl Pools {
     #[inline]
     fn recording(&self) -> Option<&'static Recording> {
-        // SAFETY: null, or published by start-up, and outlives this.
-        unsafe { self.metadata.load(Acquire).as_ref() }.and_then(|metadata| metadata.recording)
+        self.home.get().and_then(|metadata| metadata.recording)
     }
 
     #[inline]

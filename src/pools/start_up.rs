@@ -4,7 +4,7 @@
 //! folded into `serving`, the only one of them that an allocation reads. A `fork` by another thread while the first allocation of all is at
 //! this leaves a child that bypasses the pools for good.
 
-use core::ptr::{self, NonNull};
+use core::ptr;
 
 use super::route::Routes;
 use super::{FAILED, Pools, READY, STARTING, UNTOUCHED};
@@ -34,11 +34,9 @@ impl Pools {
         if !self.has_places {
             return;
         }
-        // SAFETY: null, or published by start-up; with places, for ever.
-        if let Some(metadata) = unsafe { self.metadata.load(Acquire).as_ref() }
-            && metadata.recording.is_none()
-        {
-            thread_record::bind(metadata);
+        if let Some(metadata) = self.home.get().filter(|metadata| metadata.recording.is_none()) {
+            // SAFETY: with places it is never unmapped.
+            thread_record::bind(unsafe { &*ptr::from_ref(metadata) });
         }
     }
 
@@ -51,20 +49,12 @@ impl Pools {
 
     /// Where threads count that have no place.
     pub(crate) fn shared_tally(&self) -> Tally<'_> {
-        // SAFETY: null, or published by start-up, and outlives this.
-        match unsafe { self.metadata.load(Acquire).as_ref() } {
-            Some(metadata) => Tally::Shared(&metadata.shared),
-            None => Tally::Early(&self.early),
-        }
+        Tally::Shared(&self.home)
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        // SAFETY: null, or published by start-up, and outlives this.
-        let mut stats = match unsafe { self.metadata.load(Acquire).as_ref() } {
-            Some(metadata) => metadata.stats(),
-            None => self.stats_of_none(),
-        };
-        self.early.add_to(&mut stats);
+        let mut stats = self.home.get().map_or_else(|| self.stats_of_none(), Metadata::stats);
+        self.home.early().add_to(&mut stats);
         stats
     }
 
@@ -149,7 +139,8 @@ impl Pools {
                 new.set_reservation(reservation, plan);
             }
             // Kept without slots too: threads still count their bypasses there.
-            self.metadata.store(metadata.as_ptr(), Release);
+            // SAFETY: from here on only read; unmapped by `unmap` only.
+            unsafe { self.home.publish(metadata) };
             if self.has_places {
                 // SAFETY: never unmapped, and from here on only read.
                 roll::enlist(unsafe { metadata.as_ref() });
@@ -181,7 +172,7 @@ impl Pools {
     /// from now on.
     pub(crate) unsafe fn unmap(&mut self, source: os::Source<'_>) {
         debug_assert!(!self.has_places, "threads may come back to their places at any time");
-        let metadata = NonNull::new(self.metadata.swap(ptr::null_mut(), Relaxed));
+        let metadata = self.home.take_back();
         self.span.store(0, Relaxed);
         // SAFETY: by contract nobody else is here, so what start-up published is this caller's alone. The copies of the two mappings are
         // taken out of one before it goes.
@@ -200,7 +191,7 @@ impl Pools {
     pub(super) fn refresh_serving(&self) {
         let wanted = || {
             let is_serving = self.state.load(SeqCst) == READY && self.enabled.load(SeqCst);
-            if is_serving { self.metadata.load(Acquire) } else { ptr::null_mut() }
+            if is_serving { self.home.pointer() } else { ptr::null_mut() }
         };
         loop {
             let now = wanted();

@@ -4,6 +4,21 @@ use super::*;
 use crate::nested;
 use crate::tunables::PLACES;
 
+/// As it is for a thread that finds another one at the reservation, which is over when it looks for a slot.
+#[test]
+fn a_hit_is_counted_by_who_looked_where_to_count_before_the_pools_were_ready() {
+    let pools = Pools::of_a_value(&Config::new());
+    let tally = pools.shared_tally();
+    tally.count(|counters, add| add(&counters.starting, 1));
+    pools.reserve(&std::alloc::System);
+    let layout = Layout::new::<[u8; 100]>();
+    let block = pools.take(tally, layout).unwrap();
+    // SAFETY: just taken, and nobody uses it any more.
+    unsafe { pools.give(tally, pools.find(block.start, layout)) };
+    let stats = pools.stats();
+    assert_eq!((stats.hits(), stats.returns(), stats.bypasses()), (1, 1, 1));
+}
+
 #[test]
 fn a_place_passes_from_a_thread_that_ends_to_the_next() {
     let pools: &Pools = Box::leak(Box::new(Pools::new(&Config::new())));
@@ -14,9 +29,7 @@ fn a_place_passes_from_a_thread_that_ends_to_the_next() {
         });
         assert!(has_place.join().unwrap());
     }
-    // SAFETY: published by the first thread for ever.
-    let places = unsafe { &(*pools.metadata.load(Acquire)).places };
-    assert_eq!(places.used(), 1);
+    assert_eq!(pools.metadata().places.used(), 1);
 }
 
 /// Every place is taken when the process forks; in the child all but one belong to threads that did not come along.

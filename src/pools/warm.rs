@@ -16,8 +16,7 @@ impl Pools {
         let Some(reserved) = self.reserved() else { return Residency::default() };
         self.readiness.ask(reserved);
         self.readiness.populate(reserved);
-        // SAFETY: null, or published by start-up, and outlives this.
-        if let Some(metadata) = unsafe { self.metadata.load(Acquire).as_ref() } {
+        if let Some(metadata) = self.home.get() {
             readiness::populate_metadata(metadata);
         }
         self.readiness.report(reserved)

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use loom::thread::spawn;
+use loom::thread::{JoinHandle, spawn};
 
 use super::*;
 use crate::model::{Content, check};
@@ -64,6 +64,12 @@ impl World {
     }
 }
 
+/// Waits and gives on a thread of its own.
+fn waiter(world: &Arc<World>, id: u32) -> JoinHandle<()> {
+    let world = Arc::clone(world);
+    spawn(move || world.wait_and_give(id))
+}
+
 /// A set of one word, and one of several.
 #[test]
 fn whoever_waits_gets_the_slot_that_is_given() {
@@ -71,10 +77,7 @@ fn whoever_waits_gets_the_slot_that_is_given() {
         check(None, move || {
             let world = World::new(slots);
             let held = world.take_all(1);
-            let waiter = {
-                let world = world.clone();
-                spawn(move || world.wait_and_give(2))
-            };
+            let waiter = waiter(&world, 2);
             held.into_iter().for_each(|slot| world.give(1, slot));
             waiter.join().unwrap();
             world.assert_whole();
@@ -87,10 +90,7 @@ fn two_who_wait_get_the_one_slot_after_each_other() {
     check(3, || {
         let world = World::new(1);
         let held = world.take_all(1);
-        let waiters = [2, 3].map(|id| {
-            let world = world.clone();
-            spawn(move || world.wait_and_give(id))
-        });
+        let waiters = [2, 3].map(|id| waiter(&world, id));
         held.into_iter().for_each(|slot| world.give(1, slot));
         waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
         world.assert_whole();
@@ -103,10 +103,7 @@ fn a_slot_that_somebody_takes_who_does_not_wait_is_not_the_end_of_the_line() {
     check(3, || {
         let world = World::new(1);
         let held = world.take_all(1);
-        let waiter = {
-            let world = world.clone();
-            spawn(move || world.wait_and_give(2))
-        };
+        let waiter = waiter(&world, 2);
         let other = {
             let world = world.clone();
             spawn(move || {

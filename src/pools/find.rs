@@ -1,0 +1,111 @@
+//! From an address to its slot: whose a block is, which slot it has, and what is wrong if it has none.
+
+use core::alloc::Layout;
+
+use super::Pools;
+use crate::config::Class;
+use crate::fatal::{self, Misuse};
+use crate::lane::Lane;
+use crate::slot_map::Slot;
+use crate::sync::Ordering::{Acquire, Relaxed};
+
+/// A live slot of ours.
+#[derive(Clone, Copy)]
+pub(crate) struct Found {
+    pub(super) start: *mut u8,
+    pub(super) lane: Lane,
+}
+
+impl Pools {
+    /// Whether an address lies in the reservation, guards included: all that decides where a block goes back to. (During a
+    /// [recording](record), whether it may.)
+    #[inline(always)]
+    pub(crate) fn spans(&self, ptr: *const u8) -> bool {
+        // First: it publishes the base.
+        let span = self.span.load(Acquire);
+        self.offset_of(ptr) < span
+    }
+
+    /// The same, whether there is a recording or not.
+    #[inline]
+    pub(crate) fn is_ours(&self, ptr: *const u8) -> bool {
+        self.spans(ptr) && self.offset_of(ptr) < self.plan().span
+    }
+
+    #[inline(always)]
+    pub(super) fn offset_of(&self, ptr: *const u8) -> usize {
+        ptr.addr().wrapping_sub(self.base.load(Relaxed).addr())
+    }
+
+    /// The live slot that starts at an address of the reservation.
+    ///
+    /// Aborts if none does, or if `layout` cannot have come from it (P7).
+    pub(crate) fn find(&self, ptr: *mut u8, layout: Layout) -> Found {
+        if let Some(found) = self.look_up(ptr)
+            && self.plan().classes[found.lane.class()].fits(layout)
+        {
+            return found;
+        }
+        self.misuse(ptr, layout)
+    }
+
+    /// What [`find`](Self::find) found before at the same address.
+    pub(crate) fn find_again(&self, ptr: *mut u8) -> Found {
+        Found { start: ptr, lane: self.slot_at(ptr.addr()).lane() }
+    }
+
+    fn look_up(&self, ptr: *mut u8) -> Option<Found> {
+        let slot = self.slot_at(ptr.addr());
+        slot.is_live().then(|| Found { start: ptr, lane: slot.lane() })
+    }
+
+    /// What the map says of an address of the reservation.
+    pub(super) fn slot_at(&self, address: usize) -> Slot {
+        // SAFETY: an address of the reservation.
+        unsafe { self.metadata().map.entry(address) }.read()
+    }
+
+    #[inline]
+    pub(crate) fn class(&self, found: Found) -> Class {
+        Class::ALL[found.lane.class()]
+    }
+
+    /// Whether a slot could serve this layout too.
+    #[cfg(feature = "allocator-api2")]
+    pub(crate) fn fits(&self, found: Found, layout: Layout) -> bool {
+        self.plan().classes[found.lane.class()].fits(layout)
+    }
+
+    #[inline]
+    pub(crate) fn slot_bytes(&self, found: Found) -> usize {
+        self.plan().classes[found.lane.class()].slab.slot_bytes
+    }
+
+    /// Whether `ptr` lies in a slot, live or not.
+    pub(crate) fn owns(&self, ptr: *const u8) -> bool {
+        self.is_ours(ptr) && self.plan().locate(self.offset_of(ptr)).is_some()
+    }
+
+    /// Bytes of the live slot that starts at `ptr`.
+    pub(crate) fn usable_size(&self, ptr: *const u8) -> Option<usize> {
+        let found = if self.is_ours(ptr) { self.look_up(ptr.cast_mut()) } else { None };
+        found.map(|found| self.slot_bytes(found))
+    }
+
+    /// Finds out what is wrong with a pointer or its layout, says so, and ends the process.
+    #[cold]
+    #[inline(never)]
+    fn misuse(&self, ptr: *mut u8, layout: Layout) -> ! {
+        let Some((class, index, bytes_in)) = self.plan().locate(self.offset_of(ptr)) else {
+            fatal::not_a_slot(ptr.addr())
+        };
+        let slot = self.slot_at(ptr.addr());
+        let what = match bytes_in {
+            1.. => Misuse::Interior(bytes_in),
+            0 if slot.is_unknown() => Misuse::NeverHandedOut,
+            0 if !slot.is_live() => Misuse::DoubleFree,
+            0 => Misuse::WrongLayout(layout.size(), layout.align()),
+        };
+        fatal::misuse(what, class, index, ptr.addr())
+    }
+}
