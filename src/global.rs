@@ -354,3 +354,6 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         })
     }
 }
+
+#[cfg(all(test, target_os = "linux", not(framepool_os = "none"), not(feature = "loom")))]
+mod tests;

@@ -45,6 +45,8 @@ impl Reclaim {
     /// Makes `lanes` set-only and moves what their magazines hold to the sets, as far as the magazines' owners are outside. Does
     /// nothing while another thread is at it.
     ///
+    /// Without a fence, which a system may refuse, they stay cached, and their magazines as they are.
+    ///
     /// Returns which of them were cached until now, so that who wanted no more than the slots can [let them back](Self::let_back).
     #[cold]
     pub(crate) fn revoke<const N: usize>(&self, caches: &impl Caches, lanes: [Lane; N]) -> [bool; N] {
@@ -128,8 +130,14 @@ impl Pending {
             }
             is_cached
         });
-        if closed.contains(&true) {
-            heavy_fence();
+        if closed.contains(&true) && !heavy_fence() {
+            // Nobody has touched another's magazine, so the owners may go on with theirs.
+            lanes
+                .into_iter()
+                .zip(closed)
+                .filter(|(_, closed)| *closed)
+                .for_each(|(lane, _)| caches.mode(lane).set(Mode::CACHED));
+            return [false; N];
         }
         for (lane, _) in lanes.into_iter().zip(closed).filter(|(_, closed)| *closed) {
             // After the fence: who takes a place later than this sees that the lane is set-only.

@@ -81,9 +81,10 @@ mod imp {
     #[inline(always)]
     pub(crate) fn overtaken() {}
 
-    /// Only after [`os::can_fence_all`](crate::os::can_fence_all) said yes.
-    pub(crate) fn heavy_fence() {
-        crate::os::fence_all();
+    /// Only after [`os::can_fence_all`](crate::os::can_fence_all) said yes. `false` if there was no fence.
+    #[must_use]
+    pub(crate) fn heavy_fence() -> bool {
+        crate::os::fence_all()
     }
 
     macro_rules! read_own {
@@ -145,8 +146,10 @@ mod imp {
         fence(SeqCst);
     }
 
-    pub(crate) fn heavy_fence() {
+    #[must_use]
+    pub(crate) fn heavy_fence() -> bool {
         fence(SeqCst);
+        true
     }
 
     macro_rules! read_own {

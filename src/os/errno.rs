@@ -55,7 +55,7 @@ pub(crate) fn keeping_errno<R>(calls: impl FnOnce() -> R) -> R {
 }
 
 /// Where this thread's `errno` is; null where that is not known.
-fn location() -> *mut c_int {
+pub(super) fn location() -> *mut c_int {
     #[cfg(all(any(target_os = "solaris", target_os = "illumos"), not(framepool_os = "none")))]
     use libc::___errno as ask;
     #[cfg(all(

@@ -6,7 +6,7 @@
 mod imp {
     use core::ptr::{self, NonNull};
 
-    use super::super::keeping_errno;
+    use super::super::{calls, keeping_errno};
 
     // From linux/membarrier.h; libc does not have them for every target.
     const REGISTER_PRIVATE_EXPEDITED: libc::c_int = 1 << 4;
@@ -14,7 +14,7 @@ mod imp {
 
     fn membarrier(command: libc::c_int) -> bool {
         // SAFETY: takes numbers only, and writes nothing.
-        unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
+        unsafe { calls::membarrier(command) == 0 }
     }
 
     /// Registers the process for [`fence_all`]; `false` where the kernel cannot. Once is enough, children included.
@@ -22,29 +22,28 @@ mod imp {
         membarrier(REGISTER_PRIVATE_EXPEDITED)
     }
 
-    /// Returns after every thread of this process has passed a full fence. Cannot fail once registered. One system call, from half a
-    /// microsecond to some ten with other processors busy.
-    pub(crate) fn fence_all() {
-        keeping_errno(|| {
-            let done = membarrier(PRIVATE_EXPEDITED);
-            debug_assert!(done, "membarrier was registered");
-        });
+    /// Returns after every thread of this process has passed a full fence. `false`, and nothing done, if the system refuses: for want of
+    /// memory, or by a filter that the process has put on since it registered. One system call, from half a microsecond to some ten
+    /// with other processors busy.
+    #[must_use]
+    pub(crate) fn fence_all() -> bool {
+        keeping_errno(|| membarrier(PRIVATE_EXPEDITED))
     }
 
     /// Zeroed memory, a page at least, for ever, that is zeroed again in the child of each `fork`. `None` where that cannot be had.
     pub(crate) fn map_wiped_on_fork(bytes: usize) -> Option<NonNull<u8>> {
         let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANON);
         // SAFETY: a new anonymous mapping where the kernel likes replaces nothing.
-        let page = unsafe { libc::mmap(ptr::null_mut(), bytes, protection, flags, -1, 0) };
+        let page = unsafe { calls::mmap(ptr::null_mut(), bytes, protection, flags) };
         if page == libc::MAP_FAILED {
             return None;
         }
         // SAFETY: the mapping just made, which nobody else knows; unmapped again if it is not what was asked for.
         unsafe {
-            if libc::madvise(page, bytes, libc::MADV_WIPEONFORK) == 0 {
+            if calls::madvise(page, bytes, libc::MADV_WIPEONFORK) == 0 {
                 return NonNull::new(page.cast());
             }
-            libc::munmap(page, bytes);
+            calls::munmap(page, bytes);
         }
         None
     }
@@ -53,7 +52,7 @@ mod imp {
     pub(crate) fn after_fork(child: unsafe extern "C" fn()) {
         // If there is no memory for it, children settle later.
         // SAFETY: a function of this program, which is never unloaded.
-        let _ = unsafe { libc::pthread_atfork(None, None, Some(child)) };
+        let _ = unsafe { calls::pthread_atfork(child) };
     }
 
     /// In the child of a `fork`: whether this is the thread that called it. Any other was started later.
@@ -72,7 +71,9 @@ mod imp {
     }
 
     /// Nobody asks: magazines are off.
-    pub(crate) fn fence_all() {}
+    pub(crate) fn fence_all() -> bool {
+        false
+    }
 
     pub(crate) fn map_wiped_on_fork(_: usize) -> Option<NonNull<u8>> {
         None

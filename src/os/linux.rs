@@ -10,7 +10,7 @@ use std::io::Read;
 
 use super::errno::Errno;
 use super::smaps::Smaps;
-use super::{Given, system, touch};
+use super::{Given, calls, system, touch};
 
 /// Since Linux 5.14. libc has it for some C libraries only.
 const MADV_POPULATE_WRITE: c_int = 23;
@@ -29,7 +29,7 @@ fn is_no_such_call(refused: Errno) -> bool {
 
 fn advise(pages: NonNull<[u8]>, advice: c_int) -> Result<(), Errno> {
     // SAFETY: each advice given here leaves every byte of every page as it is, whatever is mapped there.
-    let refused = unsafe { libc::madvise(pages.cast().as_ptr(), pages.len(), advice) };
+    let refused = unsafe { calls::madvise(pages.cast().as_ptr(), pages.len(), advice) };
     if refused == 0 { Ok(()) } else { Err(Errno::last()) }
 }
 
@@ -70,8 +70,7 @@ pub(crate) unsafe fn populate(pages: NonNull<[u8]>) -> Result<(), Errno> {
 pub(crate) fn lock(pages: NonNull<[u8]>) -> Result<(), Errno> {
     // SAFETY: leaves every byte as it is, whatever is mapped there. (By number, because C libraries before glibc 2.27 have no
     // name for it.)
-    let refused =
-        unsafe { libc::syscall(libc::SYS_mlock2, pages.cast::<u8>().as_ptr(), pages.len(), MLOCK_ONFAULT) };
+    let refused = unsafe { calls::mlock2(pages.cast().as_ptr(), pages.len(), MLOCK_ONFAULT) };
     match (refused, Errno::last()) {
         (0, _) => Ok(()),
         (_, refused) if is_no_such_call(refused) => system::lock(pages),
@@ -82,15 +81,7 @@ pub(crate) fn lock(pages: NonNull<[u8]>) -> Result<(), Errno> {
 /// Shows `name` for `pages` in `/proc/self/maps`: since 5.17, if the kernel was built to. Otherwise nothing happens.
 pub(crate) fn name(pages: NonNull<[u8]>, name: &'static CStr) {
     // SAFETY: the kernel reads a string that lives for ever, and changes nothing but what it shows.
-    unsafe {
-        libc::prctl(
-            libc::PR_SET_VMA,
-            libc::PR_SET_VMA_ANON_NAME as libc::c_ulong,
-            pages.cast::<u8>().as_ptr(),
-            pages.len(),
-            name.as_ptr(),
-        );
-    }
+    unsafe { calls::name_pages(pages.cast().as_ptr(), pages.len(), name.as_ptr()) };
 }
 
 /// Whether [`discard`] leaves all that was asked for the pages as it is, locked ones above all.
@@ -105,7 +96,7 @@ pub(crate) const DISCARD_KEEPS_REQUESTS: bool = true;
 /// They are mapped, page-aligned, and nobody uses what is in them.
 pub(crate) unsafe fn discard(pages: NonNull<[u8]>) -> Result<(), Errno> {
     // SAFETY: the caller gives up what is in them.
-    let refused = unsafe { libc::madvise(pages.cast().as_ptr(), pages.len(), libc::MADV_DONTNEED) };
+    let refused = unsafe { calls::madvise(pages.cast().as_ptr(), pages.len(), libc::MADV_DONTNEED) };
     if refused == 0 { Ok(()) } else { Err(Errno::last()) }
 }
 
@@ -146,9 +137,8 @@ pub(crate) fn resident(pages: NonNull<[u8]>) -> u64 {
     for offset in (0..pages.len()).step_by(MINCORE_PAGES * page) {
         let bytes = (pages.len() - offset).min(MINCORE_PAGES * page);
         // SAFETY: the kernel writes a byte for each of at most that many pages, and only looks at the range.
-        let refused = unsafe {
-            libc::mincore(start.wrapping_add(offset).cast(), bytes, is_resident.as_mut_ptr().cast())
-        };
+        let refused =
+            unsafe { calls::mincore(start.wrapping_add(offset).cast(), bytes, is_resident.as_mut_ptr()) };
         if refused == 0 {
             let pages = is_resident[..bytes.div_ceil(page)].iter().filter(|&&page| page & 1 != 0).count();
             resident += (pages * page) as u64;

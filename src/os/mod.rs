@@ -8,6 +8,8 @@
 //!
 //! `--cfg framepool_os="none"` builds the last on any system; a Unix without `mmap` needs it.
 
+#[cfg(all(unix, not(framepool_os = "none")))]
+pub(crate) mod calls;
 mod errno;
 mod fence;
 #[cfg_attr(

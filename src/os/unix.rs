@@ -8,7 +8,7 @@ use core::ffi::{CStr, c_void};
 use core::ops::Range;
 use core::ptr::{self, NonNull};
 
-use super::{Errno, Mapping, OnThreadExit, Source, keeping_errno};
+use super::{Errno, Mapping, OnThreadExit, Source, calls, keeping_errno};
 
 /// Some systems count a private mapping against a commit limit unless told not to; most slots are never touched.
 #[cfg(any(
@@ -31,7 +31,7 @@ const NO_RESERVE: libc::c_int = 0;
 fn map(bytes: usize, protection: libc::c_int, flags: libc::c_int) -> Option<NonNull<u8>> {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANON | flags;
     // SAFETY: a new anonymous mapping where the kernel likes replaces nothing.
-    let base = unsafe { libc::mmap(ptr::null_mut(), bytes, protection, flags, -1, 0) };
+    let base = unsafe { calls::mmap(ptr::null_mut(), bytes, protection, flags) };
     if base == libc::MAP_FAILED { None } else { NonNull::new(base.cast()) }
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn reserve(
         unmap_piece(aligned.byte_add(bytes), align - before);
         let open = libc::PROT_READ | libc::PROT_WRITE;
         if usable.all(|range| {
-            libc::mprotect(aligned.as_ptr().byte_add(range.start).cast(), range.len(), open) == 0
+            calls::mprotect(aligned.as_ptr().byte_add(range.start).cast(), range.len(), open) == 0
         }) {
             return Some(mapping(aligned, bytes));
         }
@@ -85,7 +85,7 @@ pub(crate) unsafe fn unmap(mapping: Mapping, _: Source<'_>) {
 unsafe fn unmap_piece(base: NonNull<u8>, bytes: usize) {
     if bytes > 0 {
         // SAFETY: the caller's contract. A failure leaves address space reserved and nothing worse.
-        unsafe { libc::munmap(base.as_ptr().cast(), bytes) };
+        unsafe { calls::munmap(base.as_ptr().cast(), bytes) };
     }
 }
 
@@ -106,7 +106,7 @@ pub(crate) fn page_bytes() -> usize {
 /// Makes `pages` resident, and keeps them from being paged out.
 pub(crate) fn lock(pages: NonNull<[u8]>) -> Result<(), Errno> {
     // SAFETY: leaves every byte as it is, whatever is mapped there.
-    let refused = unsafe { libc::mlock(pages.cast().as_ptr(), pages.len()) };
+    let refused = unsafe { calls::mlock(pages.cast().as_ptr(), pages.len()) };
     if refused == 0 { Ok(()) } else { Err(Errno::last()) }
 }
 
@@ -120,7 +120,7 @@ pub(crate) unsafe fn map_anew(pages: NonNull<[u8]>) -> Result<(), Errno> {
     let (protection, fixed) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_FIXED);
     let flags = libc::MAP_PRIVATE | libc::MAP_ANON | fixed | NO_RESERVE;
     // SAFETY: what is replaced is given up by the caller.
-    let base = unsafe { libc::mmap(pages.cast().as_ptr(), pages.len(), protection, flags, -1, 0) };
+    let base = unsafe { calls::mmap(pages.cast().as_ptr(), pages.len(), protection, flags) };
     if base == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(()) }
 }
 
@@ -164,7 +164,7 @@ fn has_rights_of_its_own() -> bool {
 pub(crate) fn at_exit(run: extern "C" fn()) {
     // If there is no memory for it, it will not.
     // SAFETY: a function of this program, which is never unloaded.
-    let _ = unsafe { libc::atexit(run) };
+    let _ = unsafe { calls::atexit(run) };
 }
 
 /// A pthread key, whose destructor runs at a thread's exit if the thread has a value for it.
@@ -176,13 +176,13 @@ impl ExitHook {
     pub(crate) fn new(on_exit: OnThreadExit) -> Option<Self> {
         let mut key = 0;
         // SAFETY: a valid place for the key, and a destructor of the right type.
-        let refused = unsafe { libc::pthread_key_create(&mut key, Some(on_exit)) };
+        let refused = unsafe { calls::pthread_key_create(&mut key, on_exit) };
         (refused == 0).then_some(Self(key))
     }
 
     /// Has the destructor called with `value` when this thread exits; `false` if that cannot be had.
     pub(crate) fn watch_this_thread(self, value: NonNull<c_void>) -> bool {
         // SAFETY: the key was created and is never deleted.
-        keeping_errno(|| unsafe { libc::pthread_setspecific(self.0, value.as_ptr()) == 0 })
+        keeping_errno(|| unsafe { calls::pthread_setspecific(self.0, value.as_ptr()) == 0 })
     }
 }
