@@ -56,6 +56,7 @@ mod reservation;
 mod residency;
 #[cfg(not(all(test, feature = "loom")))]
 mod roll;
+mod serving;
 #[cfg(not(all(test, feature = "loom")))]
 mod slab;
 #[cfg(not(all(test, feature = "loom")))]

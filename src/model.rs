@@ -55,6 +55,12 @@ impl Content {
         self.change(id, NOBODY);
     }
 
+    /// To be called by who knows that it was written.
+    pub(crate) fn read(&self, id: u32) {
+        // SAFETY: loom stops the test if anybody may write to it now.
+        assert_eq!(self.0.with(|content| unsafe { *content }), id);
+    }
+
     fn change(&self, from: u32, to: u32) {
         // SAFETY: loom stops the test if anybody else may be at it.
         let before = self.0.with_mut(|content| unsafe { content.replace(to) });

@@ -3,14 +3,6 @@
 //! Knows no fallback: it says "not from here" and the caller goes there, so no state of ours is ever held across a call into
 //! it. A program's pools are reserved on the first allocation and never torn down; those of a value go with it. Whoever finds another thread (or the code
 //! that a signal interrupted) at that goes to the fallback for this once; nobody waits.
-//!
-//! | field | who writes | what its order publishes |
-//! |---|---|---|
-//! | `base` | start-up, once (Relaxed) | nothing: published by `span` and `serving` |
-//! | `state` | start-up: one CAS to `STARTING` (Acquire), then `READY` or `FAILED` (SeqCst) | nothing: it orders start-ups and switches |
-//! | `serving` | start-up, `set_enabled` (SeqCst), read Acquire by takes | `base`, `metadata` |
-//! | `span` | start-up, once (Release), read Acquire by finds | `base`, `metadata` |
-//! | `enabled` | `set_enabled` (SeqCst) | nothing |
 
 mod find;
 mod hit;
@@ -20,7 +12,6 @@ mod start_up;
 mod warm;
 
 use core::alloc::Layout;
-use core::ptr;
 
 pub(crate) use find::Found;
 use route::Routes;
@@ -33,29 +24,17 @@ use crate::lane::Lane;
 use crate::metadata::Metadata;
 use crate::plan::Plan;
 use crate::readiness::Readiness;
+use crate::serving::{Serving, State};
 use crate::slot_map::Slot;
 use crate::slot_state::SlotState;
-use crate::sync::{
-    AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize,
-    Ordering::{Acquire, SeqCst},
-    SetOnce,
-};
+use crate::sync::{AtomicU64, SetOnce};
 use crate::thread_record::{Own, Tally};
-
-const UNTOUCHED: u8 = 0;
-const STARTING: u8 = 1;
-const READY: u8 = 2;
-const FAILED: u8 = 3;
 
 /// One allocator's pools. What every call reads comes first.
 #[repr(C, align(128))]
 pub(crate) struct Pools {
-    /// The metadata; null before start-up and while switched off, so that no thread has a place there: one comparison asks both.
-    serving: AtomicPtr<Metadata>,
-    /// Bytes of the reservation from `base` on; 0 before start-up, so that nothing looks owned; all there are during a
-    /// [recording](record), so that everything does.
-    span: AtomicUsize,
-    base: AtomicPtr<u8>,
+    /// Out of the metadata. During a [recording](record) it spans all there is, so that every block looks owned.
+    serving: Serving<Metadata>,
     hardened: bool,
     zero_on_free: bool,
     /// What a byte says whose slot may be freed without either of the two.
@@ -64,8 +43,6 @@ pub(crate) struct Pools {
     home: Home,
     /// Whether threads have magazines and counters of their own there, because it is never unmapped.
     has_places: bool,
-    enabled: AtomicBool,
-    state: AtomicU8,
     plan: SetOnce<Plan>,
     config: Config,
     readiness: Readiness,
@@ -111,17 +88,13 @@ impl Pools {
         let plan = Plan::new(config);
         let routes = Routes::new(&plan);
         Self {
-            serving: AtomicPtr::new(ptr::null_mut()),
-            span: AtomicUsize::new(0),
-            base: AtomicPtr::new(ptr::null_mut()),
+            serving: Serving::new(),
             hardened: config.hardened,
             zero_on_free: config.zero_on_free,
             freed_quickly: if config.hardened || config.zero_on_free { Slot::NEVER } else { Slot::LIVE },
             routes: SetOnce::new(routes),
             home: Home::new(),
             has_places,
-            enabled: AtomicBool::new(true),
-            state: AtomicU8::new(UNTOUCHED),
             plan: SetOnce::new(plan),
             config: *config,
             readiness: Readiness::new(config.memory),
@@ -152,7 +125,7 @@ impl Pools {
     /// Whether the pools are ready and not switched off.
     #[inline]
     fn is_serving(&self) -> bool {
-        !self.serving.load(Acquire).is_null()
+        !self.serving.pointer().is_null()
     }
 
     /// The pools are ready.
@@ -187,10 +160,12 @@ impl Pools {
     fn take_unusual(&self, tally: Tally<'_>, layout: Layout) -> Option<Block> {
         let size = layout.size();
         if !self.is_serving() {
-            match self.state.load(SeqCst) {
-                UNTOUCHED | STARTING => return refuse(tally, size, |counters| &counters.starting),
+            match self.serving.state() {
+                State::Untouched | State::Starting => {
+                    return refuse(tally, size, |counters| &counters.starting);
+                }
                 // Whoever changed one of the two has not said so yet, or never will: it is a thread that a `fork` left behind.
-                READY if self.enabled.load(SeqCst) => self.refresh_serving(),
+                State::Ready if self.serving.is_enabled() => self.serving.refresh(self.home.pointer()),
                 _ => {}
             }
             if !self.is_serving() {

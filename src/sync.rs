@@ -139,7 +139,7 @@ mod imp {
         fence,
     };
 
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize};
+    pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize};
 
     /// The model's processors have no `membarrier`, so both sides pay.
     pub(crate) fn light_fence() {
@@ -173,24 +173,35 @@ mod imp {
 
     /// loom takes `SeqCst` for `AcqRel`, so its loads may miss what the one order of all `SeqCst` operations puts before them. Here they are
     /// read-modify-writes that change nothing, which miss nothing.
-    pub(crate) struct AtomicU64(model::AtomicU64);
+    macro_rules! with_strong_loads {
+        ($($atomic:ident of $value:ty, nothing: $nothing:expr;)+) => {
+            $(
+                pub(crate) struct $atomic(model::$atomic);
 
-    impl AtomicU64 {
-        pub(crate) fn new(value: u64) -> Self {
-            Self(model::AtomicU64::new(value))
-        }
+                impl $atomic {
+                    pub(crate) fn new(value: $value) -> Self {
+                        Self(model::$atomic::new(value))
+                    }
 
-        pub(crate) fn load(&self, order: Ordering) -> u64 {
-            if order == SeqCst { self.0.fetch_or(0, Acquire) } else { self.0.load(order) }
-        }
+                    pub(crate) fn load(&self, order: Ordering) -> $value {
+                        if order == SeqCst { self.0.fetch_or($nothing, Acquire) } else { self.0.load(order) }
+                    }
+                }
+
+                impl Deref for $atomic {
+                    type Target = model::$atomic;
+
+                    fn deref(&self) -> &Self::Target {
+                        &self.0
+                    }
+                }
+            )+
+        };
     }
-
-    impl Deref for AtomicU64 {
-        type Target = model::AtomicU64;
-
-        fn deref(&self) -> &Self::Target {
-            &self.0
-        }
+    with_strong_loads! {
+        AtomicBool of bool, nothing: false;
+        AtomicU8 of u8, nothing: 0;
+        AtomicU64 of u64, nothing: 0;
     }
 
     /// What `spin`'s is; not loom's own mutex, which makes who tries wait.

@@ -7,7 +7,6 @@ use crate::config::Class;
 use crate::fatal::{self, Misuse};
 use crate::lane::Lane;
 use crate::slot_map::Slot;
-use crate::sync::Ordering::{Acquire, Relaxed};
 
 /// A live slot of ours.
 #[derive(Clone, Copy)]
@@ -22,7 +21,7 @@ impl Pools {
     #[inline(always)]
     pub(crate) fn spans(&self, ptr: *const u8) -> bool {
         // First: it publishes the base.
-        let span = self.span.load(Acquire);
+        let span = self.serving.span();
         self.offset_of(ptr) < span
     }
 
@@ -34,7 +33,7 @@ impl Pools {
 
     #[inline(always)]
     pub(super) fn offset_of(&self, ptr: *const u8) -> usize {
-        ptr.addr().wrapping_sub(self.base.load(Relaxed).addr())
+        ptr.addr().wrapping_sub(self.serving.base().addr())
     }
 
     /// The live slot that starts at an address of the reservation.

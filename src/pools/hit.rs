@@ -9,7 +9,6 @@ use crate::counters::{self, Refusal};
 use crate::lane::Lane;
 use crate::metadata::Metadata;
 use crate::slot_map::Entry;
-use crate::sync::Ordering::Acquire;
 use crate::thread_record::{Inside, Own};
 
 impl Pools {
@@ -17,7 +16,7 @@ impl Pools {
     /// thread has no place, or if this interrupted it inside.
     #[inline(always)]
     pub(crate) fn enter(&self) -> Option<(Inside, &Metadata)> {
-        let metadata = self.serving.load(Acquire);
+        let metadata = self.serving.pointer();
         let inside = Own::enter_at(metadata)?;
         // SAFETY: a thread has a place at metadata that start-up published, for ever.
         Some((inside, unsafe { &*metadata }))

@@ -4,10 +4,10 @@
 //! folded into `serving`, the only one of them that an allocation reads. A `fork` by another thread while the first allocation of all is at
 //! this leaves a child that bypasses the pools for good.
 
-use core::ptr;
+use core::ptr::{self, NonNull};
 
+use super::Pools;
 use super::route::Routes;
-use super::{FAILED, Pools, READY, STARTING, UNTOUCHED};
 use crate::config::Class;
 use crate::environment;
 use crate::metadata::Metadata;
@@ -16,8 +16,8 @@ use crate::readiness::Reserved;
 use crate::recording::Recording;
 use crate::reservation;
 use crate::roll;
+use crate::serving::State;
 use crate::stats::{Reservation, Stats};
-use crate::sync::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use crate::thread_record::{self, Tally};
 
 /// What start-up has found out before it reserves anything.
@@ -42,7 +42,7 @@ impl Pools {
 
     /// Reserves the pools if nobody has yet.
     pub(crate) fn reserve(&self, source: os::Source<'_>) {
-        if self.state.load(Relaxed) == UNTOUCHED {
+        if self.serving.begin() {
             self.start(source);
         }
     }
@@ -61,7 +61,7 @@ impl Pools {
     /// Before there is metadata, or if there was no memory for it.
     fn stats_of_none(&self) -> Stats {
         let mut stats = Stats::default();
-        if self.state.load(Acquire) == FAILED {
+        if self.serving.state() == State::Failed {
             stats.reservation = Reservation::Failed;
         }
         for class in Class::ALL {
@@ -84,17 +84,13 @@ impl Pools {
 
     /// Lets the pools serve, or not; blocks that live in them stay there.
     pub(crate) fn set_enabled(&self, yes: bool) {
-        self.enabled.store(yes, SeqCst);
-        self.refresh_serving();
+        self.serving.set_enabled(yes, || self.home.pointer());
     }
 
-    /// Reserves everything, unless somebody else is at it.
+    /// Reserves everything. For the one that is to begin.
     #[cold]
     #[inline(never)]
     fn start(&self, source: os::Source<'_>) {
-        if self.state.compare_exchange(UNTOUCHED, STARTING, Acquire, Relaxed).is_err() {
-            return;
-        }
         os::keeping_errno(|| self.start_once(source));
     }
 
@@ -108,7 +104,7 @@ impl Pools {
         let recording = if config.record { Recording::new(config, source) } else { None };
         let shows_stats = settings.as_ref().is_some_and(|settings| settings.shows_stats);
         if settings.as_ref().is_some_and(|settings| settings.is_off) {
-            self.enabled.store(false, SeqCst);
+            self.set_enabled(false);
         }
         let new_plan = settings.map(|settings| settings.plan);
         if new_plan.is_some() || recording.is_some() {
@@ -152,12 +148,8 @@ impl Pools {
         if let Some(reserved) = reserved {
             self.readiness.ask(reserved);
         }
-        if let Some(base) = base {
-            self.base.store(base.as_ptr(), Relaxed);
-            self.span.store(if recording.is_some() { usize::MAX } else { plan.span }, Release);
-        }
-        self.state.store(if base.is_some() { READY } else { FAILED }, SeqCst);
-        self.refresh_serving();
+        let span = if recording.is_some() { usize::MAX } else { plan.span };
+        self.serving.finish(base.map_or(ptr::null_mut(), NonNull::as_ptr), span, self.home.pointer());
         // Last, because it takes long: the others need not wait for it, nor bypass the pools meanwhile.
         if let Some(reserved) = reserved {
             self.readiness.prefault(reserved);
@@ -173,7 +165,7 @@ impl Pools {
     pub(crate) unsafe fn unmap(&mut self, source: os::Source<'_>) {
         debug_assert!(!self.has_places, "threads may come back to their places at any time");
         let metadata = self.home.take_back();
-        self.span.store(0, Relaxed);
+        self.serving.close();
         // SAFETY: by contract nobody else is here, so what start-up published is this caller's alone. The copies of the two mappings are
         // taken out of one before it goes.
         unsafe {
@@ -183,22 +175,6 @@ impl Pools {
                 os::unmap(reservation, source);
             }
             os::unmap(mapping, source);
-        }
-    }
-
-    /// Start-up and any number of switches may be here at once. Whoever stores last has looked last or looks again, so the
-    /// outcome follows `state` and `enabled`. Ends once nobody changes those any more.
-    pub(super) fn refresh_serving(&self) {
-        let wanted = || {
-            let is_serving = self.state.load(SeqCst) == READY && self.enabled.load(SeqCst);
-            if is_serving { self.home.pointer() } else { ptr::null_mut() }
-        };
-        loop {
-            let now = wanted();
-            self.serving.store(now, SeqCst);
-            if wanted() == now {
-                return;
-            }
         }
     }
 }

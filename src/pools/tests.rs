@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::nested;
+use crate::sync::{AtomicU8, Ordering::SeqCst};
 use crate::tunables::PLACES;
 
 /// As it is for a thread that finds another one at the reservation, which is over when it looks for a slot.
@@ -77,7 +78,7 @@ fn the_child_of_a_fork_inside_a_fallback_keeps_its_own_place() {
         pools.prepare(&std::alloc::System);
         pools.own().map(|own| own.home(pools.metadata()))
     };
-    let forks = || {
+    let forks = move || {
         let own = place().unwrap();
         let child = nested::within(core::ptr::from_ref(pools).cast(), || {
             // SAFETY: the child starts a thread, which the C library allows there, and ends.
@@ -137,7 +138,7 @@ fn until_the_thread_that_forked_has_settled_those_that_it_starts_have_no_place()
         pools.prepare(&std::alloc::System);
         pools.own().is_some()
     };
-    let forks = || {
+    let forks = move || {
         assert!(has_place());
         // SAFETY: what `fork` does; the child starts threads, which the C library happens to allow there, and ends.
         let child = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };

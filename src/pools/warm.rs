@@ -7,7 +7,6 @@ use crate::lane::{LANES, Lane};
 use crate::os;
 use crate::readiness::{self, Reserved};
 use crate::residency::Residency;
-use crate::sync::Ordering::{Acquire, Relaxed};
 use crate::trim::trim_lane;
 
 impl Pools {
@@ -72,10 +71,10 @@ impl Pools {
 
     /// The reservation, once there is one.
     fn reserved(&self) -> Option<Reserved<'_>> {
-        if self.span.load(Acquire) == 0 {
+        if self.serving.span() == 0 {
             return None;
         }
-        let base = NonNull::new(self.base.load(Relaxed))?;
+        let base = NonNull::new(self.serving.base())?;
         // SAFETY: `span` published the base of the reservation made for `plan`, which outlives the borrow.
         Some(unsafe { Reserved::new(base, self.plan()) })
     }

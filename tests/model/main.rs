@@ -1,0 +1,63 @@
+//! Random actions against a referee who knows what each has to come to: P1, P3 to P6, P12, and `errno`.
+//!
+//! Proptest makes up games of some hundred actions, on three threads that take turns, and shrinks one that goes wrong. What the fuzzer in
+//! `tests/fuzz` has found to be different is played, too.
+
+mod play;
+
+use std::fs;
+use std::path::Path;
+
+use play::{ACTION_BYTES, Action, Field, Fields};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+const GAMES: u32 = 48;
+const ACTIONS: usize = 300;
+
+fn play_games(field: &Field) {
+    let table = field.table;
+    let action = any::<[u8; ACTION_BYTES]>().prop_map(move |bytes| Action::decode(bytes, &table));
+    let config = Config { cases: GAMES, failure_persistence: None, ..Config::default() };
+    let played = TestRunner::new(config).run(&vec(action, 1..ACTIONS), |actions| {
+        field.play(actions);
+        Ok(())
+    });
+    if let Err(failure) = played {
+        panic!("{failure}");
+    }
+}
+
+#[test]
+fn games_with_slots_of_odd_sizes() {
+    play_games(&Field::odd());
+}
+
+#[test]
+fn games_with_slots_of_even_sizes() {
+    play_games(&Field::even());
+}
+
+#[test]
+fn games_with_hardened_pools_that_clear_what_is_freed() {
+    play_games(&Field::hardened());
+}
+
+#[test]
+fn games_without_magazines() {
+    play_games(&Field::without_magazines());
+}
+
+#[test]
+fn games_that_the_fuzzer_has_found() {
+    let fields = Fields::new();
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus/actions");
+    let mut games: Vec<_> = fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap().path()).collect();
+    games.sort_unstable();
+    assert!(games.len() > 10, "where is the corpus?");
+    for game in games {
+        println!("{}", game.display());
+        fields.play(&fs::read(game).unwrap());
+    }
+}

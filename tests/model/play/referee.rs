@@ -1,0 +1,389 @@
+//! The rules: what each action has to come to, to the last count, and what must be true after it.
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::collections::BTreeMap;
+use std::io::Error;
+use std::ops::Range;
+
+use framepool::{Bypass, Class, Stats};
+
+use super::action::{Action, What};
+use super::counts::{Counts, Verdict};
+use super::fallback::{Pool, Watched};
+use super::players::Players;
+use super::table::{Row, Table};
+
+/// One game. All is given back at its end.
+pub(crate) struct Game<'a> {
+    pool: &'static Pool,
+    fallback: &'static Watched,
+    table: Table,
+    players: &'a Players,
+    is_enabled: bool,
+    live: Vec<Live>,
+    /// Start and end of each live block.
+    ranges: BTreeMap<usize, usize>,
+    /// Where each class's slots begin.
+    slabs: [usize; 4],
+    before: Stats,
+    counts: Counts,
+    next_number: u8,
+}
+
+/// A live block, full of its number.
+struct Live {
+    start: Start,
+    layout: Layout,
+    number: u8,
+    /// Its class, unless it is the fallback's.
+    class: Option<usize>,
+}
+
+#[derive(Clone, Copy)]
+struct Start(*mut u8);
+
+// SAFETY: blocks may be used on any thread.
+unsafe impl Send for Start {}
+
+/// Who acts, and how.
+#[derive(Clone, Copy)]
+struct By {
+    thread: usize,
+    unpooled: bool,
+}
+
+/// What a caller finds in `errno` before a call, and has to find after it.
+const ERRNO: i32 = 77;
+
+impl<'a> Game<'a> {
+    /// A game with pools of which nothing is live.
+    pub(crate) fn new(
+        pool: &'static Pool,
+        fallback: &'static Watched,
+        table: Table,
+        players: &'a Players,
+    ) -> Self {
+        let slabs = core::array::from_fn(|class| {
+            let Row { slot_bytes, slots, .. } = table.0[class];
+            let layout = Layout::from_size_align(slot_bytes, 1).expect("a slot's layout");
+            // SAFETY: not empty.
+            let starts: Vec<_> = (0..slots).map(|_| unsafe { pool.alloc(layout) }).collect();
+            assert!(starts.iter().all(|&start| pool.owns(start)), "a slot was lost before");
+            // SAFETY: just allocated, with that layout.
+            starts.iter().for_each(|&start| unsafe { pool.dealloc(start, layout) });
+            starts.iter().map(|start| start.addr()).min().expect("a class has slots")
+        });
+        Self {
+            pool,
+            fallback,
+            table,
+            players,
+            is_enabled: true,
+            live: Vec::new(),
+            ranges: BTreeMap::new(),
+            slabs,
+            before: pool.stats(),
+            counts: Counts::default(),
+            next_number: 1,
+        }
+    }
+
+    pub(crate) fn play(&mut self, Action { thread, unpooled, what }: Action) {
+        let by = By { thread, unpooled };
+        match what {
+            What::Alloc(layout) => self.alloc(by, layout, false),
+            What::AllocZeroed(layout) => self.alloc(by, layout, true),
+            What::AllocMany(layout, count) => (0..count).for_each(|_| self.alloc(by, layout, false)),
+            What::Realloc { block, size } => self.realloc(by, block, size),
+            What::Free { block } => self.free(by, block),
+            What::FreeMany { block, count } => (0..count).for_each(|_| self.free(by, block)),
+            What::SetEnabled(yes) => {
+                self.run(by, move |pool| pool.set_enabled(yes));
+                self.is_enabled = yes;
+            }
+            What::Trim => {
+                self.run(by, |pool| pool.trim());
+            }
+            What::Prewarm => {
+                self.run(by, |pool| _ = pool.prewarm());
+            }
+            What::Refuse { after } => self.fallback.refuse(after),
+        }
+        self.check();
+    }
+
+    /// Gives everything back.
+    pub(crate) fn end(mut self) {
+        self.fallback.refuse_nothing();
+        self.pool.set_enabled(true);
+        while !self.live.is_empty() {
+            self.free(By { thread: 0, unpooled: false }, 0);
+        }
+        self.check();
+        assert_eq!(self.fallback.live(), 0, "a block of the fallback was lost");
+    }
+
+    fn run<R: Send + 'static>(
+        &self,
+        By { thread, unpooled }: By,
+        f: impl FnOnce(&'static Pool) -> R + Send + 'static,
+    ) -> R {
+        let pool = self.pool;
+        self.players.run(thread, move || if unpooled { pool.unpooled(|| f(pool)) } else { f(pool) })
+    }
+
+    /// What `f` returns, which has to leave `errno` alone if the pools alone served it.
+    fn run_quietly(&self, by: By, f: impl FnOnce(&'static Pool) -> *mut u8 + Send + 'static) -> Start {
+        let calls = self.fallback.calls();
+        let (start, errno) = self.run(by, |pool| {
+            set_errno(ERRNO);
+            let start = f(pool);
+            (Start(start), Error::last_os_error().raw_os_error())
+        });
+        assert!(errno == Some(ERRNO) || calls != self.fallback.calls() || !cfg!(unix), "errno is {errno:?}");
+        start
+    }
+
+    fn alloc(&mut self, by: By, layout: Layout, zeroed: bool) {
+        // SAFETY: not empty.
+        let alloc =
+            move |pool: &Pool| unsafe { if zeroed { pool.alloc_zeroed(layout) } else { pool.alloc(layout) } };
+        let start = self.run_quietly(by, alloc);
+        let verdict = self.judge(by, layout, self.pool.owns(start.0));
+        self.counts.count(verdict, layout.size());
+        self.assert_place(start, layout, verdict);
+        if zeroed && let Verdict::Hit(_) = verdict {
+            self.counts.zeroed += 1;
+        }
+        if start.0.is_null() {
+            return;
+        }
+        // SAFETY: a live block of that many bytes.
+        let bytes = unsafe { core::slice::from_raw_parts_mut(start.0, layout.size()) };
+        assert!(!zeroed || bytes.iter().all(|&byte| byte == 0), "not zeroed");
+        self.adopt(start, layout);
+    }
+
+    /// A new block of the program's.
+    fn adopt(&mut self, start: Start, layout: Layout) {
+        let class = self.class_at(start);
+        let range = start.0.addr()..start.0.addr() + layout.size();
+        let below = self.ranges.range(..range.end).next_back();
+        assert!(below.is_none_or(|(_, &end)| end <= range.start), "two blocks overlap");
+        self.ranges.insert(range.start, range.end);
+        let number = self.next_number;
+        self.next_number = number.checked_add(1).unwrap_or(1);
+        // SAFETY: a live block of that many bytes.
+        unsafe { start.0.write_bytes(number, layout.size()) };
+        self.live.push(Live { start, layout, number, class });
+    }
+
+    /// Takes a block off the program's list; all of it has to be what was written.
+    fn give_up(&mut self, block: usize) -> Option<Live> {
+        let block = block.checked_rem(self.live.len())?;
+        let live = self.live.swap_remove(block);
+        self.ranges.remove(&live.start.0.addr());
+        live.assert_holds(live.layout.size());
+        Some(live)
+    }
+
+    fn free(&mut self, by: By, block: usize) {
+        let Some(Live { start, layout, class, .. }) = self.give_up(block) else { return };
+        let dealloc = move |pool: &Pool| {
+            // (All of it, not its field alone, moves to the thread.)
+            let start = start;
+            // SAFETY: a live block with its layout, which is given up.
+            unsafe { pool.dealloc(start.0, layout) };
+            start.0
+        };
+        self.run_quietly(by, dealloc);
+        class.inspect(|&class| self.counts.give(class));
+    }
+
+    fn realloc(&mut self, by: By, block: usize, size: usize) {
+        let Some(old) = self.give_up(block) else { return };
+        let (from, old_layout) = (old.start, old.layout);
+        let layout = Layout::from_size_align(size, old_layout.align()).expect("a small layout");
+        let realloc = move |pool: &Pool| {
+            let from = from;
+            // SAFETY: a live block with its layout, and a size that is no more than some megabytes.
+            unsafe { pool.realloc(from.0, old_layout, size) }
+        };
+        let start = self.run_quietly(by, realloc);
+        let is_hit = self.pool.owns(start.0) && start.0 != from.0;
+        match old.class {
+            Some(class) if size <= self.table.0[class].slot_bytes => {
+                let is_moved = self.judge_shrink(by, layout, old_layout, class, is_hit);
+                if !is_moved {
+                    assert_eq!(start.0, from.0, "a block moved that fits its slot");
+                    self.counts.classes[class].in_place += 1;
+                    self.counts.classes[class].requested_bytes += size as u64;
+                }
+            }
+            Some(class) => {
+                let verdict = self.judge(by, layout, is_hit);
+                self.counts.count(verdict, size);
+                self.assert_place(start, layout, verdict);
+                if !start.0.is_null() {
+                    self.counts.give(class);
+                    self.counts.moved += 1;
+                }
+            }
+            None if size <= old_layout.size() || by.unpooled => {
+                assert!(!self.pool.owns(start.0), "a block of the fallback moved that did not grow");
+                if !by.unpooled {
+                    self.counts.pass_on(size);
+                }
+            }
+            None => {
+                let verdict = self.judge(by, layout, is_hit);
+                self.counts.count(verdict, size);
+                self.assert_place(start, layout, verdict);
+                self.counts.moved += u64::from(is_hit);
+            }
+        }
+        if start.0.is_null() {
+            // As it was.
+            old.assert_holds(old_layout.size());
+            self.ranges.insert(from.0.addr(), from.0.addr() + old_layout.size());
+            self.live.push(old);
+        } else {
+            Live { start, layout, ..old }.assert_holds(size.min(old_layout.size()));
+            self.adopt(start, layout);
+        }
+    }
+
+    /// A shrink within its slot: whether it moved to a smaller class, which it may and has to if there is a slot.
+    fn judge_shrink(&mut self, by: By, layout: Layout, old: Layout, class: usize, is_hit: bool) -> bool {
+        let may_move = layout.size() < old.size() && layout.size() <= self.table.0[class].slot_bytes / 4;
+        let verdict = if may_move { self.judge(by, layout, is_hit) } else { Verdict::Unpooled };
+        let Verdict::Hit(smaller) = verdict else { return false };
+        if smaller >= class {
+            return false;
+        }
+        assert!(is_hit, "a block stayed in a large slot, with smaller ones free");
+        self.counts.count(verdict, layout.size());
+        self.counts.give(class);
+        self.counts.moved += 1;
+        true
+    }
+
+    /// What a request has to come to. Where a layout may have open slots only, and others may have those cached, `is_hit` decides.
+    fn judge(&self, by: By, layout: Layout, is_hit: bool) -> Verdict {
+        if by.unpooled {
+            return Verdict::Unpooled;
+        }
+        if !self.is_enabled {
+            return Verdict::Disabled;
+        }
+        let size = layout.size();
+        if size > self.table.0[3].slot_bytes {
+            return Verdict::TooLarge;
+        }
+        let Some(class) = self.table.class_of(size, layout.align()) else { return Verdict::OverAligned };
+        let row = self.table.0[class];
+        if size < row.floor {
+            return Verdict::BelowFloor(class);
+        }
+        if row.is_entitled(size) {
+            let is_free = self.counts.classes[class].in_use < row.slots as u64;
+            return if is_free { Verdict::Hit(class) } else { Verdict::Miss(class) };
+        }
+        let open_in_use = self.live.iter().filter(|live| self.slot_of(live, class) < row.held_from()).count();
+        let is_free = open_in_use < row.held_from();
+        if is_free && is_hit { Verdict::Hit(class) } else { Verdict::HeldBack(class) }
+    }
+
+    /// The number of a block's slot; more than any if it has none of this class.
+    fn slot_of(&self, live: &Live, class: usize) -> usize {
+        if live.class == Some(class) {
+            (live.start.0.addr() - self.slabs[class]) / self.table.0[class].slot_bytes
+        } else {
+            usize::MAX
+        }
+    }
+
+    fn class_at(&self, start: Start) -> Option<usize> {
+        let address = start.0.addr();
+        let found = (0..4).find(|&class| {
+            let Row { slot_bytes, slots, .. } = self.table.0[class];
+            let slab = self.slabs[class]..self.slabs[class] + slots * slot_bytes;
+            slab.contains(&address)
+        })?;
+        let bytes_in = (address - self.slabs[found]) % self.table.0[found].slot_bytes;
+        assert_eq!(bytes_in, 0, "not the start of a slot");
+        Some(found)
+    }
+
+    /// A new block is where it has to be.
+    fn assert_place(&self, start: Start, layout: Layout, verdict: Verdict) {
+        let class = self.class_at(start);
+        assert_eq!(self.pool.owns(start.0), class.is_some());
+        match verdict {
+            Verdict::Hit(expected) => {
+                assert_eq!(class, Some(expected), "{layout:?}");
+                let row = self.table.0[expected];
+                let slot = (start.0.addr() - self.slabs[expected]) / row.slot_bytes;
+                assert!(
+                    row.is_entitled(layout.size()) || slot < row.held_from(),
+                    "{layout:?} got a held-back slot"
+                );
+            }
+            other => assert_eq!(class, None, "{layout:?}: {other:?}"),
+        }
+        assert!(start.0.addr().is_multiple_of(layout.align()), "{layout:?} at {:p}", start.0);
+    }
+
+    /// What is true after every action.
+    fn check(&self) {
+        for live in &self.live {
+            live.assert_ends();
+            let expected = live.class.map(|class| self.table.0[class].slot_bytes);
+            assert_eq!(self.pool.usable_size(live.start.0), expected);
+        }
+        let of_fallback = self.live.iter().filter(|live| live.class.is_none()).count();
+        assert_eq!(self.fallback.live(), of_fallback);
+
+        let now = self.pool.stats();
+        let stats = now.since(&self.before);
+        assert_eq!(Counts::of(&stats), self.counts);
+        assert_eq!(stats.total_allocs(), stats.hits() + stats.misses() + stats.bypasses());
+        assert_eq!(stats.bypassed(Bypass::Starting), 0);
+        for (class, row) in Class::ALL.into_iter().zip(self.table.0) {
+            let stats = now.class(class);
+            assert_eq!(stats.in_use, stats.hits - stats.returns);
+            assert!((stats.in_use..=row.slots as u64).contains(&stats.peak));
+        }
+    }
+}
+
+impl Live {
+    /// Its first bytes, so many of them, are what was written.
+    fn assert_holds(&self, bytes: usize) {
+        self.assert_part(0..bytes);
+    }
+
+    /// The same of its first and its last bytes.
+    fn assert_ends(&self) {
+        let (size, bytes) = (self.layout.size(), self.layout.size().min(8));
+        self.assert_part(0..bytes);
+        self.assert_part(size - bytes..size);
+    }
+
+    fn assert_part(&self, part: Range<usize>) {
+        // SAFETY: a live block of that many bytes.
+        let block = unsafe { core::slice::from_raw_parts(self.start.0, self.layout.size()) };
+        let is_whole = block[part].iter().all(|&byte| byte == self.number);
+        assert!(is_whole, "a block has two owners, or lost its contents");
+    }
+}
+
+fn set_errno(errno: i32) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: this thread's own.
+    unsafe {
+        *libc::__errno_location() = errno;
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = errno;
+}
