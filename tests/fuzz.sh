@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# The game of tests/model for so many seconds (1200 by default), with actions that a coverage-guided fuzzer finds: tests/fuzz.sh [SECONDS].
+#
+# Starts from what is in tests/fuzz/corpus, in a copy: `--keep` puts what it finds there afterwards, as few games as cover the same. Needs a
+# nightly toolchain and a C++ compiler; installs cargo-fuzz if it is missing. Ends with one line.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+keep=
+[ "${1-}" != --keep ] || { keep=yes; shift; }
+seconds=${1-1200}
+[[ $seconds =~ ^[1-9][0-9]*$ ]] || { echo "fuzz: SECONDS is a number, not '$seconds'"; exit 2; }
+command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+corpus=tests/fuzz/corpus/actions found=target/fuzz/corpus
+fuzz() { cargo +nightly fuzz "$1" --fuzz-dir tests/fuzz --sanitizer none actions "${@:2}"; }
+
+mkdir -p "$found"
+log=target/fuzz/log
+# 200 actions of 8 bytes, and the one that picks the pools.
+if ! fuzz run "$found" "$corpus" -- -max_total_time="$seconds" -max_len=1601 -timeout=60 -print_final_stats=1 >"$log" 2>&1; then
+  tail -40 "$log"
+  echo "fuzz: a game went wrong: see above, and tests/fuzz/artifacts"
+  exit 1
+fi
+games=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+covered=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -1)
+if [ -n "$keep" ]; then
+  least=$(mktemp -d)
+  fuzz run "$least" "$corpus" "$found" -- -set_cover_merge=1 -use_counters=0 -max_len=1601 >"$log" 2>&1
+  rm -rf "$corpus" && mv "$least" "$corpus"
+fi
+echo "fuzz: $games games in $seconds s, $covered edges covered, none went wrong"
