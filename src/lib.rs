@@ -42,6 +42,8 @@ mod peak;
 mod places;
 #[cfg(not(all(test, feature = "loom")))]
 mod plan;
+#[cfg(not(all(test, feature = "loom")))]
+mod poison;
 mod pool;
 #[cfg(not(all(test, feature = "loom")))]
 mod pools;

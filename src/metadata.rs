@@ -138,7 +138,7 @@ impl Metadata {
     /// What a thread may cache of a lane before it has shown use for it.
     pub(crate) fn cold_capacity(&self, lane: Lane) -> usize {
         let first = self.first_capacities[lane.index()];
-        let bytes = first * self.lanes[lane.index()].slab.slot_bytes;
+        let bytes = first * self.slot_bytes(lane);
         if bytes > MAGAZINE_COLD_BYTES { 0 } else { first }
     }
 
@@ -147,6 +147,11 @@ impl Metadata {
         self.reservation = Some(reservation);
         self.base = reservation.base().as_ptr();
         self.map = SlotMap::new(self.map_bytes.as_ptr(), self.base, plan.granule_shift);
+    }
+
+    #[inline(always)]
+    pub(crate) fn slot_bytes(&self, lane: Lane) -> usize {
+        self.lanes[lane.index()].slab.slot_bytes
     }
 
     pub(crate) fn record(&self, place: usize) -> &ThreadRecord {

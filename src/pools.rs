@@ -23,6 +23,7 @@ use crate::home::Home;
 use crate::lane::Lane;
 use crate::metadata::Metadata;
 use crate::plan::Plan;
+use crate::poison;
 use crate::readiness::Readiness;
 use crate::serving::{Serving, State};
 use crate::slot_map::Slot;
@@ -135,13 +136,14 @@ impl Pools {
         unsafe { self.home.get_published() }
     }
 
-    /// Marks a slot live that was just taken.
+    /// Marks a slot live that was just taken for `size` bytes.
     #[inline(always)]
-    fn hand_out(metadata: &Metadata, lane: Lane, start: *mut u8) -> Block {
+    fn hand_out(metadata: &Metadata, lane: Lane, start: *mut u8, size: usize) -> Block {
         // SAFETY: the start of a slot of this lane, which is this thread's alone since the set or the magazine let go of it.
         let entry = unsafe { metadata.map.entry_of_start(start.addr()) };
         let is_clean = entry.is_clean();
         entry.hand_out(lane);
+        poison::open(start, size, metadata.slot_bytes(lane));
         Block { start, is_clean }
     }
 
@@ -249,7 +251,7 @@ impl Pools {
         let (start, lane) = metadata.pool(lane).take(tally.own())?;
         tally.hit(lane, size);
         metadata.look_at_peak(lane.class());
-        Some(Self::hand_out(metadata, lane, start))
+        Some(Self::hand_out(metadata, lane, start, size))
     }
 
     /// Frees a slot.
@@ -271,10 +273,12 @@ impl Pools {
             metadata.pool(lane).double_free(start);
         }
         if self.zero_on_free {
+            poison::open(start, self.slot_bytes(found), self.slot_bytes(found));
             // SAFETY: a whole slot.
             unsafe { start.write_bytes(0, self.slot_bytes(found)) };
             entry.set_clean(lane);
         }
+        poison::close(start, metadata.slot_bytes(lane));
         // Before the slot can be taken again: see `counters`.
         tally.lane(lane, |counters, add| add(&counters.returns, 1));
         metadata.pool(lane).give(tally.own(), start);
@@ -286,6 +290,14 @@ impl Pools {
             add(&counters.reallocs_in_place, 1);
             add(&counters.requested_bytes, size as u64);
         });
+        poison::open(found.start, size, self.slot_bytes(found));
+    }
+
+    /// All bytes of the live slot that starts at `start`, for its owner to use; `None` if it is none of ours.
+    pub(crate) fn open_whole(&self, start: *mut u8) -> Option<usize> {
+        let bytes = self.usable_size(start)?;
+        poison::open(start, bytes, bytes);
+        Some(bytes)
     }
 
     /// Where the slots of a class are, as many as there is room for; how many that were.

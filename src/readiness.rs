@@ -16,6 +16,7 @@ use crate::config::MemoryConfig;
 use crate::metadata::Metadata;
 use crate::os::{self, Errno};
 use crate::plan::Plan;
+use crate::poison;
 use crate::residency::{REQUESTS, Request, Residency};
 use crate::slab::Slab;
 use crate::sync::{
@@ -67,6 +68,11 @@ impl<'a> Reserved<'a> {
         let start = unsafe { self.base.byte_add(slab.offset) };
         let bytes = (slab.slot_bytes * slots).next_multiple_of(os::page_bytes());
         NonNull::slice_from_raw_parts(start, bytes)
+    }
+
+    /// Nobody has a slot yet.
+    pub(crate) fn close(&self) {
+        self.slabs().for_each(|slab| poison::close(self.pages(slab, 0).cast().as_ptr(), slab.bytes()));
     }
 
     /// Each slab, smallest class first.

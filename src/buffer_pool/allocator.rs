@@ -159,7 +159,7 @@ impl BufferPool {
 
     /// The bytes of a slot that serves `layout`.
     fn whole_slot(&self, start: *mut u8, layout: Layout) -> NonNull<[u8]> {
-        let bytes = self.shared.pools.usable_size(start).unwrap_or(layout.size());
+        let bytes = self.shared.pools.open_whole(start).unwrap_or(layout.size());
         // SAFETY: slots do not start at address 0.
         NonNull::slice_from_raw_parts(unsafe { NonNull::new_unchecked(start) }, bytes)
     }

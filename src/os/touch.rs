@@ -7,12 +7,17 @@ use core::ptr::NonNull;
 // Below `sync`, and only ever the processor's own: a model checker knows no memory that a system maps.
 use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
+use crate::poison;
+
 /// Makes every page of `pages` resident and this process's own.
 ///
 /// # Safety
 ///
 /// The pages are mapped, readable and writable, for the length of the call; `page_bytes` divides the system's page size.
 pub(crate) unsafe fn touch(pages: NonNull<[u8]>, page_bytes: usize) {
+    if !poison::ALLOWS_TOUCHING {
+        return;
+    }
     let start = pages.cast::<u8>();
     for offset in (0..pages.len()).step_by(page_bytes) {
         // SAFETY: mapped by contract, and a byte is always aligned. That others write to it at the same moment, not

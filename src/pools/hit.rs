@@ -8,6 +8,7 @@ use super::{Block, Found, Pools, route::unlikely};
 use crate::counters::{self, Refusal};
 use crate::lane::Lane;
 use crate::metadata::Metadata;
+use crate::poison;
 use crate::slot_map::Entry;
 use crate::thread_record::{Inside, Own};
 
@@ -35,6 +36,7 @@ impl Pools {
         let start = Self::pop(inside, metadata, lane, size)?;
         // SAFETY: the start of a slot of this lane, which is this thread's alone since the magazine let go of it.
         unsafe { metadata.map.entry_of_start(start.addr()) }.hand_out(lane);
+        poison::open(start, size, metadata.slot_bytes(lane));
         Some(start)
     }
 
@@ -47,7 +49,7 @@ impl Pools {
         size: usize,
     ) -> Option<Block> {
         let start = Self::pop(inside, metadata, lane, size)?;
-        let block = Self::hand_out(metadata, lane, start);
+        let block = Self::hand_out(metadata, lane, start, size);
         counters::owned(inside.rest().memsets(block.is_clean), 1);
         Some(block)
     }
@@ -110,6 +112,7 @@ impl Pools {
         }
         // Nobody can take the slot before this thread is outside again.
         entry.retire(lane);
+        poison::close(start, metadata.slot_bytes(lane));
         counters::owned(&inside.counters(lane).returns, 1);
         true
     }

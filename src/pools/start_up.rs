@@ -12,6 +12,7 @@ use crate::config::Class;
 use crate::environment;
 use crate::metadata::Metadata;
 use crate::os;
+use crate::poison;
 use crate::readiness::Reserved;
 use crate::recording::Recording;
 use crate::reservation;
@@ -146,6 +147,7 @@ impl Pools {
         // SAFETY: just reserved; unmapped by `unmap` only.
         let reserved = base.map(|base| unsafe { Reserved::new(base, plan) });
         if let Some(reserved) = reserved {
+            reserved.close();
             self.readiness.ask(reserved);
         }
         let span = if recording.is_some() { usize::MAX } else { plan.span };
@@ -172,6 +174,7 @@ impl Pools {
             let Some(metadata) = metadata else { return };
             let Metadata { reservation, mapping, .. } = *metadata.as_ref();
             if let Some(reservation) = reservation {
+                poison::forget(reservation.base().as_ptr(), self.plan().span);
                 os::unmap(reservation, source);
             }
             os::unmap(mapping, source);

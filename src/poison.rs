@@ -1,0 +1,52 @@
+//! What an address sanitizer is told of the slots, so that it stops a program that reads or writes where it must not: free slots, and of live
+//! ones what was not asked for, to the byte.
+//!
+//! Only with `--cfg framepool_sanitizer="address"`, for programs built with `-Zsanitizer=address`; see `tests/address_sanitizer.sh`.
+//! Otherwise every call here is nothing. (The sanitizer knows the C library's blocks by itself, and so the fallback's.)
+
+/// The program may use the first `bytes` of a slot from now on.
+#[inline(always)]
+pub(crate) fn open(start: *mut u8, bytes: usize, slot_bytes: usize) {
+    imp::allow(start, bytes);
+    imp::forbid(start.wrapping_add(bytes), slot_bytes - bytes);
+}
+
+/// Nobody may use `bytes` bytes of slots from now on, unless they are [opened](open).
+#[inline(always)]
+pub(crate) fn close(start: *mut u8, bytes: usize) {
+    imp::forbid(start, bytes);
+}
+
+/// The memory is about to be something else's.
+#[inline(always)]
+pub(crate) fn forget(start: *mut u8, bytes: usize) {
+    imp::allow(start, bytes);
+}
+
+/// Whether the pools themselves may write to a free slot.
+pub(crate) const ALLOWS_TOUCHING: bool = cfg!(not(framepool_sanitizer = "address"));
+
+#[cfg(framepool_sanitizer = "address")]
+mod imp {
+    unsafe extern "C" {
+        safe fn __asan_poison_memory_region(start: *const u8, bytes: usize);
+        safe fn __asan_unpoison_memory_region(start: *const u8, bytes: usize);
+    }
+
+    pub(super) fn allow(start: *mut u8, bytes: usize) {
+        __asan_unpoison_memory_region(start, bytes);
+    }
+
+    pub(super) fn forbid(start: *mut u8, bytes: usize) {
+        __asan_poison_memory_region(start, bytes);
+    }
+}
+
+#[cfg(not(framepool_sanitizer = "address"))]
+mod imp {
+    #[inline(always)]
+    pub(super) fn allow(_: *mut u8, _: usize) {}
+
+    #[inline(always)]
+    pub(super) fn forbid(_: *mut u8, _: usize) {}
+}
