@@ -15,7 +15,11 @@ mod failure;
 #[path = "dhat_diff/pools.rs"]
 mod pools;
 #[path = "video_chat/server/mod.rs"]
-#[allow(dead_code, reason = "this program asks for less of it than the one that it belongs to")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "this program asks for less of it than the one that it belongs to"
+)]
 mod server;
 #[path = "video_chat/source/mod.rs"]
 #[allow(unused_imports, reason = "as above")]

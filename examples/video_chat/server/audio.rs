@@ -1,11 +1,7 @@
 //! A client's microphone: 10 ms of 48 kHz mono 16-bit sound at a time, each in a fresh buffer of 960 bytes.
 
-use std::time::Instant;
-
-use super::Settings;
 use super::mixer::Mail;
 use super::queue::Sender;
-use super::schedule::Schedule;
 
 /// Samples in a block.
 pub(super) const SAMPLES: usize = 480;
@@ -16,10 +12,10 @@ pub(super) const BLOCK_BYTES: usize = SAMPLES * size_of::<i16>();
 /// How far the loudest sample of one client goes; nine clients in step would clip.
 const AMPLITUDE: i32 = 8_192;
 
-/// Speaks until the schedule ends or the mixer is gone.
-pub(super) fn run(settings: &Settings, client: u32, start: Instant, mixer: &Sender<Mail>) {
+/// Speaks each time that `schedule` says so, until that ends or the mixer is gone.
+pub(super) fn run(client: u32, schedule: impl Iterator<Item = u32>, mixer: &Sender<Mail>) {
     let mut phase = 0;
-    for _ in Schedule::of_audio(settings, client, start) {
+    for _ in schedule {
         if mixer.send(Mail::Audio(block(&mut phase, client))).is_some() {
             return;
         }

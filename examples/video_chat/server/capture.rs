@@ -10,7 +10,6 @@ use super::clip::Clip;
 use super::develop::Developer;
 use super::picture::{Format, Picture};
 use super::queue::Sender;
-use super::schedule::Schedule;
 
 /// How long each frame took to be ready, in nanoseconds: 100 ns to 10 s, three digits.
 ///
@@ -47,11 +46,11 @@ pub(super) struct Studio<'a> {
     pub(super) ready_times: ReadyTimes,
 }
 
-/// Captures until the schedule ends.
+/// Captures each frame that `schedule` numbers.
 pub(super) fn run(
     settings: &Settings,
     client: u32,
-    start: Instant,
+    schedule: impl Iterator<Item = u32>,
     studio: &Studio<'_>,
     queue: &Sender<Picture>,
 ) -> Captured {
@@ -59,7 +58,7 @@ pub(super) fn run(
     let Format { width, height, .. } = studio.developer.to;
     // Clients show different parts of the clip.
     let first = studio.clip.len() * client as usize / settings.clients as usize;
-    for number in Schedule::of_video(settings, client, start) {
+    for number in schedule {
         let source = studio.clip.frame(first + number as usize);
         let started = Instant::now();
         let mut frame = Vec::with_capacity(source.len());

@@ -1,6 +1,6 @@
 //! The mixer: checks every packet, lays all clients out in one grid, and adds their sound up.
 //!
-//! One thread for all clients. A client that is late is shown with its last frame; one that sent none stays blank.
+//! One thread for all clients. A client that is late is shown with its last frame; one that sent none, or has left, is blank.
 
 use std::time::{Duration, Instant};
 
@@ -19,12 +19,26 @@ pub(super) enum Mail {
     Video(Vec<u8>),
     /// A block of sound.
     Audio(Vec<u8>),
+    /// A client is there from now on.
+    Joined,
+    /// This client is gone, and all that it sent has come before.
+    Left(u32),
+}
+
+/// Whose mail there is to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Crowd {
+    /// All clients', from the start to the end. Their packets are remembered, so that runs can be compared.
+    Fixed,
+    /// Nobody's at first; clients say when they join and leave. Their packets are only counted, for they may go on for ever.
+    Open,
 }
 
 /// What the mixer did.
 #[derive(Default)]
 pub(super) struct Mixed {
     pub(super) packets: Vec<Fingerprint>,
+    pub(super) delivered: u64,
     pub(super) damaged: u64,
     pub(super) grids: u64,
     pub(super) blocks: u64,
@@ -34,22 +48,29 @@ pub(super) struct Mixed {
 pub(super) fn run(
     settings: &Settings,
     start: Instant,
+    crowd: Crowd,
     mail: &Receiver<Mail>,
     view: &(dyn Fn(&[u8]) + Sync),
 ) -> Mixed {
     let clients = settings.clients as usize;
     // A run that no clock may decide lays a grid out for every round of frames instead.
-    let mut tick = if let Pace::Exactly { .. } = settings.pace { None } else { Some(start) };
-    let mut mixed = Mixed { packets: clip::outside(0), damaged: 0, grids: 0, blocks: 0 };
+    let by_rounds = matches!(settings.pace, Pace::Exactly { .. });
+    let (mut present, packets) = match crowd {
+        Crowd::Fixed => (clients, clip::outside(0)),
+        Crowd::Open => (0, Vec::new()),
+    };
+    let mut mixed = Mixed { packets, ..Mixed::default() };
     let mut latest: Vec<Option<Vec<u8>>> = vec![None; clients];
     let mut sound = Sound::default();
+    // Nothing is due while nobody is there.
+    let mut tick = (present > 0 && !by_rounds).then_some(start);
     loop {
         let round_is_full = match mail.receive(tick) {
             Received::Closed => return mixed,
             Received::Late => true,
             Received::Item(Mail::Audio(block)) => {
                 sound.add(&block);
-                if sound.blocks == clients {
+                if sound.blocks >= present {
                     drop(sound.mix());
                     mixed.blocks += 1;
                 }
@@ -59,11 +80,25 @@ pub(super) fn run(
                 match packet::unpack(&bytes).map(|packet| packet.fingerprint) {
                     None => mixed.damaged += 1,
                     Some(fingerprint) => {
-                        mixed.packets.push(fingerprint);
+                        mixed.delivered += 1;
+                        if crowd == Crowd::Fixed {
+                            mixed.packets.push(fingerprint);
+                        }
                         latest[fingerprint.client as usize] = Some(bytes);
                     }
                 }
-                tick.is_none() && mixed.packets.len().is_multiple_of(clients)
+                by_rounds && mixed.delivered.is_multiple_of(clients as u64)
+            }
+            Received::Item(Mail::Joined) => {
+                present += 1;
+                tick = tick.or_else(|| Some(Instant::now()));
+                false
+            }
+            Received::Item(Mail::Left(client)) => {
+                latest[client as usize] = None;
+                present -= 1;
+                tick = tick.filter(|_| present > 0);
+                false
             }
         };
         if round_is_full {

@@ -5,6 +5,8 @@
 //!                                                  audio (one a client) ----^
 //! ```
 //!
+//! The clients are there from the start to the end ([`run`]), or join and leave while the server runs ([`open`]).
+//!
 //! Every buffer is a plain `Vec`, `Box` or `String`, made where it is filled and dropped where it is used up, mostly on
 //! another thread. Nothing in here knows which allocator is below, that it is timed, or that there are flags. Packets
 //! depend on the clip, the client and the frame number only, so two runs can be compared packet by packet.
@@ -15,6 +17,7 @@ mod capture;
 mod clip;
 mod crew;
 mod develop;
+mod guests;
 mod mixer;
 mod packet;
 mod pattern;
@@ -33,11 +36,13 @@ use hdrhistogram::Histogram;
 use capture::{Captured, ReadyTimes, Studio};
 use crew::{Crew, Gate};
 use develop::Developer;
-use mixer::Mail;
+use mixer::{Crowd, Mail, Mixed};
 use picture::Picture;
 use queue::{Received, Receiver, Sender};
+use schedule::Schedule;
 
 pub(crate) use clip::Clip;
+pub(crate) use guests::{Guests, open};
 pub(crate) use packet::Fingerprint;
 pub(crate) use picture::{Chroma, Format};
 pub(crate) use queue::WhenFull;
@@ -77,7 +82,7 @@ pub(crate) struct Outcome {
     pub(crate) damaged: u64,
     /// Grids laid out, and blocks of mixed audio.
     pub(crate) mixed: (u64, u64),
-    /// One for each packet that the mixer got, in order of arrival.
+    /// One for each packet that the mixer got, in order of arrival; none where clients join and leave.
     pub(crate) packets: Vec<Fingerprint>,
     /// Nanoseconds from before a captured frame's buffer was allocated until it was filled.
     pub(crate) ready_ns: Histogram<u32>,
@@ -97,7 +102,8 @@ pub(crate) fn run(settings: &Settings, clip: &Clip, view: &(dyn Fn(&[u8]) + Sync
     let (start, captured, mixed) = thread::scope(|scope| {
         let crew = Crew::new(scope, &gate);
         let (inbox, mail) = queue::bounded(INBOX, WhenFull::Wait);
-        let mixer = crew.hire("mixer".to_owned(), move |start| mixer::run(settings, start, &mail, view))?;
+        let mixer = crew
+            .hire("mixer".to_owned(), move |start| mixer::run(settings, start, Crowd::Fixed, &mail, view))?;
         let mut captures = Vec::with_capacity(settings.clients as usize);
         for client in 0..settings.clients {
             let (camera, pictures) = queue::bounded(QUEUE, settings.when_full);
@@ -105,11 +111,11 @@ pub(crate) fn run(settings: &Settings, clip: &Clip, view: &(dyn Fn(&[u8]) + Sync
             crew.hire(format!("encode {client}"), move |_| encode(settings, &pictures, &to_mixer))?;
             let to_mixer = inbox.clone();
             crew.hire(format!("audio {client}"), move |start| {
-                audio::run(settings, client, start, &to_mixer)
+                audio::run(client, Schedule::of_audio(settings, client, start), &to_mixer)
             })?;
-            let name = format!("capture {client}");
-            let capture = move |start| capture::run(settings, client, start, studio, &camera);
-            captures.push(crew.hire(name, capture)?);
+            captures.push(crew.hire(format!("capture {client}"), move |start| {
+                capture::run(settings, client, Schedule::of_video(settings, client, start), studio, &camera)
+            })?);
         }
         // The mixer is done when all who can send are gone, so this end must not outlive them.
         drop(inbox);
@@ -117,16 +123,26 @@ pub(crate) fn run(settings: &Settings, clip: &Clip, view: &(dyn Fn(&[u8]) + Sync
         let captured: Vec<Captured> = captures.into_iter().filter_map(crew::join).collect();
         io::Result::Ok((start, captured, crew::join(mixer).unwrap_or_default()))
     })?;
-    Ok(Outcome {
-        captured: captured.iter().map(|camera| camera.frames).sum(),
-        delivered: mixed.packets.len() as u64,
+    let captured = Captured {
+        frames: captured.iter().map(|camera| camera.frames).sum(),
         dropped: captured.iter().map(|camera| camera.dropped).sum(),
-        damaged: mixed.damaged,
-        mixed: (mixed.grids, mixed.blocks),
-        packets: mixed.packets,
-        ready_ns: studio.ready_times.snapshot(),
-        elapsed: start.elapsed(),
-    })
+    };
+    Ok(Outcome::of(&captured, mixed, studio, start.elapsed()))
+}
+
+impl Outcome {
+    fn of(captured: &Captured, mixed: Mixed, studio: &Studio<'_>, elapsed: Duration) -> Self {
+        Self {
+            captured: captured.frames,
+            delivered: mixed.delivered,
+            dropped: captured.dropped,
+            damaged: mixed.damaged,
+            mixed: (mixed.grids, mixed.blocks),
+            packets: mixed.packets,
+            ready_ns: studio.ready_times.snapshot(),
+            elapsed,
+        }
+    }
 }
 
 /// A client's encoder: every picture becomes a packet.
