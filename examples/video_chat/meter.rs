@@ -35,12 +35,15 @@ thread_local! {
 struct Counters {
     calls: AtomicU64,
     nanos: AtomicU64,
+    reallocs: AtomicU64,
+    served: AtomicU64,
     unserved: Sizes,
 }
 
 impl Counters {
     const fn new() -> Self {
-        Self { calls: AtomicU64::new(0), nanos: AtomicU64::new(0), unserved: Sizes::new() }
+        let [calls, nanos, reallocs, served] = [const { AtomicU64::new(0) }; 4];
+        Self { calls, nanos, reallocs, served, unserved: Sizes::new() }
     }
 
     /// This thread's counters.
@@ -69,12 +72,15 @@ fn timed<R>(serve: impl FnOnce(&'static dyn GlobalAlloc) -> R) -> R {
     result
 }
 
-/// The same for a request of `size` bytes; remembers the size if no pool served it.
+/// The same for a request of `size` bytes; counts whether a pool served it, and remembers the size if none did.
 #[inline]
 fn timed_request(size: usize, serve: impl FnOnce(&'static dyn GlobalAlloc) -> *mut u8) -> *mut u8 {
     let block = timed(serve);
-    if !tables::picked().is_some_and(|pool| pool.owns(block)) {
-        Counters::mine().unserved.count(size);
+    let counters = Counters::mine();
+    if tables::picked().is_some_and(|pool| pool.owns(block)) {
+        counters.served.fetch_add(1, Ordering::Relaxed);
+    } else {
+        counters.unserved.count(size);
     }
     block
 }
@@ -93,6 +99,7 @@ unsafe impl GlobalAlloc for Meter {
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        Counters::mine().reallocs.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the caller's promises are those that `realloc` asks for; see above for who made the block.
         timed_request(size, |serving| unsafe { serving.realloc(block, layout, size) })
     }
@@ -126,7 +133,7 @@ impl Reading {
     /// Reads all cells; exact once other threads are quiet.
     pub(crate) fn now() -> Self {
         let mut reading = Self { calls: 0, nanos: 0, unserved: Unserved::default() };
-        for cell in &CELLS[..OWNED.load(Ordering::Relaxed).min(CELLS.len())] {
+        for cell in used_cells() {
             reading.calls += cell.calls.load(Ordering::Relaxed);
             reading.nanos += cell.nanos.load(Ordering::Relaxed);
             cell.unserved.read_into(&mut reading.unserved);
@@ -142,6 +149,47 @@ impl Reading {
             unserved: self.unserved.since(&earlier.unserved),
         }
     }
+}
+
+/// How often what was asked for, by all threads, whoever served it. Unlike a [`Reading`], taking one allocates nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Requests {
+    /// Allocations and reallocations that a pool served.
+    pub(crate) served: u64,
+    /// Those that none did.
+    pub(crate) unserved: u64,
+    /// Blocks allocated less blocks freed.
+    pub(crate) blocks: u64,
+}
+
+impl Requests {
+    /// Reads all cells; exact once other threads are quiet.
+    pub(crate) fn now() -> Self {
+        let (mut requests, mut reallocs, mut calls) = (Self::default(), 0, 0);
+        for cell in used_cells() {
+            requests.served += cell.served.load(Ordering::Relaxed);
+            requests.unserved += cell.unserved.total();
+            reallocs += cell.reallocs.load(Ordering::Relaxed);
+            calls += cell.calls.load(Ordering::Relaxed);
+        }
+        // Whatever is no request is a free; and a reallocation makes no block more.
+        let asked = requests.served + requests.unserved;
+        requests.blocks = (asked - reallocs).wrapping_sub(calls - asked);
+        requests
+    }
+
+    /// What was done since an earlier reading; its blocks those that live longer than it.
+    pub(crate) fn since(self, earlier: &Self) -> Self {
+        Self {
+            served: self.served - earlier.served,
+            unserved: self.unserved - earlier.unserved,
+            blocks: self.blocks.wrapping_sub(earlier.blocks),
+        }
+    }
+}
+
+fn used_cells() -> &'static [Counters] {
+    &CELLS[..OWNED.load(Ordering::Relaxed).min(CELLS.len())]
 }
 
 /// Nanoseconds that a request takes on the clock if it does nothing: the best of several means.

@@ -25,15 +25,39 @@ impl Usage {
 ///
 /// On Linux from `/proc`, because `ru_maxrss` there starts from what the parent had.
 pub(crate) fn peak_resident_bytes() -> u64 {
-    let status =
-        if cfg!(target_os = "linux") { std::fs::read_to_string("/proc/self/status").ok() } else { None };
-    let peak = status.as_deref().and_then(|status| {
-        let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        kib.trim().strip_suffix(" kB")?.parse::<u64>().ok()
-    });
     // Kibibytes everywhere but at Apple's.
     let unit = if cfg!(target_vendor = "apple") { 1 } else { 1024 };
-    peak.map_or_else(|| rusage().ru_maxrss as u64 * unit, |kib| kib * 1024)
+    let peak = status().and_then(|status| bytes(&status, "VmHWM:"));
+    peak.unwrap_or_else(|| rusage().ru_maxrss as u64 * unit)
+}
+
+/// What the process has now. Linux tells, nobody else.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    pub(crate) resident_bytes: u64,
+    pub(crate) threads: u64,
+}
+
+impl Now {
+    /// `None` where the system does not tell.
+    pub(crate) fn read() -> Option<Self> {
+        let status = status()?;
+        let threads = field(&status, "Threads:")?.parse().ok()?;
+        Some(Self { resident_bytes: bytes(&status, "VmRSS:")?, threads })
+    }
+}
+
+fn status() -> Option<String> {
+    if cfg!(target_os = "linux") { std::fs::read_to_string("/proc/self/status").ok() } else { None }
+}
+
+fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim)
+}
+
+fn bytes(status: &str, name: &str) -> Option<u64> {
+    let kib: u64 = field(status, name)?.strip_suffix(" kB")?.parse().ok()?;
+    Some(kib * 1024)
 }
 
 fn rusage() -> libc::rusage {
@@ -54,5 +78,13 @@ mod tests {
         drop(std::hint::black_box(vec![1_u8; 64 << 20]));
         assert!(Usage::now().page_faults >= before.page_faults + 16);
         assert!(peak_resident_bytes() >= 64 << 20);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_is_resident_now_is_told_with_the_threads() {
+        let block = std::hint::black_box(vec![1_u8; 64 << 20]);
+        let now = Now::read().expect("Linux tells");
+        assert!(now.resident_bytes >= block.len() as u64 && now.threads >= 1, "{now:?}");
     }
 }

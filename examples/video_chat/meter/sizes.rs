@@ -51,6 +51,13 @@ impl Sizes {
         &self.others
     }
 
+    /// All requests together.
+    pub(crate) fn total(&self) -> u64 {
+        let rows = self.rows.iter().map(|(_, count)| count);
+        let counts = rows.chain([&self.small, &self.others]);
+        counts.map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
     /// Adds this table's counts to `all`.
     pub(crate) fn read_into(&self, all: &mut Unserved) {
         all.small += self.small.load(Ordering::Relaxed);
@@ -124,7 +131,7 @@ mod tests {
         table.count(SMALL);
         let counts = read(&table);
         assert_eq!((counts.of(SMALL), counts.sizes.len(), counts.others), (2, ROWS, 10));
-        assert_eq!(counts.total(), ROWS as u64 + 11);
+        assert_eq!((counts.total(), table.total()), (ROWS as u64 + 11, ROWS as u64 + 11));
     }
 
     #[test]
