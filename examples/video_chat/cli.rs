@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Parser, ValueEnum, value_parser};
@@ -60,6 +61,17 @@ pub(crate) struct Cli {
     /// Record one unpaced run, say which table would have served it, and try that in --rounds runs
     #[arg(long, conflicts_with_all = ["show", "json"])]
     pub(crate) advise: bool,
+    /// Run as fast as it can for so long while clients join and leave, and expect that nothing grows or is lost
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        value_parser = minutes,
+        conflicts_with_all = ["show", "json", "advise", "seconds", "rounds"]
+    )]
+    pub(crate) soak: Option<Duration>,
+    /// Who joins and leaves when in a --soak
+    #[arg(long, requires = "soak", default_value_t = 1)]
+    pub(crate) seed: u64,
     /// How the program starts itself for one run
     #[arg(long, hide = true)]
     pub(crate) child: Option<Mode>,
@@ -137,6 +149,13 @@ fn size(text: &str) -> Result<(usize, usize), String> {
     sides.ok_or_else(|| format!("a size is WIDTHxHEIGHT, each 2 to {MAX_SIDE}"))
 }
 
+/// Reads `30` or `0.5`.
+fn minutes(text: &str) -> Result<Duration, String> {
+    let minutes = text.parse().ok().filter(|minutes| (0.05..=1_440.0).contains(minutes));
+    let minutes: f64 = minutes.ok_or("a soak takes 0.05 to 1440 minutes")?;
+    Ok(Duration::from_secs_f64(60.0 * minutes))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,6 +169,12 @@ mod tests {
         let cli = read("").expect("defaults");
         assert_eq!((cli.clients, cli.fps, cli.seconds, cli.rounds, cli.size), (9, 30, 5, 3, (1280, 720)));
         assert_eq!(cli.settings().pace, Pace::Paced { seconds: 5 });
+    }
+
+    #[test]
+    fn a_soak_may_take_part_of_a_minute() {
+        let cli = read("--soak 0.5 --seed 7").expect("half a minute");
+        assert_eq!((cli.soak, cli.seed), (Some(Duration::from_secs(30)), 7));
     }
 
     #[test]
@@ -169,6 +194,15 @@ mod tests {
             "--table huge",
             "--show --json",
             "--advise --json",
+            "--soak",
+            "--soak 0",
+            "--soak -1",
+            "--soak nan",
+            "--soak 1441",
+            "--soak 1 --seconds 5",
+            "--soak 1 --advise",
+            "--seed 1",
+            "--soak 1 --seed x",
             "--clip",
             "--bogus",
             "extra",

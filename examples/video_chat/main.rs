@@ -6,7 +6,8 @@
 //! ```
 //!
 //! `server/` is the program that a user would write: it has plain vectors only. `meter.rs` and `tables.rs` are the
-//! allocator below it; `child.rs` is one measured run and `parent.rs` starts them all; the rest reads clips and prints.
+//! allocator below it; `child.rs` is one measured run and `parent.rs` starts them all; `soak.rs` is a long one in which clients
+//! join and leave; the rest reads clips and prints.
 
 mod advise;
 mod bypasses;
@@ -21,6 +22,7 @@ mod parent;
 mod report;
 mod screen;
 mod server;
+mod soak;
 mod source;
 mod spread;
 mod tables;
@@ -59,6 +61,9 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         screen::check()?;
     }
     let file = cli.clip.as_deref().map(source::open).transpose()?;
+    if let Some(total) = cli.soak {
+        return soak::run(cli, total, file.as_ref()).and_then(|last| print(&last));
+    }
     let clip = match &file {
         Some(file) => describe(&source::read(file, &cli.source())?),
         None => describe(&Clip::generated(cli.size.0, cli.size.1)),

@@ -1,0 +1,160 @@
+//! What the pools count against what can be seen from outside, at a moment when nobody is there.
+//!
+//! Three things count without knowing of each other: the pools' statistics, the map of their slots, and the meter around them. A number
+//! that goes wrong in one of them is out of its equation with another. What is in use then, and how many blocks live in the program as a
+//! whole, has to be what it was before the first client: that is the *base*, and it is never changed. It has what the server has without
+//! clients (the inbox, the mixer's list of seats) and what this program has allocated once for the whole time.
+
+use framepool::{Class, ClassStats};
+
+use crate::meter::Requests;
+use crate::spread::grouped;
+
+/// All numbers of one moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Books {
+    pub(super) classes: [ClassBooks; 4],
+    pub(super) misses: u64,
+    pub(super) bypasses: u64,
+    /// Requests that looked for a place, those that a slot served, and those that the fallback saw.
+    pub(super) total: u64,
+    pub(super) answered: u64,
+    pub(super) fallbacks: u64,
+    /// What the meter saw since the pools serve.
+    pub(super) requests: Requests,
+}
+
+/// Those of one class.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ClassBooks {
+    pub(super) counted: ClassStats,
+    /// Slots that are live by the map.
+    pub(super) live: u64,
+}
+
+impl Books {
+    /// Whether the pools had anything to do with it.
+    ///
+    /// # Errors
+    ///
+    /// They had not: they may be switched off.
+    pub(super) fn check_use(&self) -> Result<(), String> {
+        if self.answered > 0 { Ok(()) } else { Err("the pools served nothing".to_owned()) }
+    }
+
+    /// Whether every equation holds, and, if there is a base, as much is in use as was then.
+    ///
+    /// # Errors
+    ///
+    /// The first one that does not, with its numbers.
+    pub(super) fn check(&self, base: Option<&Self>) -> Result<(), String> {
+        for (place, class) in Class::ALL.into_iter().enumerate() {
+            let ClassBooks { counted, live } = self.classes[place];
+            let ClassStats { hits, returns, in_use, peak, slots, .. } = counted;
+            let same = |what: &str, is: u64, should: u64| same(&format!("{class}: {what}"), is, should);
+            same("hits, and returns + in use", hits, returns + in_use)?;
+            same("slots in use, and live by the map", in_use, live)?;
+            same("in use or peak, and the most that may be", in_use.max(peak), peak.min(slots))?;
+            if let Some(base) = base {
+                same(
+                    "slots in use, and before the first client",
+                    in_use,
+                    base.classes[place].counted.in_use,
+                )?;
+            }
+        }
+        let sum = |count: fn(&ClassStats) -> u64| -> u64 {
+            self.classes.iter().map(|class| count(&class.counted)).sum()
+        };
+        let hits = sum(|class| class.hits);
+        same("requests, and hits + misses + bypasses", self.total, hits + self.misses + self.bypasses)?;
+        same("answered, and hits + in place", self.answered, hits + sum(|class| class.reallocs_in_place))?;
+        same("answered, and seen from outside", self.answered, self.requests.served)?;
+        same("fallbacks, and seen from outside", self.fallbacks, self.requests.unserved)?;
+        if self.fallbacks < self.misses + self.bypasses {
+            return Err(format!(
+                "{} fallbacks, and {} misses + bypasses",
+                self.fallbacks,
+                self.misses + self.bypasses
+            ));
+        }
+        match base {
+            Some(base) => {
+                same("blocks, and before the first client", self.requests.blocks, base.requests.blocks)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn same(what: &str, is: u64, should: u64) -> Result<(), String> {
+    if is == should {
+        return Ok(());
+    }
+    Err(format!("{what} differ: {} and {}", grouped(is, ','), grouped(should, ',')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Books that are in order: 30 hits, 2 of them still there, 5 in place; 1 miss, 4 bypasses, and 1 that shrank in the fallback.
+    fn books() -> Books {
+        let mut books =
+            Books { misses: 1, bypasses: 4, total: 35, answered: 35, fallbacks: 6, ..Books::default() };
+        let small = &mut books.classes[0];
+        let counted = &mut small.counted;
+        (counted.slots, counted.peak, counted.in_use) = (8, 3, 2);
+        (counted.hits, counted.returns, counted.reallocs_in_place) = (30, 28, 5);
+        small.live = 2;
+        books.requests = Requests { served: 35, unserved: 6, blocks: 2 };
+        books
+    }
+
+    #[test]
+    fn books_in_order_pass() {
+        books().check(None).expect("in order");
+        books().check(Some(&books())).expect("as before");
+        books().check_use().expect("used");
+        Books::default().check_use().expect_err("unused");
+    }
+
+    #[test]
+    fn each_number_that_is_wrong_is_told() {
+        let wrong: [fn(&mut Books); 12] = [
+            |books| books.classes[0].counted.hits += 1,
+            |books| books.classes[0].counted.returns -= 1,
+            |books| books.classes[0].counted.in_use -= 1,
+            |books| books.classes[0].counted.peak = 1,
+            |books| books.classes[0].counted.peak = 9,
+            |books| books.classes[0].counted.reallocs_in_place += 1,
+            |books| books.classes[0].live += 1,
+            |books| books.misses += 1,
+            |books| (books.bypasses, books.total) = (6, 37),
+            |books| books.total += 1,
+            |books| books.requests.served += 1,
+            |books| books.requests.unserved -= 1,
+        ];
+        for (number, change) in wrong.into_iter().enumerate() {
+            let mut books = books();
+            change(&mut books);
+            books.check(None).expect_err(&format!("change {number}"));
+        }
+    }
+
+    #[test]
+    fn whatever_is_still_there_is_told() {
+        let (base, mut slot, mut block) = (books(), books(), books());
+        let class = &mut slot.classes[0];
+        (class.live, class.counted.in_use, class.counted.returns) = (3, 3, 27);
+        assert_eq!(
+            slot.check(Some(&base)),
+            Err("Small: slots in use, and before the first client differ: 3 and 2".to_owned())
+        );
+        block.requests.blocks = 1_003;
+        assert_eq!(
+            block.check(Some(&base)),
+            Err("blocks, and before the first client differ: 1,003 and 2".to_owned())
+        );
+    }
+}
