@@ -38,8 +38,18 @@ fn in_a_child<T>(both_have: T, child: impl FnOnce(T)) -> T {
 
 #[test]
 fn the_child_of_a_fork_among_busy_threads_has_all_classes_and_frees_the_blocks_of_its_parent() {
-    const THREADS: usize = 4;
-    const FORKS: u64 = 200;
+    fork_among_busy_threads(60);
+}
+
+/// The same with 10,000 forks, for `tests/long.sh`.
+#[test]
+#[ignore = "takes minutes"]
+fn so_do_ten_thousand_children() {
+    fork_among_busy_threads(10_000);
+}
+
+fn fork_among_busy_threads(forks: u64) {
+    const THREADS: usize = 8;
     const CACHED: [usize; 4] = [32, 4, 2, 2];
     const CONFIG: Config = Config::new()
         .magazine(Class::Small, CACHED[0])
@@ -70,7 +80,7 @@ fn the_child_of_a_fork_among_busy_threads_has_all_classes_and_frees_the_blocks_o
             })
         })
         .collect();
-    for id in 0..FORKS {
+    for id in 0..forks {
         let inherited = Class::ALL.map(|class| Block::take(&POOL, whole(class), id));
         let inherited = in_a_child(inherited, |inherited| play_child(inherited, id));
         inherited.into_iter().for_each(Block::give);

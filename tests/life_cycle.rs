@@ -208,7 +208,7 @@ fn signal_handlers_that_interrupt_the_allocator_and_each_other_allocate_and_are_
 #[test]
 fn more_threads_than_places_and_thousands_after_each_other_lose_no_count() {
     const CROWD: usize = 300;
-    const SUCCESSION: usize = 2_000;
+    const SUCCESSION: usize = 10_000;
     const ROUNDS: u64 = 50;
     static POOL: PoolAlloc = PoolAlloc::new();
     static ALL_ALIVE: Barrier = Barrier::new(CROWD);
@@ -253,4 +253,118 @@ fn more_threads_than_places_and_thousands_after_each_other_lose_no_count() {
     let crowd: Vec<_> = (0..CROWD).map(|_| spawn(Some(&ALL_ALIVE))).collect();
     crowd.into_iter().for_each(|thread| thread.join().unwrap());
     assert_exact(SUCCESSION + CROWD);
+}
+
+/// Each destructor brings the next thread-local to life, so that they run one after the other, long after the allocator's own.
+#[test]
+fn three_nested_destructors_of_thread_locals_allocate_and_free() {
+    static POOL: PoolAlloc = PoolAlloc::new();
+    static DESTROYED: AtomicU64 = AtomicU64::new(0);
+
+    struct Nested<const DEPTH: u64>(Block<'static, PoolAlloc>);
+
+    impl<const DEPTH: u64> Nested<DEPTH> {
+        fn new() -> std::cell::Cell<Option<Self>> {
+            std::cell::Cell::new(Some(Self(Block::take(&POOL, whole(Class::Medium), DEPTH))))
+        }
+
+        fn destroy(self) {
+            use_every_class(&POOL, DEPTH);
+            self.0.give();
+            DESTROYED.fetch_add(1, SeqCst);
+        }
+    }
+
+    struct First;
+    impl Drop for First {
+        fn drop(&mut self) {
+            SECOND.with(|_| Nested::<1>::new().take().unwrap().destroy());
+        }
+    }
+    struct Second;
+    impl Drop for Second {
+        fn drop(&mut self) {
+            THIRD.with(|_| Nested::<2>::new().take().unwrap().destroy());
+        }
+    }
+    struct Third(std::cell::Cell<Option<Nested<3>>>);
+    impl Drop for Third {
+        fn drop(&mut self) {
+            self.0.take().unwrap().destroy();
+        }
+    }
+    thread_local! {
+        static FIRST: First = const { First };
+        static SECOND: Second = const { Second };
+        static THIRD: Third = Third(Nested::new());
+    }
+    const THREADS: u64 = 50;
+    // Not among the threads that race to start the pools.
+    use_every_class(&POOL, 0);
+    for id in 0..THREADS {
+        thread::spawn(move || FIRST.with(|_| use_every_class(&POOL, id))).join().unwrap();
+    }
+    assert_eq!(DESTROYED.load(SeqCst), 3 * THREADS);
+    let stats = POOL.stats();
+    assert_eq!((stats.hits(), stats.fallbacks()), (stats.returns(), 0), "{stats}");
+    assert_eq!(stats.hits(), 8 + THREADS * (4 * 8 + 3));
+}
+
+/// A timer interrupts whatever thread the system likes, wherever it is.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_handler_that_a_timer_calls_a_thousand_times_a_second_allocates() {
+    const THREADS: u64 = 4;
+    static POOL: PoolAlloc = PoolAlloc::new();
+    static HANDLED: AtomicU64 = AtomicU64::new(0);
+    static DONE: AtomicBool = AtomicBool::new(false);
+
+    extern "C" fn handler(_: libc::c_int) {
+        use_every_class(&POOL, 77);
+        HANDLED.fetch_add(1, SeqCst);
+    }
+
+    if common::case().is_none() {
+        let test = a_handler_that_a_timer_calls_a_thousand_times_a_second_allocates;
+        return run_to_success(child(test, "timer"));
+    }
+    use_every_class(&POOL, 0);
+    // SAFETY: all zeros is a valid action, which blocks no other signal.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handler as extern "C" fn(libc::c_int) as usize;
+    action.sa_flags = libc::SA_RESTART;
+    let millisecond = libc::timeval { tv_sec: 0, tv_usec: 1_000 };
+    let timer = libc::itimerval { it_interval: millisecond, it_value: millisecond };
+    // SAFETY: a handler that does only what the pools promise to be fit for, and a valid timer.
+    unsafe {
+        assert_eq!(libc::sigaction(libc::SIGALRM, &action, null_mut()), 0);
+        assert_eq!(libc::setitimer(libc::ITIMER_REAL, &timer, null_mut()), 0);
+    }
+    let rounds: u64 = thread::scope(|scope| {
+        let busy = [(); THREADS as usize].map(|()| {
+            scope.spawn(|| {
+                let mut rounds = 0;
+                while !DONE.load(SeqCst) {
+                    use_every_class(&POOL, rounds);
+                    rounds += 1;
+                }
+                rounds
+            })
+        });
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while HANDLED.load(SeqCst) < 1_500 && Instant::now() < deadline {
+            use_every_class(&POOL, 1);
+        }
+        DONE.store(true, SeqCst);
+        busy.map(|busy| busy.join().unwrap()).iter().sum()
+    });
+    let never = libc::itimerval { it_interval: libc::timeval { tv_sec: 0, tv_usec: 0 }, ..timer };
+    let never = libc::itimerval { it_value: never.it_interval, ..never };
+    // SAFETY: a valid timer, which is off.
+    assert_eq!(unsafe { libc::setitimer(libc::ITIMER_REAL, &never, null_mut()) }, 0);
+    assert!(HANDLED.load(SeqCst) >= 1_500 && rounds > 0, "{} calls", HANDLED.load(SeqCst));
+    let stats = POOL.stats();
+    assert_eq!((stats.hits(), stats.class(Class::XLarge).in_use), (stats.returns(), 0), "{stats}");
+    assert_eq!(stats.hits() % 8, 0, "a round is 8 hits");
+    assert_eq!((stats.fallbacks(), stats.reallocs_in_place() * 2), (0, stats.hits()));
 }
