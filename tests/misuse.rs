@@ -96,13 +96,40 @@ fn expected(stdout: &str) -> String {
 
 #[test]
 fn a_double_free_is_named_at_once() {
-    each_aborts(a_double_free_is_named_at_once, 1, |case| {
-        let block = case.take_all().swap_remove(17);
+    each_aborts(a_double_free_is_named_at_once, 2, |case| {
+        let mut blocks = case.take_all();
+        let (block, another) = (blocks.swap_remove(17), blocks.swap_remove(5));
         let (address, size) = (block.start.expose_provenance(), block.layout.size());
         expect(format_args!("double free: {} slot 17 at {address:#x}", case.class));
         block.give();
+        // The other way round, a list of freed blocks would be in order again.
+        if case.variant == 1 {
+            another.give();
+        }
         case.misuse(address, size, 8);
     });
+}
+
+/// The second free frees what somebody else has got meanwhile, and goes unnoticed until that one frees it.
+#[test]
+fn a_double_free_after_the_slot_was_handed_out_again_is_named_when_its_new_owner_frees_it() {
+    each_aborts(
+        a_double_free_after_the_slot_was_handed_out_again_is_named_when_its_new_owner_frees_it,
+        1,
+        |case| {
+            let mut blocks = case.take_all();
+            let first = blocks.swap_remove(17);
+            let (address, layout) = (first.start, first.layout);
+            first.give();
+            let second = Block::take(&POOL, layout, 1);
+            assert_eq!(second.start, address);
+            // SAFETY: none, on purpose: it was freed before.
+            unsafe { POOL.dealloc(address, layout) };
+            let address = address.expose_provenance();
+            expect(format_args!("double free: {} slot 17 at {address:#x}", case.class));
+            case.misuse(address, layout.size(), 8);
+        },
+    );
 }
 
 #[test]
@@ -186,30 +213,42 @@ fn a_layout_that_the_slot_cannot_have_served_is_named() {
 #[cfg(unix)]
 #[test]
 fn of_two_threads_that_free_a_block_at_once_exactly_one_is_stopped_with_hardened() {
+    const ROUNDS: usize = 100;
+
+    for class in Class::ALL {
+        match common::case() {
+            None => {
+                let test = of_two_threads_that_free_a_block_at_once_exactly_one_is_stopped_with_hardened;
+                let output = run(common::child(test, class.name()));
+                let stdout = String::from_utf8_lossy(&output.stdout);
+                let stderr = String::from_utf8_lossy(&output.stderr);
+                assert_eq!(stderr, (expected(&stdout) + "\n").repeat(ROUNDS), "{stdout}");
+                assert!(output.status.success() && stdout.contains("1 passed"), "{stdout}");
+            }
+            Some(case) if case == class.name() => free_at_once(class, ROUNDS),
+            Some(_) => {}
+        }
+    }
+}
+
+#[cfg(unix)]
+fn free_at_once(class: Class, rounds: usize) {
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-    const ROUNDS: usize = 300;
     static HARDENED: PoolAlloc = PoolAlloc::with_config(framepool::Config::new().hardened(true));
     static ARRIVED: AtomicUsize = AtomicUsize::new(0);
-
-    if common::case().is_none() {
-        let test = of_two_threads_that_free_a_block_at_once_exactly_one_is_stopped_with_hardened;
-        let output = run(common::child(test, "race"));
-        let stdout = String::from_utf8_lossy(&output.stdout);
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(stderr, (expected(&stdout) + "\n").repeat(ROUNDS), "{stdout}");
-        assert!(output.status.success() && stdout.contains("1 passed"), "{stdout}");
-        return;
-    }
-    // Each thread has a magazine for these at once, where the second free would go unnoticed.
-    let block = Block::take(&HARDENED, whole(Class::Small), 0);
-    let (address, layout) = (block.start.expose_provenance(), block.layout);
-    // Entitled to the held-back slots, which are the upper half.
-    expect(format_args!("double free: Small slot 512 at {address:#x}"));
     static DONE: AtomicUsize = AtomicUsize::new(0);
-    let free_at_once = move || {
+
+    // Of Small each thread has a magazine at once, where the second free would go unnoticed.
+    let block = Block::take(&HARDENED, whole(class), 0);
+    let (address, layout) = (block.start.expose_provenance(), block.layout);
+    // The lowest of the held-back slots, where there are any.
+    let slot = [512, 32, 0, 0][class as usize];
+    expect(format_args!("double free: {class} slot {slot} at {address:#x}"));
+    let other = if class as usize == 2 { Class::XLarge } else { Class::Large };
+    let free = move || {
         // A thread's first use goes another way than all those after it.
-        Block::take(&HARDENED, whole(Class::Large), 0).give();
+        Block::take(&HARDENED, whole(other), 0).give();
         ARRIVED.fetch_add(1, SeqCst);
         while ARRIVED.load(SeqCst) < 2 {
             std::hint::spin_loop();
@@ -222,11 +261,11 @@ fn of_two_threads_that_free_a_block_at_once_exactly_one_is_stopped_with_hardened
             thread::park();
         }
     };
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         // SAFETY: this process has no other thread, so the child may do anything.
         match unsafe { libc::fork() } {
             0 => {
-                let _both = [thread::spawn(free_at_once), thread::spawn(free_at_once)];
+                let _both = [thread::spawn(free), thread::spawn(free)];
                 while DONE.load(SeqCst) < 2 {
                     thread::yield_now();
                 }
