@@ -2,7 +2,9 @@
 # Breaks the code in one way after another, in a copy, and expects a test to go red each time.
 #
 # A line: the promise, the file, a Perl substitution that breaks it, and the test target that has to notice (`loom:` and a test: that one
-# of the model checker's; `full:` and a target: with all features). A substitution that changes nothing, or code that no longer compiles, is an error of this script. Takes about a quarter of an hour.
+# of the model checker's; `full:` and a target: with all features; `soak`: the short soaks of video_chat; `tsan` and `asan`: the tests under a
+# sanitizer, which need a nightly toolchain). A substitution that changes nothing, or code that no longer compiles, is an error of this script.
+# Takes an hour.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,9 +16,23 @@ cd "$copy"
 # Only these promises, if any are named: tests/breakages.sh P6 P7
 only=("$@")
 
+# What is selected, under the sanitizer if there is one: as tests/thread_sanitizer.sh and tests/address_sanitizer.sh do.
+run_tests() {
+  if [ -z "$sanitizer" ]; then
+    timeout 300 cargo test -q "${selection[@]}" "$@"
+    return
+  fi
+  local flags="-Zsanitizer=$sanitizer -Cunsafe-allow-abi-mismatch=sanitizer"
+  [ "$sanitizer" = thread ] || flags+=" --cfg framepool_sanitizer=\"$sanitizer\""
+  echo 'race:*CompletedTest*' >suppressions
+  RUSTFLAGS=$flags TSAN_OPTIONS="halt_on_error=1:suppressions=$copy/suppressions" ASAN_OPTIONS=detect_leaks=0 STRESS_SECONDS=5 \
+    CARGO_TARGET_DIR="$copy/target/$sanitizer" timeout 300 \
+    cargo +nightly test -q --target "$(rustc -vV | sed -n 's/^host: //p')" "${selection[@]}" "$@"
+}
+
 red=0 green=()
 breaks() {
-  local promise=$1 file=$2 edit=$3 target=$4
+  local promise=$1 file=$2 edit=$3 target=$4 sanitizer=''
   [[ ${#only[@]} -eq 0 || " ${only[*]} " == *" ${promise%% *} "* ]] || return 0
   cp "$file" original
   perl -0pi -e "$edit" "$file"
@@ -26,11 +42,14 @@ breaks() {
     lib) selection=(--lib) ;;
     full:*) selection=(--features full --test "${target#full:}") ;;
     loom:*) selection=(--release --lib --features loom "${target#loom:}") ;;
+    soak) selection=(--example video_chat soak) ;;
+    tsan) sanitizer=thread selection=(--test stress) ;;
+    asan) sanitizer=address selection=(--test address_sanitizer) ;;
   esac
-  if ! cargo test -q "${selection[@]}" --no-run >build.log 2>&1; then
+  if ! run_tests --no-run >build.log 2>&1; then
     cat build.log; echo "breakages: does not compile: $promise"; exit 1
   fi
-  if timeout 120 cargo test -q "${selection[@]}" >/dev/null 2>&1; then
+  if run_tests >/dev/null 2>&1; then
     green+=("$promise ($target)"); echo "STILL GREEN  $promise ($target)"
   else
     red=$((red + 1)); echo "red          $promise ($target)"
@@ -364,6 +383,70 @@ breaks "P12 a hit while the pools get ready is counted" src/home.rs \
   's/        self\.get\(\)\.map\(\|metadata\| &metadata\.shared\)/        if cfg!(test) { None } else { self.get().map(|metadata| \&metadata.shared) }/' lib
 breaks "slot states tell cached slots from live ones" src/slot_state.rs \
   's/entry\.read\(\)\.is_live\(\)/true/' magazines
+
+breaks "P10 without a fence nobody touches what others have cached" src/reclaim.rs \
+  's/if closed\.contains\(&true\) && !heavy_fence\(\) \{/if closed.contains(&true) \&\& { let _ = heavy_fence(); false } {/' lib
+breaks "loom only one starts" src/serving.rs \
+  's/self\.state\.compare_exchange\(UNTOUCHED, STARTING, Acquire, Relaxed\)\.is_ok\(\)/{ self.state.store(STARTING, Relaxed); true }/' loom:serving
+breaks "loom who is served sees what start-up did" src/serving.rs \
+  's/self\.pointer\.load\(Acquire\)/self.pointer.load(Relaxed)/' loom:serving
+breaks "loom who frees sees what start-up did" src/serving.rs \
+  's/self\.span\.load\(Acquire\)/self.span.load(Relaxed)/' loom:serving
+breaks "loom the span is stored with Release" src/serving.rs \
+  's/self\.span\.store\(span, Release\)/self.span.store(span, Relaxed)/' loom:serving
+breaks "loom the base is there before the span" src/serving.rs \
+  's/(            self\.base\.store\(base, Relaxed\);\n)(            self\.span\.store\(span, Release\);\n)/$2$1/' loom:serving
+breaks "loom who changed whether the pools serve looks again" src/serving.rs \
+  's/if wanted\(\) == now \{/if true {/' loom:serving
+breaks "loom a switch that comes with start-up is not lost" src/serving.rs \
+  's/self\.state\.swap\((if .*?), SeqCst\);\n        self\.refresh\(from\);/self.refresh(from);\n        self.state.swap($1, SeqCst);/' loom:serving
+breaks "P3 what a dead thread had cached is called in" src/reclaim.rs \
+  's/self\.add_all\(lane, caches\.used_places\(\)\);//' dead_threads
+breaks "P9 a cancelled thread leaves nothing in its magazines" src/thread_record.rs \
+  's/        metadata\.pool\(lane\)\.empty_own_magazine\(own\);/        _ = (metadata, own, lane);/' dead_threads
+breaks "P9 an interrupted thread's own handler goes to the sets" src/magazine.rs \
+  's/self\.state\.store\(CLOSED, Relaxed\);//' life_cycle
+breaks "P9 nested destructors have the shared sets" src/thread_record.rs \
+  's/(on_thread_exit.*?\n)(.*?)    set_this_thread\(&WITHOUT\);\n/$1$2/s' life_cycle
+breaks "P13 trim gives a group's memory back" src/os/linux.rs \
+  's/libc::MADV_DONTNEED\) \};/libc::MADV_WILLNEED) };/' limits
+breaks "P10 a fence that a filter refuses is noticed" src/reclaim.rs \
+  's/if closed\.contains\(&true\) && !heavy_fence\(\) \{/if closed.contains(&true) \&\& { let _ = heavy_fence(); false } {/' limits
+breaks "P10 a reservation that may not be locked is refused" src/pools/start_up.rs \
+  's/let reservation = metadata\.and_then\(\|_\| reservation::reserve\(plan, source\)\);/let reservation = metadata.and_then(|_| Some(reservation::reserve(plan, source).expect("memory")));/' limits
+
+breaks "tsan a gate is opened with Release" src/magazine.rs \
+  's/(fn leave.*?store\(key, )Release/$1Relaxed/s' tsan
+breaks "tsan who takes a slot knows what its last owner did" src/slot_set.rs \
+  's/bits & !mask \| left, Acquire, Relaxed/bits \& !mask | left, Relaxed, Relaxed/' tsan
+breaks "tsan who gives a slot tells what was done" src/slot_set.rs \
+  's/give_bits\(&self\.shared\.level, 0, slots, AcqRel\)/give_bits(\&self.shared.level, 0, slots, Relaxed)/' tsan
+breaks "asan a freed slot is closed on the short way" src/pools/hit.rs \
+  's/        poison::close\(start, metadata\.slot_bytes\(lane\)\);\n//' asan
+breaks "asan a freed slot is closed on the long way" src/pools.rs \
+  's/        poison::close\(start, metadata\.slot_bytes\(lane\)\);\n//' asan
+breaks "asan the slack is closed" src/poison.rs \
+  's/imp::forbid\(start\.wrapping_add\(bytes\), slot_bytes - bytes\);/_ = slot_bytes;/' asan
+breaks "asan what a shrink in place gives up is closed" src/pools.rs \
+  's/        poison::open\(found\.start, size, self\.slot_bytes\(found\)\);\n//' asan
+breaks "asan a buffer has all of its slot" src/pools.rs \
+  's/        poison::open\(start, bytes, bytes\);\n//' asan
+breaks "asan slots are closed at first" src/pools/start_up.rs \
+  's/            reserved\.close\(\);\n//' asan
+
+breaks "soak a forgotten frame is a slot in use" examples/video_chat/server/mod.rs \
+  's/        drop\(picture\);\n/        if picture.frame % 10 == 9 { std::mem::forget(picture) } else { drop(picture) }\n/' soak
+breaks "soak a forgotten kilobyte is a slot in use" examples/video_chat/server/capture.rs \
+  's/(let rgb = studio\.developer\.develop\(frame\);)/$1 std::mem::forget(vec![0_u8; 1024]);/' soak
+breaks "soak a forgotten large block is a block more" examples/video_chat/server/capture.rs \
+  's/(let rgb = studio\.developer\.develop\(frame\);)/$1 std::mem::forget(Vec::<u8>::with_capacity(3 << 20));/' soak
+breaks "soak memory that grows is told" examples/video_chat/server/capture.rs \
+  's/(captured\.frames \+= 1;)/$1 std::hint::black_box(unsafe { libc::memset(libc::malloc(64 << 10), 1, 64 << 10) });/' soak
+breaks "soak a slot that a reclaim or an exit drops is missed" src/pool.rs \
+  's/self\.give_to_set\(&slots\[\.\.moved\]\);/self.give_to_set(\&slots[1..moved]);/' soak
+breaks "soak refusals are counted" src/counters.rs \
+  's/        owned\(&self\.refused\[class\]\[reason as usize\], 1\);/        let _ = (class, reason);/' soak
+
 
 echo
 if [ ${#green[@]} -gt 0 ]; then

@@ -5,21 +5,23 @@
 
 mod play;
 
-use std::fs;
 use std::path::Path;
+use std::{env, fs};
 
 use play::{ACTION_BYTES, Action, Field, Fields};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
+/// Of each kind, unless the variable `GAMES` says otherwise.
 const GAMES: u32 = 48;
 const ACTIONS: usize = 300;
 
 fn play_games(field: &Field) {
     let table = field.table;
     let action = any::<[u8; ACTION_BYTES]>().prop_map(move |bytes| Action::decode(bytes, &table));
-    let config = Config { cases: GAMES, failure_persistence: None, ..Config::default() };
+    let games = env::var("GAMES").ok().and_then(|games| games.parse().ok()).unwrap_or(GAMES);
+    let config = Config { cases: games, failure_persistence: None, ..Config::default() };
     let played = TestRunner::new(config).run(&vec(action, 1..ACTIONS), |actions| {
         field.play(actions);
         Ok(())
