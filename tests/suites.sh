@@ -67,7 +67,7 @@ declare_allocator() {
 copy_packages() {
   local metadata package origin copy file
   if ! metadata=$(cargo metadata -q --all-features --format-version 1 --manifest-path "$here/Cargo.toml" 2>"$work/metadata.err"); then
-    give_up "cargo cannot get the packages: $(grep . "$work/metadata.err" | tail -1 | sed 's/^ *//')"
+    give_up "cargo cannot get the packages, for reasons in $work/metadata.err: $(grep . "$work/metadata.err" | tail -1 | sed 's/^ *//')"
   fi
   # Made anew only if something of it has changed, because cargo builds what is newer.
   local recipe
@@ -137,7 +137,16 @@ outcomes() {
 
 # Two runs side by side: "BINARY: TEST<tab>OUTCOME under System<tab>OUTCOME under the pools".
 both() { LC_ALL=C join -t $'\t' -a 1 -a 2 -e none -o 0,1.2,2.2 <(outcomes "$1/system") <(outcomes "$1/pools"); }
-differences() { both "$1" | awk -F '\t' '$2 != $3 { print $1 ": " $2 " under System, " $3 " under the pools" }'; }
+# Where they differ, a line each; a binary that ended too early, one for all of its tests.
+differences() {
+  both "$1" | awk -F '\t' '
+    $2 == $3 { next }
+    $2 != "none" && $3 != "none" { print $1 ": " $2 " under System, " $3 " under the pools"; next }
+    { sub(/: .*/, "", $1); missing[$1 ": %d tests have no end under " ($2 == "none" ? "System" : "the pools") "\n"]++ }
+    END { for (text in missing) printf text, missing[text] }'
+}
+# Of many lines the first.
+some() { awk -v start="$1" 'NR <= 10 { print start $0 } END { if (NR > 10) print start "and " NR - 10 " more" }'; }
 
 # Hits of each class in what these files have of statistics: "SMALL MEDIUM LARGE XLARGE".
 hits() {
@@ -150,7 +159,7 @@ tell_hits() { awk '{ printf "%d hits (Small %d, Medium %d, Large %d, XLarge %d)"
 # What no second run excuses: a line each.
 misdeeds() {
   local system=$1/system pools=$1/pools file binary status
-  grep -HE 'framepool: |FRAMEPOOL is ignored' "$pools"/*.{out,err} | sed 's|.*/\([^/]*\)\.[a-z]*:|\1: |' || true
+  grep -HoE '(framepool: |FRAMEPOOL is ignored).*' "$pools"/*.{out,err} | sed 's|.*/\([^/]*\)\.[a-z]*:|\1: |' || true
   for file in "$pools"/*.exit; do
     binary=$(basename "$file" .exit)
     status=$(<"$file")
@@ -184,8 +193,8 @@ suite_of_tests() {
     run_both "$package" "$round" "$binaries" || return 1
     misdeeds "$round" >>"$run/wrong"
     differences "$round" >"$run/different" || return 1
-    if [ ! -s "$run/different" ] || [ "$round" = "$run/again/again" ]; then break; fi
-    sed "s/^/$package: differs, so it runs again: /" "$run/different"
+    if [ ! -s "$run/different" ] || [ -s "$run/wrong" ] || [ "$round" = "$run/again/again" ]; then break; fi
+    some "  runs again: " <"$run/different"
     binaries=" $(sed 's/: .*//' "$run/different" | sort -u | tr '\n' ' ')"
     round+=/again reruns=$((reruns + 1))
   done
@@ -196,18 +205,20 @@ suite_of_tests() {
     $2 == $3 { same[$2]++ }
     END { printf "%d tests: %d pass, %d fail and %d are ignored on both sides", tests, same["ok"], same["failed"], same["ignored"] }') || return 1
   echo "$package $(version_of "$package"): $count; $(tell_hits "$(hits "$run"/pools/*.{out,err})")"
-  both "$run" | awk -F '\t' '$2 == "failed" && $3 == "failed" { print "  fails on both sides: " $1 }'
+  both "$run" | awk -F '\t' '$2 == "failed" && $3 == "failed" { print $1 }' | some '  fails on both sides: '
   [[ $count != '0 '* ]] || echo "no test ran" >>"$run/wrong"
   if [ -s "$run/different" ] || [ -s "$run/wrong" ]; then
-    sort -u "$run/different" "$run/wrong" | sed 's/^/  not as it should be: /'
+    sort -u "$run/wrong" "$run/different" | some '  not as it should be: '
     return 1
   fi
 }
 
 # Encodes $2 into $3 with the encoder of a side, and FRAMEPOOL. What it says is in $3.out and $3.err.
 encode() {
-  FRAMEPOOL=$4 timeout "$seconds" "$runs/rav1e/encode-$1" "$2" "$3" $frames >"$3.out" 2>"$3.err" 9>&- ||
-    { cat "$3.err"; echo "rav1e: $2: fails with $1 and FRAMEPOOL=$4"; return 1; }
+  local status=0
+  # The shell has something to say of an abort, too.
+  { FRAMEPOOL=$4 timeout "$seconds" "$runs/rav1e/encode-$1" "$2" "$3" $frames >"$3.out" 2>"$3.err" 9>&- || status=$?; } 2>/dev/null
+  [ $status -eq 0 ] || { cat "$3.err"; echo "  not as it should be: $(basename "$3"): exit status $status"; return 1; }
 }
 
 # Says how rav1e encodes each clip, and fails if a byte differs or a frame is no hit.
