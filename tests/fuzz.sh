@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The game of tests/model for so many seconds (1200 by default), with actions that a coverage-guided fuzzer finds: tests/fuzz.sh [SECONDS].
 #
-# Starts from what is in tests/fuzz/corpus, in a copy: `--keep` puts what it finds there afterwards, as few games as cover the same. Needs a
+# Starts from what is in tests/model/corpus, in a copy: `--keep` puts what it finds there afterwards, as few games as cover the same. Needs a
 # nightly toolchain and a C++ compiler; installs cargo-fuzz if it is missing. Ends with one line.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,7 +11,7 @@ keep=
 seconds=${1-1200}
 [[ $seconds =~ ^[1-9][0-9]*$ ]] || { echo "fuzz: SECONDS is a number, not '$seconds'"; exit 2; }
 command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
-corpus=tests/fuzz/corpus/actions found=target/fuzz/corpus
+corpus=tests/model/corpus found=target/fuzz/corpus
 fuzz() { cargo +nightly fuzz "$1" --fuzz-dir tests/fuzz --sanitizer none actions "${@:2}"; }
 
 mkdir -p "$found"

@@ -54,7 +54,7 @@ fn games_without_magazines() {
 #[test]
 fn games_that_the_fuzzer_has_found() {
     let fields = Fields::new();
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus/actions");
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/model/corpus");
     let mut games: Vec<_> = fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap().path()).collect();
     games.sort_unstable();
     assert!(games.len() > 10, "where is the corpus?");
