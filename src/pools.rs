@@ -36,11 +36,11 @@ use crate::thread_record::{Own, Tally};
 pub(crate) struct Pools {
     /// Out of the metadata. During a [recording](record) it spans all there is, so that every block looks owned.
     serving: Serving<Metadata>,
+    routes: SetOnce<Routes>,
     hardened: bool,
     zero_on_free: bool,
     /// What a byte says whose slot may be freed without either of the two.
     freed_quickly: Slot,
-    routes: SetOnce<Routes>,
     home: Home,
     /// Whether threads have magazines and counters of their own there, because it is never unmapped.
     has_places: bool,

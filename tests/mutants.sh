@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Changes the code in every small way that cargo-mutants knows, in the files that decide who gets which slot (.cargo/mutants.toml), and expects
+# a test to notice each. Installs cargo-mutants if it is missing. Takes two hours; arguments are cargo-mutants's: tests/mutants.sh -f src/slab.rs
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+command -v cargo-mutants >/dev/null || cargo install --locked cargo-mutants
+status=0
+cargo mutants --no-shuffle "$@" || status=$?
+results=target/mutants/mutants.out
+count() { grep -c . "$results/$1.txt" || true; }
+missed=$(count missed)
+# 2: some were missed; 3: some hung, which is noticed, too.
+if ((status != 0 && status != 2 && status != 3)); then echo "mutants: cargo-mutants failed"; exit 1; fi
+if ((missed > 0)); then echo "mutants: $missed went unnoticed, see $results/missed.txt"; exit 1; fi
+echo "mutants: all $(($(count caught) + $(count timeout))) that compile were noticed"
