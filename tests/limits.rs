@@ -143,7 +143,7 @@ fn without_membarrier_from_some_moment_on_nothing_breaks_and_misses_are_counted(
     let small = whole(Class::Small);
     let (cached, done) = (std::sync::Barrier::new(2), std::sync::Barrier::new(2));
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let other = scope.spawn(|| {
             (0..2)
                 .map(|id| Block::take(&POOL, small, id))
                 .collect::<Vec<_>>()
@@ -163,6 +163,8 @@ fn without_membarrier_from_some_moment_on_nothing_breaks_and_misses_are_counted(
         POOL.trim();
         use_every_class(&POOL, 1);
         done.wait();
+        // To its very end, where it empties its magazines.
+        other.join().unwrap();
     });
     let stats = POOL.stats();
     assert_eq!(stats.hits(), stats.returns());
