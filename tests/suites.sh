@@ -13,7 +13,7 @@
 # sides, twice at most: if nothing is different then, the last line tells, and it is no difference. An abort or a word of framepool's always is.
 #
 # Takes about 25 minutes on two cores the first time, then 7. Needs Linux, the stable toolchain (1.95 or later) and, the first time, the
-# network and 3 GiB of disk. Exit status: 0 as with `System`, 1 something differs, 2 there was nothing to compare.
+# network and 5 GiB of disk. Exit status: 0 as with `System`, 1 something differs, 2 there was nothing to compare.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -71,7 +71,7 @@ copy_packages() {
   fi
   # Made anew only if something of it has changed, because cargo builds what is newer.
   local recipe
-  recipe="$(cat "$here/../suites.sh" "$here/Cargo.toml" "$here/sources/Cargo.toml" | cksum) $here"
+  recipe="$({ declare -f copy_packages declare_allocator; cat "$here/Cargo.toml" "$here/sources/Cargo.toml"; } | cksum) $here"
   if [ "$(cat "$packages/recipe" 2>/dev/null)" != "$recipe" ]; then
     rm -rf "$packages"
     mkdir -p "$packages"
@@ -196,7 +196,7 @@ suite_of_tests() {
     if [ ! -s "$run/different" ] || [ -s "$run/wrong" ] || [ "$round" = "$run/again/again" ]; then break; fi
     some "  runs again: " <"$run/different"
     binaries=" $(sed 's/: .*//' "$run/different" | sort -u | tr '\n' ' ')"
-    round+=/again reruns=$((reruns + 1))
+    round+=/again again+=", $package:${binaries% }"
   done
 
   count=$(both "$run" | awk -F '\t' '
@@ -256,7 +256,7 @@ suite_of_clips() {
 # ---- all of it ----
 
 copy_packages
-clips=(../shared/clips/*.y4m) note='' differing=() reruns=0
+clips=(../shared/clips/*.y4m) note='' differing=() again=''
 [ -e "${clips[0]}" ] || clips=(-)
 for suite in "${wanted[@]}"; do
   printf '\n== %s\n' "$suite"
@@ -269,7 +269,7 @@ for suite in "${wanted[@]}"; do
   [ $failed -eq 0 ] || differing+=("$suite")
 done
 
-[ $reruns -eq 0 ] || note+="; something ran again $reruns times"
+[ -z "$again" ] || note+="; ran again: ${again#, }"
 [[ ${clips[0]} != - || " ${wanted[*]} " != *' rav1e '* ]] || note+='; no clips, so a generated one'
 echo
 if [ ${#differing[@]} -gt 0 ]; then
