@@ -12,7 +12,7 @@
 # of its own keeps it, with the pools where it had `System`. A binary in which a test ends otherwise than under `System` runs again, on both
 # sides, twice at most: if nothing is different then, the last line tells, and it is no difference. An abort or a word of framepool's always is.
 #
-# Takes about 25 minutes on two cores the first time, then 7. Needs Linux, the stable toolchain (1.95 or later) and, the first time, the
+# Takes about 25 minutes on two cores the first time, then 8. Needs Linux, the stable toolchain (1.95 or later) and, the first time, the
 # network and 5 GiB of disk. Exit status: 0 as with `System`, 1 something differs, 2 there was nothing to compare.
 set -euo pipefail
 cd "$(dirname "$0")/.."
