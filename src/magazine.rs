@@ -26,7 +26,7 @@ use core::ptr;
 use crate::sync::{
     AtomicPtr, AtomicU8, AtomicU32, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
-    ReadOwn, light_fence,
+    ReadOwn, const_unless_modelled, light_fence,
 };
 use crate::tunables::{HEAT_OF_A_MEETING, HOT, MAGAZINE_BATCH, MAGAZINE_MAX};
 
@@ -44,14 +44,10 @@ const CLOSED: usize = 3;
 const ABANDONED: usize = usize::MAX;
 
 impl Gate {
-    #[cfg(not(all(test, feature = "loom")))]
-    pub(crate) const fn new(key: usize) -> Self {
-        Self { state: AtomicUsize::new(key), key: AtomicUsize::new(key) }
-    }
-
-    #[cfg(all(test, feature = "loom"))]
-    pub(crate) fn new(key: usize) -> Self {
-        Self { state: AtomicUsize::new(key), key: AtomicUsize::new(key) }
+    const_unless_modelled! {
+        pub(crate) fn new(key: usize) -> Self {
+            Self { state: AtomicUsize::new(key), key: AtomicUsize::new(key) }
+        }
     }
 
     /// Hands the place to an owner.
@@ -121,14 +117,10 @@ impl Mode {
     /// They never may.
     pub(crate) const OFF: u8 = 3;
 
-    #[cfg(not(all(test, feature = "loom")))]
-    pub(crate) const fn new(mode: u8) -> Self {
-        Self(AtomicU8::new(mode))
-    }
-
-    #[cfg(all(test, feature = "loom"))]
-    pub(crate) fn new(mode: u8) -> Self {
-        Self(AtomicU8::new(mode))
+    const_unless_modelled! {
+        pub(crate) fn new(mode: u8) -> Self {
+            Self(AtomicU8::new(mode))
+        }
     }
 
     #[inline(always)]

@@ -1,7 +1,7 @@
 //! What an address sanitizer is told of the slots, so that it stops a program that reads or writes where it must not: free slots, and of live
 //! ones what was not asked for, to the byte.
 //!
-//! Only with `--cfg framepool_sanitizer="address"`, for programs built with `-Zsanitizer=address`; see `tests/address_sanitizer.sh`.
+//! Only with `--cfg framepool_sanitizer="address"`, for programs built with `-Zsanitizer=address`; see `tests/sanitized.sh`.
 //! Otherwise every call here is nothing. (The sanitizer knows the C library's blocks by itself, and so the fallback's.)
 
 /// The program may use the first `bytes` of a slot from now on.

@@ -18,6 +18,7 @@ use core::ptr;
 use crate::sync::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
+    const_unless_modelled,
 };
 
 /// How far start-up is.
@@ -47,25 +48,15 @@ pub(crate) struct Serving<T> {
 }
 
 impl<T> Serving<T> {
-    #[cfg(not(all(test, feature = "loom")))]
-    pub(crate) const fn new() -> Self {
-        Self {
-            pointer: AtomicPtr::new(ptr::null_mut()),
-            span: AtomicUsize::new(0),
-            base: AtomicPtr::new(ptr::null_mut()),
-            enabled: AtomicBool::new(true),
-            state: AtomicU8::new(UNTOUCHED),
-        }
-    }
-
-    #[cfg(all(test, feature = "loom"))]
-    pub(crate) fn new() -> Self {
-        Self {
-            pointer: AtomicPtr::new(ptr::null_mut()),
-            span: AtomicUsize::new(0),
-            base: AtomicPtr::new(ptr::null_mut()),
-            enabled: AtomicBool::new(true),
-            state: AtomicU8::new(UNTOUCHED),
+    const_unless_modelled! {
+        pub(crate) fn new() -> Self {
+            Self {
+                pointer: AtomicPtr::new(ptr::null_mut()),
+                span: AtomicUsize::new(0),
+                base: AtomicPtr::new(ptr::null_mut()),
+                enabled: AtomicBool::new(true),
+                state: AtomicU8::new(UNTOUCHED),
+            }
         }
     }
 

@@ -16,6 +16,18 @@ pub(crate) use sleep::{Condvar, Lock};
 #[cfg(not(target_has_atomic = "64"))]
 compile_error!("framepool needs 64-bit atomics: its counters and slot sets are made of them");
 
+/// A constructor that is `const`, but for the model checker, whose atomics cannot be made so.
+macro_rules! const_unless_modelled {
+    ($visibility:vis fn new($($argument:ident: $type:ty)?) -> Self $body:block) => {
+        #[cfg(not(all(test, feature = "loom")))]
+        $visibility const fn new($($argument: $type)?) -> Self $body
+
+        #[cfg(all(test, feature = "loom"))]
+        $visibility fn new($($argument: $type)?) -> Self $body
+    };
+}
+pub(crate) use const_unless_modelled;
+
 /// A plain read, which the compiler may fold into the instruction that uses it.
 pub(crate) trait ReadOwn {
     type Value;

@@ -16,18 +16,13 @@ cd "$copy"
 # Only these promises, if any are named: tests/breakages.sh P6 P7
 only=("$@")
 
-# What is selected, under the sanitizer if there is one: as tests/thread_sanitizer.sh and tests/address_sanitizer.sh do.
+# What is selected, under the sanitizer if there is one.
 run_tests() {
   if [ -z "$sanitizer" ]; then
     timeout 300 cargo test -q "${selection[@]}" "$@"
-    return
+  else
+    STRESS_SECONDS=5 timeout 300 bash tests/sanitized.sh "$sanitizer" -q "${selection[@]}" "$@"
   fi
-  local flags="-Zsanitizer=$sanitizer -Cunsafe-allow-abi-mismatch=sanitizer"
-  [ "$sanitizer" = thread ] || flags+=" --cfg framepool_sanitizer=\"$sanitizer\""
-  echo 'race:*CompletedTest*' >suppressions
-  RUSTFLAGS=$flags TSAN_OPTIONS="halt_on_error=1:suppressions=$copy/suppressions" ASAN_OPTIONS=detect_leaks=0 STRESS_SECONDS=5 \
-    CARGO_TARGET_DIR="$copy/target/$sanitizer" timeout 300 \
-    cargo +nightly test -q --target "$(rustc -vV | sed -n 's/^host: //p')" "${selection[@]}" "$@"
 }
 
 red=0 green=()

@@ -11,7 +11,7 @@ use std::hint::black_box;
 use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::SeqCst};
 
-use common::{Block, child, layout, run_to_success};
+use common::{Block, Random, child, layout, run_to_success};
 use framepool::{Class, Config, PoolAlloc, SlotState};
 
 /// So many deaths, each with pools of its own, because what is kept back is so for ever.
@@ -126,12 +126,11 @@ fn a_thread_that_dies_anywhere_in_the_allocator_keeps_back_what_it_had_in_hand_a
         action.sa_sigaction = die as extern "C" fn(libc::c_int) as usize;
         assert_eq!(libc::sigaction(libc::SIGUSR1, &action, null_mut()), 0);
     }
-    let (mut random, mut nothing_missing) = (1_u32, 0);
+    let (mut random, mut nothing_missing) = (Random(1), 0);
     for _ in 0..DEATHS {
         let pool = set_new_pool();
         let thread = start(churn_for_ever);
-        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (0..random >> 18).for_each(|_| std::hint::spin_loop());
+        (0..random.below(1 << 14)).for_each(|_| std::hint::spin_loop());
         // SAFETY: the thread is not joined yet.
         assert_eq!(unsafe { libc::pthread_kill(thread, libc::SIGUSR1) }, 0);
         join(thread);

@@ -258,56 +258,30 @@ fn more_threads_than_places_and_thousands_after_each_other_lose_no_count() {
 /// Each destructor brings the next thread-local to life, so that they run one after the other, long after the allocator's own.
 #[test]
 fn three_nested_destructors_of_thread_locals_allocate_and_free() {
+    const THREADS: u64 = 50;
     static POOL: PoolAlloc = PoolAlloc::new();
     static DESTROYED: AtomicU64 = AtomicU64::new(0);
 
-    struct Nested<const DEPTH: u64>(Block<'static, PoolAlloc>);
-
-    impl<const DEPTH: u64> Nested<DEPTH> {
-        fn new() -> std::cell::Cell<Option<Self>> {
-            std::cell::Cell::new(Some(Self(Block::take(&POOL, whole(Class::Medium), DEPTH))))
-        }
-
-        fn destroy(self) {
-            use_every_class(&POOL, DEPTH);
-            self.0.give();
-            DESTROYED.fetch_add(1, SeqCst);
-        }
-    }
-
-    struct First;
-    impl Drop for First {
+    /// Uses every class when it is dropped, and then what it brings to life.
+    struct Destroyed(fn());
+    impl Drop for Destroyed {
         fn drop(&mut self) {
-            SECOND.with(|_| Nested::<1>::new().take().unwrap().destroy());
-        }
-    }
-    struct Second;
-    impl Drop for Second {
-        fn drop(&mut self) {
-            THIRD.with(|_| Nested::<2>::new().take().unwrap().destroy());
-        }
-    }
-    struct Third(std::cell::Cell<Option<Nested<3>>>);
-    impl Drop for Third {
-        fn drop(&mut self) {
-            self.0.take().unwrap().destroy();
+            use_every_class(&POOL, DESTROYED.fetch_add(1, SeqCst));
+            (self.0)();
         }
     }
     thread_local! {
-        static FIRST: First = const { First };
-        static SECOND: Second = const { Second };
-        static THIRD: Third = Third(Nested::new());
+        static FIRST: Destroyed = const { Destroyed(|| SECOND.with(|_| ())) };
+        static SECOND: Destroyed = const { Destroyed(|| THIRD.with(|_| ())) };
+        static THIRD: Destroyed = const { Destroyed(|| ()) };
     }
-    const THREADS: u64 = 50;
     // Not among the threads that race to start the pools.
     use_every_class(&POOL, 0);
     for id in 0..THREADS {
         thread::spawn(move || FIRST.with(|_| use_every_class(&POOL, id))).join().unwrap();
     }
     assert_eq!(DESTROYED.load(SeqCst), 3 * THREADS);
-    let stats = POOL.stats();
-    assert_eq!((stats.hits(), stats.fallbacks()), (stats.returns(), 0), "{stats}");
-    assert_eq!(stats.hits(), 8 + THREADS * (4 * 8 + 3));
+    assert_exact(&POOL, 1 + 4 * THREADS);
 }
 
 /// A timer interrupts whatever thread the system likes, wherever it is.

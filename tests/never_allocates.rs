@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-use common::{Block, child, layout, run, run_to_success, whole};
+use common::{Block, Random, child, layout, run, run_to_success, whole};
 use framepool::{Class, Config, PoolAlloc};
 
 /// Requests, and their bytes.
@@ -111,22 +111,10 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Numbers that look random and are the same in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 as usize % n
-    }
-
-    /// As many small sizes as large ones, up to 4 MiB.
-    fn size(&mut self) -> usize {
-        let magnitude = 1 << self.below(22);
-        1 + magnitude + self.below(magnitude)
-    }
+/// As many small sizes as large ones, up to 4 MiB.
+fn size(random: &mut Random) -> usize {
+    let magnitude = 1 << random.below(22);
+    1 + magnitude + random.below(magnitude)
 }
 
 /// Allocates, reallocates and frees at random, with enough blocks at once for every class to run out now and then.
@@ -137,11 +125,11 @@ fn work_at_random(seed: u64) {
         match random.below(8) {
             0..3 => {
                 let aligns = if random.below(100) == 0 { 23 } else { 8 };
-                let layout = layout(random.size(), 1 << random.below(aligns));
+                let layout = layout(size(&mut random), 1 << random.below(aligns));
                 blocks.push(Block::take(&ALLOC, layout, id));
             }
             3 => {
-                let (size, at) = (random.size(), random.below(1 << 12));
+                let (size, at) = (size(&mut random), random.below(1 << 12));
                 let zeroed = vec![0_u8; size];
                 assert_eq!(zeroed[at % size], 0);
             }
@@ -150,7 +138,7 @@ fn work_at_random(seed: u64) {
             kind => {
                 let at = random.below(blocks.len());
                 let block = blocks.swap_remove(at);
-                if kind < 6 { blocks.push(block.resize(random.size())) } else { block.give() }
+                if kind < 6 { blocks.push(block.resize(size(&mut random))) } else { block.give() }
             }
         }
         if blocks.len() > 100 {

@@ -11,7 +11,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread;
 
-use common::{Block, child, layout, run_to_success, whole};
+use common::{Block, Random, child, layout, run_to_success, whole};
 use framepool::{Bypass, Class, Config, PoolAlloc};
 
 #[cfg(target_os = "linux")]
@@ -173,11 +173,10 @@ fn a_thread_stopped_anywhere_in_the_allocator_keeps_back_what_it_had_cached_at_m
         }
     });
     let target = std::os::unix::thread::JoinHandleExt::as_pthread_t(&stopped);
-    let mut random = 1_u32;
+    let mut random = Random(1);
     let mut none_missing = 0;
     for _ in 0..STOPS {
-        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (0..random >> 20).for_each(|_| std::hint::spin_loop());
+        (0..random.below(1 << 12)).for_each(|_| std::hint::spin_loop());
         // SAFETY: the thread lives until it is joined.
         assert_eq!(unsafe { libc::pthread_kill(target, libc::SIGUSR1) }, 0);
         while !STOPPED.load(SeqCst) {

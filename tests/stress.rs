@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64};
 use std::thread;
 use std::time::Duration;
 
-use common::{Block, layout};
+use common::{Block, Random, layout};
 use framepool::{Class, Config, PoolAlloc};
 
 type Pooled = Block<'static, PoolAlloc>;
@@ -43,17 +43,6 @@ impl Arena {
             is_done: AtomicBool::new(false),
             requests: AtomicU64::new(0),
         }
-    }
-}
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 20) as usize % n
     }
 }
 

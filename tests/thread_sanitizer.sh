@@ -7,14 +7,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-target=$(rustc +nightly -vV | sed -n 's/^host: //p')
-export RUSTFLAGS='-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer'
-export CARGO_TARGET_DIR=target/thread_sanitizer STRESS_SECONDS=${STRESS_SECONDS-20}
-mkdir -p "$CARGO_TARGET_DIR"
-# The harness tells its main thread how a test ended by a channel of std's.
-echo 'race:*CompletedTest*' >"$CARGO_TARGET_DIR/suppressions"
-export TSAN_OPTIONS="halt_on_error=1:suppressions=$PWD/$CARGO_TARGET_DIR/suppressions"
+export STRESS_SECONDS=${STRESS_SECONDS-20}
 for profile in dev release; do
-  cargo +nightly test --profile "$profile" --target "$target" --test stress
+  bash tests/sanitized.sh thread --profile "$profile" --test stress
 done
 echo "thread_sanitizer: no race in $STRESS_SECONDS s of each stress, in debug and release builds"

@@ -12,7 +12,7 @@ use std::sync::atomic::{
 use std::sync::{Barrier, Mutex};
 use std::thread;
 
-use common::{Block, child, layout, run_to_success, whole};
+use common::{Block, Random, child, layout, run_to_success, whole};
 use framepool::{Class, Config, PoolAlloc, Reservation};
 
 /// Whether memory can be given back here.
@@ -227,11 +227,10 @@ fn a_thread_stopped_in_the_middle_of_a_trim_keeps_back_what_it_was_moving_and_st
             POOL.trim();
         }
     });
-    let mut random = 1_u32;
+    let mut random = Random(1);
     let mut most = [0; 4];
     for _ in 0..STOPS {
-        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (0..random >> 16).for_each(|_| std::hint::spin_loop());
+        (0..random.below(1 << 16)).for_each(|_| std::hint::spin_loop());
         // SAFETY: the thread lives until it is joined.
         assert_eq!(unsafe { libc::pthread_kill(trimmer.as_pthread_t(), libc::SIGUSR1) }, 0);
         while !STOPPED.load(SeqCst) {

@@ -120,6 +120,18 @@ impl Drop for DoneWhenDropped<'_> {
     }
 }
 
+/// Numbers that look random and are the same in every run. The seed is not 0.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 20) as usize % n
+    }
+}
+
 /// In a child made by [`child`], the case that it is to play; `None` in the test run itself.
 pub(crate) fn case() -> Option<String> {
     env::var(CASE).ok()
