@@ -338,3 +338,6 @@ pub(crate) type Batch = [*mut u8; MAGAZINE_BATCH];
 
 /// None of them.
 pub(crate) const NO_SLOTS: Batch = [ptr::null_mut(); MAGAZINE_BATCH];
+
+#[cfg(all(test, not(feature = "loom")))]
+mod tests;

@@ -148,3 +148,6 @@ impl Entry<'_> {
         self.0.store(SLOT | lane.bits(), Relaxed);
     }
 }
+
+#[cfg(all(test, not(feature = "loom")))]
+mod tests;

@@ -442,7 +442,6 @@ breaks "soak a slot that a reclaim or an exit drops is missed" src/pool.rs \
 breaks "soak refusals are counted" src/counters.rs \
   's/        owned\(&self\.refused\[class\]\[reason as usize\], 1\);/        let _ = (class, reason);/' soak
 
-
 breaks "model who is entitled to held-back slots, to the byte" src/pools/route.rs \
   's/if size >= self\.routes\(\)\.entitled_from\[class\] \{\n            return Ok/if size > self.routes().entitled_from[class] {\n            return Ok/' model
 breaks "model a shrink moves at a quarter, to the byte" src/pools.rs \
@@ -464,6 +463,17 @@ breaks "stress what a full magazine lets go of is not lost" src/pool.rs \
   's/self\.give_to_set\(&older\[\.\.moved\]\);/self.give_to_set(&older[moved.min(1)..moved]);/' stress
 breaks "tsan a magazine has one owner at a time" src/reclaim.rs \
   's/if caches\.gate\(place\)\.is_open\(caches\.key\(\)\) \{/if true {/' tsan
+
+breaks "P3 who wants what a range has not keeps nobody from the rest" src/slot_set.rs \
+  's/(self\.word\(word\)\.load\(Relaxed\)) & (bits_of)/$1 | $2/' lib
+breaks "magazines one that overflowed doubles" src/magazine.rs \
+  's/u32::from\(thrift & FRESH != 0\)/0/' lib
+breaks "magazines one that overflowed is refilled by smaller portions" src/magazine.rs \
+  's/2 << thrift\.div_ceil\(THRIFTY_REFILLS\)/2/' lib
+breaks "magazines a new owner starts anew" src/magazine.rs \
+  's/        self\.thrift\.store\(0, Relaxed\);\n//' lib
+breaks "magazines who comes now and then stays cold" src/magazine.rs \
+  's/heat \/ 2/heat/' lib
 
 echo
 if [ ${#green[@]} -gt 0 ]; then

@@ -166,6 +166,39 @@ fn permits_that_find_no_slot_in_their_range_go_back() {
 }
 
 #[test]
+fn who_wants_what_a_range_has_not_refuses_nobody_the_rest() {
+    let set = &set(130);
+    let mut held = [0; 129];
+    assert_eq!(set.take_some(&mut held, 0), 129);
+    let done = &AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            while done.load(Relaxed) == 0 {
+                assert_eq!(set.take_among(0..129, &mut [0; 8]), 0);
+            }
+        });
+        for _ in 0..500_000 {
+            let last = take(set, 0);
+            // Before anything may panic, or the other thread never ends.
+            done.store(u64::from(last != Some(129)), Relaxed);
+            assert_eq!(last, Some(129));
+            set.give(&[129]).unwrap();
+        }
+        done.store(1, Relaxed);
+    });
+}
+
+#[test]
+fn a_visitor_is_the_last_one_until_another_arrives() {
+    let set = set(3);
+    assert!(!set.is_last(1) && !set.arrive(1));
+    assert!(set.is_last(1) && set.arrive(1));
+    assert!(!set.is_last(2) && !set.arrive(2));
+    assert!(set.is_last(2) && !set.is_last(1));
+    assert!(!set.arrive(1) && set.arrive(1));
+}
+
+#[test]
 fn threads_that_fight_for_slots_never_share_one_and_lose_none() {
     for slots in [3, 64, 130] {
         let set = set(slots);

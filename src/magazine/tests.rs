@@ -1,0 +1,199 @@
+//! Who is let in, what a magazine holds, and how it comes to the size that its owner has use for. One thread; what two of them do to each
+//! other is for the models of [`model`](crate::model).
+
+use std::iter;
+
+use super::*;
+
+const LIMIT: usize = 32;
+
+/// Never looked at.
+fn slot(number: usize) -> *mut u8 {
+    ptr::without_provenance_mut(number)
+}
+
+fn magazine(capacity: usize) -> Magazine {
+    let magazine = Magazine::new();
+    magazine.start(capacity);
+    magazine
+}
+
+/// Pushes the slots 1, 2, 3 and so on until it is full, and returns how many those were.
+fn fill(magazine: &Magazine) -> usize {
+    (1..).take_while(|&number| magazine.push(slot(number))).count()
+}
+
+fn pop_all(magazine: &Magazine) -> Vec<usize> {
+    iter::from_fn(|| magazine.pop()).map(|slot| slot.addr()).collect()
+}
+
+/// What one call moves out.
+fn moved_by(unload: impl Fn(&mut Batch) -> usize) -> Vec<usize> {
+    let mut batch = NO_SLOTS;
+    let moved = unload(&mut batch);
+    assert!(batch[moved..].iter().all(|slot| slot.is_null()));
+    batch[..moved].iter().map(|slot| slot.addr()).collect()
+}
+
+/// The owner frees more than it takes.
+fn overflow(magazine: &Magazine) {
+    fill(magazine);
+    moved_by(|batch| magazine.unload(batch));
+    pop_all(magazine);
+}
+
+/// What so many refills fetch, one after the other, and how many in a row fetched the same.
+fn refills(magazine: &Magazine, count: usize) -> Vec<(usize, usize)> {
+    let fetched: Vec<_> = iter::repeat_with(|| magazine.wants(LIMIT)).take(count).collect();
+    fetched.chunk_by(|a, b| a == b).map(|same| (same[0], same.len())).collect()
+}
+
+#[test]
+fn a_gate_lets_its_owner_in_once_at_a_time_and_nobody_else() {
+    let (mine, other) = (4_096, 8_192);
+    let gate = Gate::new(mine);
+    assert!(!gate.enter(other));
+    assert!(gate.is_open(mine) && gate.is_mine(mine) && gate.enter(mine));
+    assert!(!gate.is_open(mine) && !gate.is_mine(mine) && !gate.enter(mine));
+    gate.leave(mine);
+    assert!(gate.is_open(mine) && gate.enter(mine));
+}
+
+#[test]
+fn a_gate_is_abandoned_only_if_its_owner_was_inside_and_until_it_has_another() {
+    let (mine, other) = (4_096, 8_192);
+    let gate = Gate::new(mine);
+    assert!(gate.abandon_unless_open(mine));
+    assert!(!gate.is_abandoned() && gate.enter(mine));
+    assert!(!gate.is_abandoned());
+    assert!(!gate.abandon_unless_open(mine));
+    assert!(gate.is_abandoned() && !gate.is_open(mine) && !gate.enter(mine));
+    gate.set(other);
+    assert!(!gate.is_abandoned() && gate.enter(other));
+    assert_eq!(gate.key(), other);
+}
+
+#[test]
+fn a_mode_says_whether_slots_are_cached_may_be_and_will_be() {
+    let says = |mode| {
+        let mode = Mode::new(mode);
+        [mode.is_cached(), mode.may_hide_slots(), mode.is_revoked()]
+    };
+    assert_eq!(says(Mode::CACHED), [true, true, false]);
+    assert_eq!(says(Mode::SET_ONLY), [false, false, true]);
+    assert_eq!(says(Mode::PENDING), [false, true, true]);
+    assert_eq!(says(Mode::OFF), [false, false, false]);
+}
+
+#[test]
+fn the_last_slot_in_is_the_first_one_out_and_none_beyond_the_capacity_goes_in() {
+    for capacity in [1, 2, 7, MAGAZINE_MAX, MAGAZINE_MAX + 1] {
+        let magazine = magazine(capacity);
+        assert!(magazine.is_empty() && magazine.pop().is_none());
+        let held = fill(&magazine);
+        assert_eq!(held, capacity.min(MAGAZINE_MAX));
+        assert!(!magazine.is_empty());
+        assert_eq!(pop_all(&magazine), (1..=held).rev().collect::<Vec<_>>());
+        assert!(magazine.is_empty());
+    }
+}
+
+#[test]
+fn a_full_one_gives_up_its_older_half() {
+    for (capacity, moved) in [(1, 1), (2, 1), (5, 3), (32, 16), (57, MAGAZINE_BATCH)] {
+        let magazine = magazine(capacity);
+        fill(&magazine);
+        assert_eq!(moved_by(|batch| magazine.unload(batch)), (1..=moved).collect::<Vec<_>>());
+        assert_eq!(pop_all(&magazine), (moved + 1..=capacity).rev().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn it_is_emptied_by_batches_oldest_first() {
+    let magazine = magazine(57);
+    fill(&magazine);
+    for batch in [1..=16, 17..=32, 33..=48, 49..=57] {
+        assert_eq!(moved_by(|slots| magazine.empty(slots)), batch.collect::<Vec<_>>());
+    }
+    assert_eq!(moved_by(|slots| magazine.empty(slots)), []);
+    assert!(magazine.is_empty());
+}
+
+#[test]
+fn a_refill_is_half_of_the_capacity_or_a_batch_if_that_is_less_and_never_nothing() {
+    for (capacity, wanted) in [(0, 1), (1, 1), (2, 1), (4, 2), (7, 4), (32, 16), (57, 16)] {
+        let magazine = magazine(capacity);
+        assert_eq!(magazine.wants(57), wanted);
+        assert_eq!(fill(&magazine), capacity, "grew though it never overflowed");
+    }
+    let magazine = magazine(8);
+    assert_eq!(magazine.wants(6), 3);
+    assert_eq!(fill(&magazine), 6);
+}
+
+#[test]
+fn after_an_overflow_it_doubles_up_to_its_limit_and_is_refilled_by_smaller_portions_for_a_while() {
+    let magazine = magazine(8);
+    for (portion, capacity) in [(4, 16), (8, 32), (8, LIMIT)] {
+        overflow(&magazine);
+        assert_eq!(refills(&magazine, 20), [(portion, 16), (capacity / 2, 4)]);
+        assert_eq!(fill(&magazine), capacity);
+        pop_all(&magazine);
+    }
+}
+
+#[test]
+fn each_further_overflow_meanwhile_halves_the_portions_once_more_down_to_single_slots() {
+    let magazine = magazine(LIMIT);
+    overflow(&magazine);
+    overflow(&magazine);
+    assert_eq!(refills(&magazine, 40), [(4, 16), (8, 16), (16, 8)]);
+    overflow(&magazine);
+    assert_eq!(refills(&magazine, 5), [(8, 5)]);
+    overflow(&magazine);
+    assert_eq!(refills(&magazine, 40), [(4, 16), (8, 16), (16, 8)]);
+    for _ in 0..100 {
+        overflow(&magazine);
+    }
+    assert_eq!(refills(&magazine, 90), [(1, 32), (2, 16), (4, 16), (8, 16), (16, 10)]);
+}
+
+#[test]
+fn a_new_owner_finds_nothing_of_the_last_ones_habits() {
+    let magazine = magazine(8);
+    overflow(&magazine);
+    for _ in 1..HOT {
+        magazine.warm_up(true, false, 4);
+    }
+    magazine.start(8);
+    assert_eq!(refills(&magazine, 20), [(4, 20)]);
+    assert_eq!(fill(&magazine), 8);
+    magazine.start(0);
+    magazine.warm_up(true, false, 4);
+    assert!(magazine.is_cold());
+}
+
+/// How many visits to the set it takes until it is warm, of a row of those that are known by who came last and whether others were met.
+fn visits_until_warm(visits: impl IntoIterator<Item = (bool, bool)>) -> Option<usize> {
+    let magazine = magazine(0);
+    assert!(magazine.is_cold() && !magazine.push(slot(1)));
+    let warm = visits.into_iter().take(1_000).position(|(came_last, met_others)| {
+        magazine.warm_up(came_last, met_others, 4);
+        !magazine.is_cold()
+    });
+    assert_eq!(fill(&magazine), if warm.is_some() { 4 } else { 0 });
+    warm.map(|before| before + 1)
+}
+
+#[test]
+fn a_cold_one_takes_nothing_until_its_owner_comes_often_in_a_row_or_meets_others() {
+    let (in_a_row, after_another, at_the_same_time) = ((true, false), (false, false), (false, true));
+    assert_eq!(visits_until_warm(iter::repeat(in_a_row)), Some(16));
+    assert_eq!(visits_until_warm(iter::repeat(after_another)), None);
+    assert_eq!(visits_until_warm(iter::repeat(at_the_same_time)), Some(2));
+    // Another's visit halves fifteen to seven: nine more are missing.
+    let interrupted = iter::repeat_n(in_a_row, 15).chain([after_another]).chain(iter::repeat(in_a_row));
+    assert_eq!(visits_until_warm(interrupted), Some(15 + 1 + 9));
+    assert_eq!(visits_until_warm(iter::repeat([in_a_row, after_another]).flatten()), None);
+    assert_eq!(visits_until_warm([at_the_same_time].into_iter().chain(iter::repeat(in_a_row))), Some(6));
+}
