@@ -256,14 +256,12 @@ impl SlotSet {
             }
             let groups = self.word_count().div_ceil(1 << self.group_shift);
             for group in 0..groups {
+                found += self.take_in_group(group, &mut out[found..]);
                 if found == out.len() {
                     return;
                 }
-                found += self.take_in_group(group, &mut out[found..]);
             }
-            if found < out.len() {
-                overtaken();
-            }
+            overtaken();
         }
     }
 

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # Changes the code in every small way that cargo-mutants knows, in the files that decide who gets which slot (.cargo/mutants.toml), and expects
-# a test to notice each. Installs cargo-mutants if it is missing. Takes about an hour on two cores; arguments are cargo-mutants's: tests/mutants.sh -f src/slab.rs
+# a test to notice each. Installs cargo-mutants and cargo-nextest if they are missing. Takes three quarters of an hour; arguments are
+# cargo-mutants's: tests/mutants.sh -f src/slab.rs
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-command -v cargo-mutants >/dev/null || cargo install --locked cargo-mutants
+for tool in cargo-mutants cargo-nextest; do
+  command -v $tool >/dev/null || cargo install --locked $tool
+done
 # Nobody looks at a backtrace.
 export CARGO_PROFILE_DEV_DEBUG=0 RUST_BACKTRACE=0
 mkdir -p target

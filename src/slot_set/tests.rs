@@ -115,6 +115,45 @@ fn a_missing_hint_costs_a_scan_and_no_slot() {
 }
 
 #[test]
+fn the_hints_say_where_to_look_first() {
+    let set = set(65_536);
+    take_all(&set);
+    set.give(&[5, 40_000]).unwrap();
+    set.shared.summary.fetch_and(!set.hint(0), Relaxed);
+    // Not the word of either.
+    assert_eq!(take(&set, 9), Some(40_000));
+    assert_eq!(take(&set, 9), Some(5));
+}
+
+#[test]
+fn a_group_loses_its_hint_when_it_is_found_empty_and_has_it_again_with_its_next_slot() {
+    let set = set(65_536);
+    let hints = || set.shared.summary.load(Relaxed);
+    let (all, first) = (hints(), set.hint(0));
+    let slots = set.group(0).len() * WORD_SLOTS;
+    let emptied: Vec<_> = (0..slots).map(|_| take(&set, 0).unwrap()).collect();
+    assert_eq!(hints(), all);
+    assert_eq!(take(&set, 0), Some(slots as u32));
+    assert_eq!(hints(), all & !first);
+    set.give(&emptied[..1]).unwrap();
+    assert_eq!(hints(), all);
+}
+
+#[test]
+fn a_set_has_the_slots_that_nobody_took() {
+    for slots in SHAPES {
+        let set = set(slots);
+        let has = || (0..slots).filter(|&slot| set.has(slot)).map(|slot| slot as u32).collect::<Vec<_>>();
+        assert_eq!(has(), (0..slots as u32).collect::<Vec<_>>());
+        take_all(&set);
+        assert_eq!(has(), []);
+        let given: Vec<_> = (0..slots as u32).step_by(3).collect();
+        set.give(&given).unwrap();
+        assert_eq!(has(), given);
+    }
+}
+
+#[test]
 fn of_a_range_the_free_slots_are_taken_and_no_others() {
     for slots in SHAPES.into_iter().filter(|&slots| slots > 0) {
         let set = set(slots);
