@@ -92,15 +92,17 @@ fn any_single_slot_given_to_an_empty_set_is_found_again_from_any_home() {
 #[test]
 fn a_second_give_is_an_error_in_one_batch_or_two() {
     for slots in SHAPES.into_iter().filter(|&slots| slots > 0) {
-        let set = set(slots);
-        let index = take(&set, 0).unwrap() as usize;
-        assert_eq!(set.give(&[index as u32]), Ok(()));
-        assert_eq!(set.give(&[index as u32]), Err(AlreadyFree(index)));
-    }
-    for slots in SHAPES.into_iter().filter(|&slots| slots > 0) {
-        let set = set(slots);
-        let index = take(&set, 0).unwrap() as usize;
-        assert_eq!(set.give(&[index as u32, index as u32]), Err(AlreadyFree(index)));
+        for slot in [0, slots / 2, slots - 1] {
+            let new = || {
+                let set = set(slots);
+                assert_eq!(set.take_some(&mut vec![0; slots], 0), slots);
+                set
+            };
+            let (set, index) = (new(), slot as u32);
+            assert_eq!(set.give(&[index]), Ok(()));
+            assert_eq!(set.give(&[index]), Err(AlreadyFree(slot)));
+            assert_eq!(new().give(&[index, index]), Err(AlreadyFree(slot)));
+        }
     }
 }
 
