@@ -45,9 +45,9 @@ impl Routes {
         routes
     }
 
-    /// So that no size has a route; what decides within a class stays.
+    /// So that no size has a route; what decides within a class stays, and what only threads with a place ask.
     pub(super) fn without_any(self) -> Self {
-        Self { slot_bytes: [0; CLASSES], tiny_below: 0, ..self }
+        Self { slot_bytes: [0; CLASSES], ..self }
     }
 }
 
