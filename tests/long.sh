@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What `cargo test` does for seconds, for minutes: 10,000 forks among busy threads, five minutes of stress, a minute of waiting, and thousands of
-# random games, in release builds. Takes about 15 minutes.
+# random games, in release builds. Takes about ten minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
