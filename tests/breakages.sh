@@ -310,9 +310,9 @@ breaks "loom a waiter meets the givers" src/waiters.rs \
 breaks "loom who meets the givers changes the level" src/slot_set.rs \
   's/        self\.shared\.level\.fetch_add\(0, AcqRel\);\n//' loom:whoever_waits
 breaks "loom a give meets the waiters" src/slot_set.rs \
-  's/0, slots, AcqRel\)/0, slots, Release)/' loom:whoever_waits
+  's/0, slots, AcqRel\)/0, slots, crate::sync::Ordering::Release)/' loom:whoever_waits
 breaks "loom a give to several words meets the waiters" src/slot_set.rs \
-  's/slots\.len\(\) as u64, AcqRel\)/slots.len() as u64, Release)/' loom:whoever_waits
+  's/slots\.len\(\) as u64, AcqRel\)/slots.len() as u64, crate::sync::Ordering::Release)/' loom:whoever_waits
 breaks "loom who takes a slot that was given gives it again" src/waiters.rs \
   's/            self\.serve_line\(take\);/            let _ = take;/' loom:a_slot_that_somebody
 
