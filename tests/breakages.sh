@@ -4,7 +4,7 @@
 # A line: the promise, the file, a Perl substitution that breaks it, and the test target that has to notice (`loom:` and a test: that one
 # of the model checker's; `full:` and a target: with all features; `soak`: the short soaks of video_chat; `tsan` and `asan`: the tests under a
 # sanitizer, which need a nightly toolchain). A substitution that changes nothing, or code that no longer compiles, is an error of this script.
-# Takes an hour.
+# Takes one to two hours: some of what is broken hangs, for five minutes each.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
