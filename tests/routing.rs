@@ -113,6 +113,24 @@ fn a_one_byte_layout_with_the_alignment_of_a_class_is_a_hit_there() {
 }
 
 #[test]
+fn what_small_slots_are_not_aligned_for_does_not_miss_because_they_are_taken() {
+    let pool = pool(Config::new().class(Class::Small, 1_600, 8));
+    let (tiny, aligned) = (layout(256, 8), layout(256, 128));
+    let blocks = take_all(pool, tiny);
+    assert_eq!(pool.stats().class(Class::Small).in_use, blocks.len() as u64);
+    let stats = pool.stats();
+    // SAFETY: not of size 0, freed with the layout it came with.
+    unsafe {
+        let ptr = pool.alloc(aligned);
+        assert!(ptr.addr().is_multiple_of(128));
+        pool.dealloc(ptr, aligned);
+    }
+    let since = pool.stats().since(&stats);
+    assert_eq!((since.class(Class::Medium).hits, since.fallbacks()), (1, 0), "{since}");
+    free_all(pool, tiny, blocks);
+}
+
+#[test]
 fn every_slot_is_aligned_to_the_largest_power_of_two_in_its_size() {
     let pool = pool(ODD);
     for class in Class::ALL {

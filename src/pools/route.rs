@@ -45,7 +45,7 @@ impl Routes {
         routes
     }
 
-    /// So that no size has a route; what decides within a class stays, and what only threads with a place ask.
+    /// So that no size has a route. What decides within a class stays, and so does what is asked only inside a thread's own place.
     pub(super) fn without_any(self) -> Self {
         Self { slot_bytes: [0; CLASSES], ..self }
     }
