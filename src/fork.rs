@@ -7,7 +7,7 @@
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
-//! | the word | the kernel (`WIPED`), start-up and who takes over (Release), who begins to (Acquire) | that places and lock are in order |
+//! | the word | the kernel or [`wipe`](ForkMark::wipe) (`WIPED`), start-up and who takes over (Release), who begins to (Acquire) | that places and lock are in order |
 
 use core::ptr::NonNull;
 
@@ -47,6 +47,11 @@ impl ForkMark {
             }
             _ => false,
         }
+    }
+
+    /// Says in the child of a `fork` what the kernel should have said: some answer `MADV_WIPEONFORK` with success and wipe nothing.
+    pub(crate) fn wipe(&self) {
+        self.word().store(WIPED, Release);
     }
 
     fn word(&self) -> &AtomicUsize {

@@ -168,6 +168,12 @@ impl Metadata {
         Pool::new(self, lane)
     }
 
+    /// To be called in the child of a `fork`, on the thread that called it.
+    pub(crate) fn settle_child(&self) {
+        self.fork_mark.iter().for_each(ForkMark::wipe);
+        self.is_settled();
+    }
+
     /// To be asked before the reclaim lock is tried or a place is looked for: `false` while the child of a `fork` is not in order
     /// yet.
     #[inline]

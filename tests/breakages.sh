@@ -69,7 +69,9 @@ breaks "P3 a child of a fork has the places of the threads that are gone" src/th
 breaks "P9 only the thread that forked frees the places of the others" src/fork.rs \
   's/os::is_first_thread\(\)\s*&& //' lib
 breaks "P9 a child settles at once" src/roll.rs \
-  's/    all\(\)\.for_each\(\|metadata\| _ = metadata\.is_settled\(\)\);\n//' fork
+  's/    all\(\)\.for_each\(Metadata::settle_child\);\n//' fork
+breaks "P9 a child does not rely on the kernel to wipe the mark" src/metadata.rs \
+  's/        self\.fork_mark\.iter\(\)\.for_each\(ForkMark::wipe\);\n//' fork
 breaks "P3 a child of a fork inside a fallback keeps its own place" src/metadata.rs \
   's/nested::outermost_record\(\)/thread_record::this_thread_or_none().unwrap_or(ptr::null())/' lib
 breaks "P2 an exhausted class costs no fence for each give" src/reclaim.rs \
@@ -221,6 +223,10 @@ breaks "trim leaves lanes cached" src/pools/warm.rs \
   's/metadata\.reclaim\.let_back\(metadata, &mut closed\);/_ = \&mut closed;/' lib
 breaks "trim hides no peak" src/pools/warm.rs \
   's/metadata\.peaks\[lane\.class\(\)\]\.look_anew\(\);//' lib
+breaks "P5 a discard that did nothing makes no slot clean" src/os/trial.rs \
+  's/leaves_zeros\n    \}/_ = leaves_zeros;\n        true\n    }/' trim_memory
+breaks "trim gives back what was cleared when it was freed" src/pools/warm.rs \
+  's/ \|\| self\.zero_on_free;/;/' trim_memory
 breaks "trim leaves errno as it was" src/pools/warm.rs \
   's/os::keeping_errno\(\|\| self\.trim_all\(reserved\)\)/self.trim_all(reserved)/' trim_memory
 breaks "errno stays as it was" src/os/errno.rs \

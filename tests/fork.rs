@@ -6,6 +6,9 @@
 #![cfg(unix)]
 
 mod common;
+#[cfg(all(target_os = "linux", not(framepool_os = "none")))]
+#[path = "common/kernel.rs"]
+mod kernel;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
@@ -13,6 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 
 use common::{Block, child, run_to_success, use_every_class, whole};
+#[cfg(all(target_os = "linux", not(framepool_os = "none")))]
+use framepool::SlotState;
 use framepool::{Class, Config, PoolAlloc};
 
 /// Forks, and plays `child` in the child with what both have; returns it to the parent, or panics if the child panicked or hung.
@@ -128,6 +133,48 @@ fn the_child_of_a_fork_has_what_the_threads_that_are_gone_had_cached_and_their_p
         let cached = (0..100_u64).map(|id| thread::spawn(move || use_every_class(&POOL, id)));
         cached.for_each(|thread| thread.join().unwrap());
         assert_eq!(POOL.stats().since(&before).fallbacks(), 0);
+    });
+    DONE.wait();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+/// qemu-user answers `MADV_WIPEONFORK` with success and wipes nothing.
+#[test]
+#[cfg(all(target_os = "linux", not(framepool_os = "none")))]
+fn the_child_of_a_fork_has_their_places_where_the_kernel_only_says_that_it_wipes_memory() {
+    const THREADS: usize = 300;
+    static POOL: PoolAlloc = PoolAlloc::new();
+    static BOUND: Barrier = Barrier::new(THREADS + 1);
+    static DONE: Barrier = Barrier::new(THREADS + 1);
+
+    if common::case().is_none() {
+        let test = the_child_of_a_fork_has_their_places_where_the_kernel_only_says_that_it_wipes_memory;
+        return run_to_success(child(test, "fork"));
+    }
+    kernel::refuse(libc::SYS_madvise, Some((2, libc::MADV_WIPEONFORK as u32)), 0);
+    // Otherwise threads that come while the pools are reserved get no place.
+    Block::take(&POOL, whole(Class::Small), 0).give();
+    let threads: Vec<_> = (0..THREADS as u64)
+        .map(|id| {
+            let work = move || {
+                Block::take(&POOL, whole(Class::Small), id).give();
+                BOUND.wait();
+                DONE.wait();
+            };
+            thread::Builder::new().stack_size(128 << 10).spawn(work).unwrap()
+        })
+        .collect();
+    BOUND.wait();
+    in_a_child((), |()| {
+        let is_cached = || {
+            Block::take(&POOL, whole(Class::Small), 7).give();
+            let mut states = [SlotState::Free; 1024];
+            POOL.slot_states(Class::Small, &mut states);
+            states.contains(&SlotState::Cached)
+        };
+        // From here on only threads of this process have something cached.
+        POOL.trim();
+        assert!(thread::spawn(is_cached).join().unwrap(), "a thread of the child has no place");
     });
     DONE.wait();
     threads.into_iter().for_each(|thread| thread.join().unwrap());

@@ -272,6 +272,46 @@ fn a_refused_trim_gives_nothing_loses_nothing_and_leaves_errno_as_it_was() {
     }
 }
 
+/// As under an emulator, a library operating system or a filter of system calls that answers 0 to what it ignores.
+#[test]
+fn a_trim_that_the_system_only_says_it_did_makes_no_slot_clean_and_gives_nothing() {
+    static POOL: PoolAlloc = PoolAlloc::with_config(SMALLER);
+    if is_in_child(a_trim_that_the_system_only_says_it_did_makes_no_slot_clean_and_gives_nothing) {
+        use_all(&POOL);
+        // The first one is honest, so what was found then says nothing about the next.
+        assert_eq!(POOL.trim(), SMALLER.reserved_bytes());
+        use_all(&POOL);
+        refuse(libc::SYS_madvise, Some((2, libc::MADV_DONTNEED as u32)), 0);
+        let before = POOL.stats();
+        assert_eq!(POOL.trim(), 0);
+        assert_eq!(POOL.residency().resident_bytes, SMALLER.reserved_bytes() as u64);
+        for class in Class::ALL {
+            let layout = layout(SMALLER.slot_bytes(class), 1);
+            // SAFETY: not empty; read within its size, freed as it was allocated.
+            unsafe {
+                let starts: Vec<_> = (0..SMALLER.slots(class)).map(|_| POOL.alloc_zeroed(layout)).collect();
+                for start in starts {
+                    let bytes = std::slice::from_raw_parts(start, layout.size());
+                    assert!(bytes.iter().all(|&byte| byte == 0), "{class}");
+                    POOL.dealloc(start, layout);
+                }
+            }
+        }
+        assert_eq!(POOL.stats().since(&before).memsets_skipped(), 0);
+    }
+}
+
+#[test]
+fn slots_that_were_cleared_when_they_were_freed_go_back_too() {
+    static POOL: PoolAlloc = PoolAlloc::with_config(SMALLER.zero_on_free(true));
+    if is_in_child(slots_that_were_cleared_when_they_were_freed_go_back_too) {
+        use_all(&POOL);
+        assert_eq!(POOL.trim(), SMALLER.reserved_bytes());
+        assert_eq!(POOL.residency().resident_bytes, 0);
+        assert_eq!(POOL.trim(), 0);
+    }
+}
+
 #[test]
 fn the_child_of_a_fork_trims_its_own_memory_and_leaves_its_parents_alone() {
     static POOL: PoolAlloc = PoolAlloc::with_config(SMALLER);

@@ -27,6 +27,8 @@ mod smaps;
 #[cfg_attr(not(all(unix, not(framepool_os = "none"))), path = "none.rs")]
 mod system;
 mod touch;
+#[cfg(all(unix, not(framepool_os = "none")))]
+mod trial;
 
 pub(crate) use errno::{Errno, keeping_errno};
 pub(crate) use fence::{after_fork, can_fence_all, fence_all, is_first_thread, map_wiped_on_fork};
@@ -34,9 +36,14 @@ pub(crate) use requests::{
     DISCARD_KEEPS_REQUESTS, discard, given, leave_out_of_core_dumps, lock, name, populate, resident,
     use_huge_pages,
 };
+#[cfg(not(all(unix, not(framepool_os = "none"))))]
+pub(crate) use system::discard_leaves_zeros;
 pub(crate) use system::{
     ExitHook, at_exit, map_zeroed, page_bytes, reserve, unmap, variable, write_to_stderr,
 };
+
+#[cfg(all(unix, not(framepool_os = "none")))]
+pub(crate) use trial::discard_leaves_zeros;
 
 use core::alloc::GlobalAlloc;
 use core::ptr::NonNull;

@@ -72,6 +72,11 @@ pub(crate) unsafe fn map_anew(_: NonNull<[u8]>) -> Result<(), Errno> {
     Err(Errno::UNSUPPORTED)
 }
 
+/// There is nothing to be tried: every discard is refused.
+pub(crate) fn discard_leaves_zeros() -> bool {
+    false
+}
+
 pub(crate) fn write_to_stderr(text: &[u8]) {
     // Standard error is unbuffered. A failed write leaves nothing to be done: the process is about to end.
     let _ = std::io::stderr().write_all(text);

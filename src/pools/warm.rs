@@ -42,17 +42,23 @@ impl Pools {
     fn trim_all(&self, reserved: Reserved<'_>) -> usize {
         let metadata = self.metadata();
         // Before any slot is held: of what is made resident later than this, the next trim learns.
-        let is_warm = self.readiness.take_warmed();
+        // What is cleared when it is freed is clean although it is resident.
+        let is_warm = self.readiness.take_warmed() || self.zero_on_free;
         let is_settled = metadata.is_settled();
         let mut closed = [false; LANES];
         let mut bytes = 0;
         let mut is_complete = true;
+        // Asked in each trim that has something to discard: a filter of system calls may have come since the last one.
+        let mut leaves_zeros = None;
         for lane in Lane::ALL {
             // Lane by lane, so that a thread that is stopped with the lock keeps back what is cached of one.
             if is_settled {
                 [closed[lane.index()]] = metadata.reclaim.revoke(metadata, [lane]);
             }
             is_complete &= trim_lane(metadata, lane, os::page_bytes(), is_warm, |offsets| {
+                if !*leaves_zeros.get_or_insert_with(os::discard_leaves_zeros) {
+                    return None;
+                }
                 let pages = reserved.pages_at(offsets);
                 let resident = os::resident(pages) as usize;
                 // SAFETY: pages of a slab, all of whose slots are free and held by `trim_lane`.
