@@ -13,7 +13,6 @@ use crate::fatal::{self, Misuse};
 use crate::fork::ForkMark;
 use crate::lane::{LANES, Lane};
 use crate::magazine::{Gate, Magazine, Mode};
-use crate::nested;
 use crate::os;
 use crate::peak::Peak;
 use crate::places::Places;
@@ -180,7 +179,7 @@ impl Metadata {
     pub(crate) fn is_settled(&self) -> bool {
         self.fork_mark.as_ref().is_none_or(|mark| {
             mark.settle(|| {
-                thread_record::take_over_places(self, nested::outermost_record());
+                thread_record::take_over_places(self, thread_record::own_record());
                 // SAFETY: this thread called `fork`, so it holds the lock only if it is at it now, which it is not; the threads that it has
                 // started since are sent away until this is done.
                 unsafe { self.reclaim.take_over(self) };

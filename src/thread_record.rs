@@ -14,14 +14,14 @@
 //! | `gate`, magazines | see [`magazine`](crate::magazine) | |
 //! | who has which place | see [`places`](crate::places) | |
 
-use core::ptr::{NonNull, from_ref};
+use core::ptr::{NonNull, from_ref, null_mut};
 
 use crate::counters::{self, Add, Counters, LaneCounters};
 use crate::home::Home;
 use crate::lane::{LANES, Lane};
 use crate::magazine::{Gate, Magazine};
 use crate::metadata::Metadata;
-use crate::sync::{AtomicPtr, Ordering::Relaxed, light_fence};
+use crate::sync::{AtomicBool, AtomicPtr, Ordering::Relaxed, light_fence};
 
 /// One place of the table.
 #[repr(C, align(128))]
@@ -61,8 +61,33 @@ static UNBOUND: ThreadRecord = stand_in(1);
 static WITHOUT: ThreadRecord = stand_in(2);
 
 thread_local! {
-    /// Never null. Atomic because signal handlers on the same thread write it too; Relaxed, because nobody else does.
+    /// What requests look at; never null. Atomic because signal handlers on the same thread write it too; Relaxed, because no other thread
+    /// does.
     static RECORD: AtomicPtr<ThreadRecord> = const { AtomicPtr::new(from_ref(&UNBOUND).cast_mut()) };
+    /// What the thread has, shown in `RECORD` or not. The same goes for its fields.
+    static BINDING: Binding = const { Binding { own: AtomicPtr::new(null_mut()), is_bound: AtomicBool::new(false) } };
+}
+
+/// A thread's bond with the table of places.
+struct Binding {
+    /// The thread's place, from the claim to the exit.
+    own: AtomicPtr<ThreadRecord>,
+    /// Whether the thread has had its one chance to get a place.
+    is_bound: AtomicBool,
+}
+
+impl Binding {
+    /// What requests may look at while the thread is inside no fallback.
+    fn visible(&self) -> *mut ThreadRecord {
+        let own = self.own.load(Relaxed);
+        if !own.is_null() {
+            own
+        } else if self.is_bound.load(Relaxed) {
+            from_ref(&WITHOUT).cast_mut()
+        } else {
+            from_ref(&UNBOUND).cast_mut()
+        }
+    }
 }
 
 #[inline(always)]
@@ -72,37 +97,22 @@ fn this_thread() -> &'static ThreadRecord {
     unsafe { &*record }
 }
 
-fn set_this_thread(record: &'static ThreadRecord) {
-    show(from_ref(record).cast_mut());
+/// Takes this thread's record away from its requests until it is [shown](show) again.
+pub(crate) fn hide() {
+    RECORD.with(|record| record.store(from_ref(&WITHOUT).cast_mut(), Relaxed));
 }
 
-/// Takes this thread's record away until it is [shown](show) again. `keep` gets it first, and gets it again if a signal handler changed it
-/// meanwhile.
-pub(crate) fn hide(keep: impl Fn(*mut ThreadRecord)) {
-    let without = from_ref(&WITHOUT).cast_mut();
-    let mut record = RECORD.with(|place| place.load(Relaxed));
-    // Each failure means that a handler gave the thread a place, which happens once.
-    loop {
-        keep(record);
-        match RECORD.with(|place| place.compare_exchange(record, without, Relaxed, Relaxed)) {
-            Ok(_) => return,
-            Err(now) => record = now,
-        }
-    }
+/// Shows requests what this thread has.
+///
+/// A signal handler may have bound the thread since that was looked up; then [`bind`] puts it right.
+pub(crate) fn show() {
+    let visible = BINDING.with(Binding::visible);
+    RECORD.with(|record| record.store(visible, Relaxed));
 }
 
-/// Gives a record back that was [hidden](hide).
-pub(crate) fn show(record: *mut ThreadRecord) {
-    RECORD.with(|place| place.store(record, Relaxed));
-}
-
-/// This thread's record, unless it is that of no place.
-pub(crate) fn this_thread_or_none() -> Option<*const ThreadRecord> {
-    unless_without(RECORD.with(|place| place.load(Relaxed)))
-}
-
-pub(crate) fn unless_without(record: *mut ThreadRecord) -> Option<*const ThreadRecord> {
-    (!core::ptr::eq(record, &WITHOUT)).then_some(record.cast_const())
+/// This thread's place, hidden or not; null if it has none.
+pub(crate) fn own_record() -> *const ThreadRecord {
+    BINDING.with(|binding| binding.own.load(Relaxed))
 }
 
 /// This thread's own place: plain loads and stores.
@@ -259,16 +269,23 @@ impl ThreadRecord {
 pub(crate) fn bind(metadata: &'static Metadata) {
     let unbound = from_ref(&UNBOUND).cast_mut();
     let without = from_ref(&WITHOUT).cast_mut();
-    // One step, so that of a thread and the handlers that interrupt it only one goes on to claim a place.
-    if RECORD.with(|record| record.compare_exchange(unbound, without, Relaxed, Relaxed)).is_ok() {
-        light_fence();
-        if metadata.is_settled() {
-            claim(metadata);
-        }
+    // A thread of an unsettled child may come again.
+    if !core::ptr::eq(this_thread(), &UNBOUND) || !metadata.is_settled() {
+        return;
     }
+    // One step, so that of a thread and the handlers that interrupt it only one goes on to claim a place.
+    if RECORD.with(|record| record.compare_exchange(unbound, without, Relaxed, Relaxed)).is_err() {
+        return;
+    }
+    light_fence();
+    let was_bound = BINDING.with(|binding| binding.is_bound.swap(true, Relaxed));
+    if !was_bound {
+        claim(metadata);
+    }
+    show();
 }
 
-/// Makes one of the free places this thread's, which is marked as without one, if its exit can be watched.
+/// Makes one of the free places this thread's, if its exit can be watched.
 fn claim(metadata: &'static Metadata) {
     let Some(exit_hook) = metadata.exit_hook else { return };
     let set_up = |place| {
@@ -284,8 +301,7 @@ fn claim(metadata: &'static Metadata) {
         metadata.places.release(place);
         return;
     }
-    light_fence();
-    set_this_thread(record);
+    BINDING.with(|binding| binding.own.store(from_ref(record).cast_mut(), Relaxed));
 }
 
 /// In the child of a `fork`: frees the places of the threads that did not come along. One caught inside stays taken, and what its
@@ -310,7 +326,9 @@ pub(crate) fn take_over_places(metadata: &Metadata, own: *const ThreadRecord) {
 /// `record` is what [`claim`] gave `watch_this_thread` on this thread.
 pub(crate) unsafe extern "C" fn on_thread_exit(record: *mut core::ffi::c_void) {
     // Destructors that run after this one may allocate and free; they use the sets and the shared counters.
-    set_this_thread(&WITHOUT);
+    BINDING.with(|binding| binding.own.store(null_mut(), Relaxed));
+    light_fence();
+    hide();
     // SAFETY: by contract a record of a table that is never unmapped.
     let record = unsafe { &*record.cast::<ThreadRecord>() };
     let address = record.gate.key();

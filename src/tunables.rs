@@ -15,6 +15,12 @@ pub(crate) const GUARD_BYTES: usize = 64 << 10;
 /// Well above what a media program runs at once. Costs 4,352 bytes of metadata each, resident once used.
 pub(crate) const PLACES: usize = if IS_MODEL { 3 } else { 256 };
 
+/// Allocators whose fallbacks a thread may be inside of at once, each with a count of its own.
+///
+/// One is usual, two where a pool is the fallback of another. A thread inside more is outside all pools meanwhile. Costs each thread 16 bytes
+/// a row.
+pub(crate) const NESTED_ALLOCATORS: usize = 8;
+
 /// Slots that a magazine has room for.
 ///
 /// What makes a lane's record eight cache lines, counters included.

@@ -30,6 +30,14 @@ impl<A> PoolAlloc<A> {
     /// panic in `f` ends the exception too. Other threads are not concerned, and other allocators serve this thread as ever, only from their
     /// shared slots. Calls may be nested.
     ///
+    /// # Coroutines, signal handlers, cancellation
+    ///
+    /// The exception belongs to the thread on which `f` begins. Coroutines that suspend inside `f` may end in any order. If `f` ends on another
+    /// thread than it began on, nothing changes there, and the first thread stays without the pools: what it allocates through this allocator
+    /// goes to the fallback, uncounted, and what it allocates through others comes from their shared slots, until the thread ends. The same
+    /// happens when `f` never ends: when its stack is dropped without unwinding, or left by `siglongjmp`. Thread cancellation unwinds, so it
+    /// ends the exception. A thread that is inside `unpooled` of more than 8 allocators at once is outside all pools meanwhile.
+    ///
     /// # Complexity
     ///
     /// Some loads and stores. Inside, a request costs a few more than the fallback's own time.
@@ -50,7 +58,7 @@ impl<A> PoolAlloc<A> {
 }
 
 impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
-    /// A call of the fallback. What it allocates meanwhile, through this allocator, is its own.
+    /// A call of the fallback. What it allocates meanwhile, through this allocator, is its own. It may suspend a coroutine, as `unpooled` may.
     ///
     /// [`System`] is not known to, and is not asked to pay for it.
     #[inline(always)]

@@ -1,0 +1,132 @@
+//! Guards that end out of order, as those of coroutines do, and on other threads.
+
+use std::sync::Barrier;
+
+use super::*;
+use crate::config::Config;
+use crate::pools::Pools;
+
+/// Allocators of which nothing is known but their addresses.
+fn allocator(n: usize) -> *const () {
+    core::ptr::without_provenance(4096 + 64 * n)
+}
+
+fn enter(n: usize) -> Guard {
+    Guard::enter(allocator(n).addr())
+}
+
+/// Which of so many allocators this thread is inside of.
+fn inside(allocators: usize) -> Vec<usize> {
+    (0..allocators).filter(|&n| is_within(allocator(n))).collect()
+}
+
+/// Runs `f` on a thread that has a place with pools of its own, and then has it again.
+fn with_a_place(f: impl FnOnce(&'static Pools) + Send + 'static) {
+    let work = move || {
+        let pools: &Pools = Box::leak(Box::new(Pools::new(&Config::new())));
+        pools.prepare(&std::alloc::System);
+        assert!(pools.own().is_some());
+        f(pools);
+        assert!(pools.own().is_some(), "the thread has lost its place");
+    };
+    std::thread::spawn(work).join().unwrap();
+}
+
+#[test]
+fn guards_may_end_in_any_order() {
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        with_a_place(move |pools| {
+            let mut guards = [0, 1, 0].map(|n| Some(enter(n)));
+            for (ended, guard) in order.into_iter().enumerate() {
+                assert!(pools.own().is_none(), "inside, a thread has no place");
+                guards[guard] = None;
+                let left: Vec<_> =
+                    (0..2).filter(|&n| (0..3).any(|i| i % 2 == n && guards[i].is_some())).collect();
+                assert_eq!(inside(3), left, "{order:?} after {ended}");
+            }
+        });
+    }
+}
+
+#[test]
+fn a_guard_that_ends_on_another_thread_changes_nothing_there() {
+    let begun = std::thread::spawn(|| (enter(0), enter(1))).join().unwrap();
+    // This thread is inside of one of them by itself.
+    with_a_place(move |pools| {
+        let own = enter(1);
+        drop(begun);
+        assert_eq!(inside(2), [1]);
+        assert!(pools.own().is_none());
+        drop(own);
+        assert_eq!(inside(2), []);
+    });
+}
+
+#[test]
+fn the_thread_on_which_a_guard_began_stays_inside() {
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let first = scope.spawn(move || {
+            tell.send(enter(0)).unwrap();
+            // Until the other end is gone, and the guard with it.
+            while tell.send(enter(1)).is_ok() {
+                std::thread::yield_now();
+            }
+            assert!(is_within(allocator(0)) && !is_within(allocator(2)));
+        });
+        scope.spawn(move || {
+            drop(told.recv());
+            drop(told);
+        });
+        first.join().unwrap();
+    });
+}
+
+/// The first thread's place belongs to a third one by the time the guard ends on a second one.
+#[test]
+fn a_guard_that_outlives_its_thread_takes_no_place_from_the_next_owner() {
+    with_a_place(|pools| {
+        let place = move || {
+            pools.prepare(&std::alloc::System);
+            pools.own().map(|own| own.home(pools.metadata()))
+        };
+        let first = std::thread::spawn(move || (place(), enter(0)));
+        let (first_place, guard) = first.join().unwrap();
+        static STEPS: Barrier = Barrier::new(2);
+        let third = std::thread::spawn(move || {
+            let before = place();
+            STEPS.wait();
+            STEPS.wait();
+            (before, place())
+        });
+        let second = std::thread::spawn(move || {
+            let before = place();
+            STEPS.wait();
+            drop(guard);
+            STEPS.wait();
+            (before, place())
+        });
+        let (second, third) = (second.join().unwrap(), third.join().unwrap());
+        assert!([second.0, third.0].contains(&first_place), "nobody has got the first thread's place");
+        assert!(second.0.is_some() && third.0.is_some() && second.0 != third.0);
+        assert_eq!((second.0, third.0), (second.1, third.1));
+    });
+}
+
+#[test]
+fn more_allocators_than_rows_are_all_counted_as_inside() {
+    with_a_place(|pools| {
+        let all = 3 * NESTED_ALLOCATORS;
+        let mut guards: Vec<_> = (0..all).map(|n| Some(enter(n))).collect();
+        assert_eq!(inside(all), (0..all).collect::<Vec<_>>());
+        // Those with rows first, so that others that come get theirs.
+        guards[..NESTED_ALLOCATORS].iter_mut().for_each(|guard| *guard = None);
+        let late = enter(all - 1);
+        assert_eq!(inside(all), (0..all).collect::<Vec<_>>(), "some are not listed");
+        guards.clear();
+        assert_eq!(inside(all), [all - 1]);
+        assert!(pools.own().is_none());
+        drop(late);
+        assert_eq!(inside(all), []);
+    });
+}
