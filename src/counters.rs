@@ -44,6 +44,7 @@ pub(crate) struct Counters {
     pub(crate) disabled: AtomicU64,
     pub(crate) starting: AtomicU64,
     pub(crate) shrunk_in_fallback: AtomicU64,
+    pub(crate) shrunk_to_fallback: AtomicU64,
     pub(crate) reallocs_moved: AtomicU64,
     pub(crate) memsets_skipped: AtomicU64,
     pub(crate) memsets_done: AtomicU64,
@@ -118,6 +119,7 @@ impl Counters {
             disabled: AtomicU64::new(0),
             starting: AtomicU64::new(0),
             shrunk_in_fallback: AtomicU64::new(0),
+            shrunk_to_fallback: AtomicU64::new(0),
             reallocs_moved: AtomicU64::new(0),
             memsets_skipped: AtomicU64::new(0),
             memsets_done: AtomicU64::new(0),
@@ -156,6 +158,7 @@ impl Counters {
         add(&mut stats.disabled, &self.disabled);
         add(&mut stats.starting, &self.starting);
         add(&mut stats.shrunk_in_fallback, &self.shrunk_in_fallback);
+        add(&mut stats.shrunk_to_fallback, &self.shrunk_to_fallback);
         add(&mut stats.reallocs_moved, &self.reallocs_moved);
         add(&mut stats.memsets_skipped, &self.memsets_skipped);
         add(&mut stats.memsets_done, &self.memsets_done);

@@ -60,9 +60,13 @@ impl<'a, L: Lanes> Pool<'a, L> {
         if !self.lane.is_held() {
             return self.take_here(own);
         }
-        let open = self.with(self.lane.open());
-        let found = self.take_here(own).or_else(|| open.take_here(own));
-        found.or_else(|| self.take_revoked([self.lane, open.lane]))
+        self.take_without_reclaim(own).or_else(|| self.take_revoked([self.lane, self.lane.open()]))
+    }
+
+    /// [`take`](Self::take), but what other threads have cached stays theirs.
+    pub(crate) fn take_without_reclaim(self, own: Option<L::Own>) -> Option<(*mut u8, Lane)> {
+        let taken = self.take_here(own);
+        if self.lane.is_held() { taken.or_else(|| self.with(self.lane.open()).take_here(own)) } else { taken }
     }
 
     /// A slot of this lane: out of this thread's magazine, or out of the set with some more for the magazine.

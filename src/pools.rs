@@ -55,6 +55,16 @@ pub(crate) struct Block {
     pub(crate) is_clean: bool,
 }
 
+/// What becomes of a block that shrinks to at most a quarter of its slot.
+pub(crate) enum Shrink {
+    /// It is where a new request of its size would go.
+    Stays,
+    /// There is a slot for it of the class that a new request of its size would get.
+    Moves(Block),
+    /// There is none, or it is below that class's floor. If the fallback refuses, it stays.
+    ToFallback,
+}
+
 // SAFETY: a slot is whoever's has the block, whatever the thread.
 unsafe impl Send for Block {}
 
@@ -226,32 +236,42 @@ impl Pools {
         }
     }
 
-    /// Whether a block of `size` bytes may move to a smaller class: it leaves three quarters of its slot empty.
+    /// Whether a block that shrinks to `size` bytes is to leave its slot: it would leave three quarters of the slot empty.
     #[inline]
     pub(crate) fn is_too_small_for(&self, size: usize, found: Found) -> bool {
         size <= self.slot_bytes(found) / 4
     }
 
-    /// A slot of a smaller class for a block that [may move](Self::is_too_small_for) there, if there is one now. Only a hit is counted.
-    pub(crate) fn take_smaller(&self, tally: Tally<'_>, layout: Layout, found: Found) -> Option<Block> {
+    /// Where a block goes that shrinks to a layout which is [too small](Self::is_too_small_for) for its slot: where a new request would go, but
+    /// without a reclaim. Only a hit is counted.
+    pub(crate) fn shrink(&self, tally: Tally<'_>, layout: Layout, found: Found) -> Shrink {
         if !self.is_serving() {
-            return None;
+            return Shrink::ToFallback;
         }
-        let smaller = self.plan().classes.iter().position(|class| class.fits(layout))?;
-        if smaller >= found.lane.class() {
-            return None;
+        let class = self.plan().classes.iter().position(|class| class.fits(layout));
+        // A stricter alignment than the slot's, which only `Allocator` can ask for.
+        let Some(class) = class.filter(|&class| class <= found.lane.class()) else { return Shrink::Stays };
+        let Ok(lane) = self.lane_above_floor(class, layout.size()) else { return Shrink::ToFallback };
+        // A slot of its class is no larger than it needs, unless that is held back for larger layouts.
+        if class == found.lane.class() && (lane.is_held() || !found.lane.is_held()) {
+            return Shrink::Stays;
         }
-        let lane = self.lane_above_floor(smaller, layout.size()).ok()?;
-        self.take_slot(tally, lane, layout.size())
+        let taken = self.metadata().pool(lane).take_without_reclaim(tally.own());
+        taken.map_or(Shrink::ToFallback, |taken| Shrink::Moves(self.count_taken(tally, taken, layout.size())))
     }
 
     /// A slot of `lane`'s class for `size` bytes; only a hit is counted. The pools are ready.
     pub(crate) fn take_slot(&self, tally: Tally<'_>, lane: Lane, size: usize) -> Option<Block> {
+        let taken = self.metadata().pool(lane).take(tally.own())?;
+        Some(self.count_taken(tally, taken, size))
+    }
+
+    /// Hands out a slot that was taken for `size` bytes, counted as a hit.
+    fn count_taken(&self, tally: Tally<'_>, (start, lane): (*mut u8, Lane), size: usize) -> Block {
         let metadata = self.metadata();
-        let (start, lane) = metadata.pool(lane).take(tally.own())?;
         tally.hit(lane, size);
         metadata.look_at_peak(lane.class());
-        Some(Self::hand_out(metadata, lane, start, size))
+        Self::hand_out(metadata, lane, start, size)
     }
 
     /// Frees a slot.

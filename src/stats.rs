@@ -8,15 +8,16 @@
 //! | request | served by a slot | served by the fallback |
 //! |---|---|---|
 //! | `alloc`, `alloc_zeroed` | hit | miss or bypass |
-//! | `realloc` of a slot | in place, or hit (moved) | miss or bypass (moved) |
+//! | `realloc` of a slot that grows, or shrinks to more than a quarter of it | in place, or hit (moved) | miss or bypass (moved) |
+//! | `realloc` of a slot that shrinks to at most a quarter of it | hit (moved), or in place | shrunk to the fallback (moved) |
 //! | `realloc` of a fallback block that grows | hit (moved) | miss or bypass |
 //! | `realloc` of a fallback block that does not grow | | shrunk in the fallback |
 //!
 //! But for what a thread asks for inside the fallback or inside [`unpooled`](crate::PoolAlloc::unpooled): that is the fallback's, uncounted.
 //! (A slot that is freed or resized there counts.)
 //!
-//! So `total_allocs = hits + misses + bypasses` counts each search for a place, `fallbacks = misses + bypasses +
-//! shrunk in the fallback` each call that the fallback sees, and `in_use = hits - returns` in each class.
+//! So `total_allocs = hits + misses + bypasses` counts each search for a place, `fallbacks = misses + bypasses + shrunk in the fallback +
+//! shrunk to the fallback` each call that the fallback sees, and `in_use = hits - returns` in each class.
 
 use core::fmt;
 
@@ -163,6 +164,7 @@ pub struct Stats {
     pub(crate) starting: u64,
     pub(crate) fallback_bytes: u64,
     pub(crate) shrunk_in_fallback: u64,
+    pub(crate) shrunk_to_fallback: u64,
     pub(crate) reallocs_moved: u64,
     pub(crate) memsets_skipped: u64,
     pub(crate) memsets_done: u64,
@@ -238,9 +240,15 @@ impl Stats {
         self.answered().1.wrapping_add(self.fallback_bytes)
     }
 
-    /// Requests passed to the fallback: misses, bypasses, and reallocations that shrink a block of the fallback.
+    /// Requests passed to the fallback: misses, bypasses, and reallocations that shrink a block of the fallback or move one there.
     pub fn fallbacks(&self) -> u64 {
-        self.misses() + self.bypasses() + self.shrunk_in_fallback
+        self.misses() + self.bypasses() + self.shrunk_in_fallback + self.shrunk_to_fallback
+    }
+
+    /// Blocks that shrank to at most a quarter of their slot and went to the fallback, because no slot of their new size was free, or because
+    /// they were below its floor. Neither misses nor bypasses.
+    pub fn shrunk_to_fallback(&self) -> u64 {
+        self.shrunk_to_fallback
     }
 
     /// Bytes of the requests passed to the fallback, whether it could serve them or not.
@@ -305,6 +313,7 @@ impl Stats {
             starting: self.starting.saturating_sub(earlier.starting),
             fallback_bytes: self.fallback_bytes.saturating_sub(earlier.fallback_bytes),
             shrunk_in_fallback: self.shrunk_in_fallback.saturating_sub(earlier.shrunk_in_fallback),
+            shrunk_to_fallback: self.shrunk_to_fallback.saturating_sub(earlier.shrunk_to_fallback),
             reallocs_moved: self.reallocs_moved.saturating_sub(earlier.reallocs_moved),
             memsets_skipped: self.memsets_skipped.saturating_sub(earlier.memsets_skipped),
             memsets_done: self.memsets_done.saturating_sub(earlier.memsets_done),

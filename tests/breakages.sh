@@ -91,7 +91,21 @@ breaks "P6 a shrink moves at a quarter" src/pools.rs \
 breaks "P6 a fallback block that shrinks stays" src/global/realloc.rs \
   's/if new_layout\.size\(\) <= layout\.size\(\) \{/if false {/' realloc
 breaks "P6 a shrink never goes below a floor" src/pools.rs \
-  's/let lane = self\.lane_above_floor\(smaller, layout\.size\(\)\)\.ok\(\)\?;/let lane = Lane::new(smaller, true);/' realloc
+  's/let Ok\(lane\) = self\.lane_above_floor\(class, layout\.size\(\)\) else \{ return Shrink::ToFallback \};/let lane = Lane::new(class, true);/' realloc
+breaks "P6 a small remainder holds no larger slot" src/pools.rs \
+  's/taken\.map_or\(Shrink::ToFallback,/taken.map_or(Shrink::Stays,/' realloc
+breaks "P6 a remainder keeps no slot that is held back for larger layouts" src/pools.rs \
+  's/ && \(lane\.is_held\(\) \|\| !found\.lane\.is_held\(\)\)//' realloc
+breaks "P6 a shrink starts no reclaim" src/pools.rs \
+  's/take_without_reclaim/take/' realloc
+breaks "P6 a shrink that the fallback refuses stays" src/global/realloc.rs \
+  's/                if start\.is_null\(\) \{\n\s+return None;\n\s+\}\n//' no_memory
+breaks "P14 a shrink to the fallback is counted" src/global/realloc.rs \
+  's/add\(&counters\.shrunk_to_fallback, 1\);/_ = \&counters.shrunk_to_fallback;/' dhat
+breaks "values a remainder holds no larger slot" src/buffer_pool/allocator.rs \
+  's/(Shrink::ToFallback => \{)/$1 if new.size() < 1000 { return None; }/' full:collections
+breaks "values a move that is not of the pools is not counted" src/buffer_pool/allocator.rs \
+  's/u64::from\(concerns_pools\)/{ let _ = concerns_pools; 1 }/' full:collections
 breaks "P6 a failed realloc leaves the block" src/global/realloc.rs \
   's/if !new\.is_null\(\) \{/if true {/' no_memory
 breaks "P7 a double free is seen" src/slot_map.rs \
@@ -181,7 +195,7 @@ breaks "P14 unpooled ends when it unwinds" src/nested.rs \
 breaks "P14 a realloc in place is answered" src/pools.rs \
   's/add\(&counters\.reallocs_in_place, 1\);/_ = \&counters.reallocs_in_place;/' dhat
 breaks "P14 a block of the pools moves nowhere while they are left out" src/global/realloc.rs \
-  's/ && !self\.is_nested\(\)//' unpooled
+  's/(fn place_for_remainder.*?)if self\.is_nested\(\) \{/$1if false {/s' unpooled
 breaks "P14 a block of the fallback stays there while the pools are left out" src/global/realloc.rs \
   's/if self\.is_nested\(\) \{\n(\s+\/\/ Neither)/if false {\n$1/' unpooled
 

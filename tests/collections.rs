@@ -127,6 +127,27 @@ fn a_block_stays_in_its_slot_while_it_fits_and_shrinks_to_a_quarter_before_it_mo
     assert_eq!((pool.stats().reallocs_in_place(), pool.stats().reallocs_moved()), (3, 1));
 }
 
+#[test]
+fn a_remainder_of_a_frame_goes_to_the_global_allocator_when_its_class_has_no_slot() {
+    let pool = pool();
+    let _all: Vec<_> = (0..1_024).map(|_| pool.alloc(10)).collect();
+    // SAFETY: as above.
+    unsafe {
+        let frame = pool.allocate(layout(FRAME, 8)).unwrap().cast::<u8>();
+        frame.write_bytes(5, 40);
+        let rest = pool.shrink(frame, layout(FRAME, 8), layout(40, 8)).unwrap();
+        assert!(!pool.owns(rest.cast().as_ptr()) && rest.cast::<[u8; 40]>().read() == [5; 40]);
+        let stats = pool.stats();
+        assert_eq!((stats.class(Class::XLarge).in_use, stats.misses(), stats.bypasses()), (0, 0, 0));
+        assert_eq!((stats.shrunk_to_fallback(), stats.fallbacks(), stats.fallback_bytes()), (1, 1, 40));
+        assert_eq!(stats.reallocs_moved(), 1);
+        // From one block of the global allocator to another one: no move of the pools'.
+        let aligned = pool.grow(rest.cast(), layout(40, 8), layout(3 << 20, 64)).unwrap();
+        assert_eq!(pool.stats().reallocs_moved(), 1);
+        pool.deallocate(aligned.cast(), layout(3 << 20, 64));
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_block_that_is_freed_twice_ends_the_process() {

@@ -144,6 +144,11 @@ fn every_kind_of_request() {
     resize(&[LARGEST, LARGEST + 1, LARGEST + 2, LARGEST + 1, 100_000]);
     // Down to smaller classes, and a little down, which stays.
     resize(&[LARGEST, 200_000, 10_000, 9_000, 100]);
+    // Down to what is left of Small for such sizes, then to the fallback.
+    let tiny: Vec<_> = (0..600).map(|_| take(layout(40, 8))).collect();
+    (0..3).for_each(|_| resize(&[LARGEST, 40, 30]));
+    tiny.iter().for_each(|&start| give(start, layout(40, 8)));
+    resize(&[LARGEST, 40, 30]);
     // From the fallback into a pool: the slots are taken at first, and one comes back.
     let all: Vec<_> = (0..64).map(|_| take(whole(Class::XLarge))).collect();
     let refused = whole(Class::XLarge);
@@ -169,6 +174,7 @@ fn on_and_off_add_up_to_the_same_blocks_and_bytes_for_every_kind_of_request() {
         assert_eq!(off.stats.answered(), (0, 0));
         assert!(on.stats.hits() > 80 && on.stats.reallocs_in_place() > 4, "{}", on.stats);
         assert!(on.stats.misses() > 0 && on.stats.reallocs_moved() > 4, "{}", on.stats);
+        assert_eq!(on.stats.shrunk_to_fallback(), 3);
         assert_eq!(on.all(), off.all());
         assert_eq!(off.passed_on(), off.dhat);
         assert_eq!(on.passed_on(), on.dhat);

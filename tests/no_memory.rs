@@ -171,6 +171,11 @@ fn when_the_fallback_has_nothing_requests_are_null_and_blocks_stay_as_they_were(
     assert_eq!((since.bypassed(Bypass::TooLarge), since.bypassed(Bypass::OverAligned)), (4, 2));
     assert_eq!(since.fallbacks(), 10);
 
+    // A shrink that is to go to the fallback stays, and never fails.
+    let start = last_class.start;
+    let last_class = last_class.resize(200_000);
+    assert_eq!((last_class.start, POOL.stats().shrunk_to_fallback()), (start, 0));
+
     // The pools serve on without it.
     Block::take(&POOL, whole(Class::Medium), 4).resize(30_000).give();
     REFUSES.store(false, SeqCst);

@@ -3,9 +3,10 @@
 mod common;
 
 use std::alloc::{GlobalAlloc, Layout};
+use std::sync::Barrier;
 
 use common::layout;
-use framepool::{Bypass, Class, Config, PoolAlloc, Stats};
+use framepool::{Bypass, Class, Config, PoolAlloc, SlotState, Stats};
 
 fn pool(config: Config) -> &'static PoolAlloc {
     Box::leak(Box::new(PoolAlloc::with_config(config)))
@@ -161,30 +162,121 @@ fn a_shrink_to_more_than_a_quarter_stays_even_where_a_smaller_class_fits_it() {
 #[test]
 fn growth_from_below_a_quarter_of_the_slot_is_no_shrink() {
     let pool = pool(Config::new());
-    let all = exhaust(pool, 10);
-    let mut block = Block::new(pool, 60_000);
-    assert!(!block.resize(100), "Small has no slot for it now");
-    drop(all);
-    assert!(!block.resize(200), "it grows");
-    assert!(block.resize(150), "it shrinks, and Small has one");
+    let mut block = Block::new(pool, 100_000);
+    // As `Vec::with_capacity` asks for more than it uses.
+    let mut roomy = Block::new(pool, 20_000);
+    assert!(!roomy.resize(60_000) && !block.resize(100_001));
+    let mut small = Block::new(pool, 2_000);
+    assert!(!small.resize(3_000), "it grows");
+    assert!(small.resize(150), "it shrinks");
+}
+
+/// What programs do that build something in a large buffer and keep little of it, once their small objects have taken the open slots.
+#[test]
+fn small_remainders_of_frames_hold_no_slot_of_a_frame() {
+    let pool = pool(Config::new());
+    let _tiny = exhaust(pool, 10);
+    let before = pool.stats();
+    let boxes: Vec<_> = (0..100)
+        .map(|_| {
+            let mut frame = Block::new(pool, 1_400_000);
+            assert_eq!(frame.class(), Some(Class::XLarge));
+            assert!(frame.resize(40));
+            assert_eq!(frame.class(), None);
+            frame
+        })
+        .collect();
+    let since = pool.stats().since(&before);
+    assert_eq!((since.hits(), since.returns(), since.class(Class::XLarge).in_use), (100, 100, 0));
+    assert_eq!((since.misses(), since.bypasses(), since.reallocs_in_place()), (0, 0, 0));
+    assert_eq!((since.shrunk_to_fallback(), since.fallbacks(), since.fallback_bytes()), (100, 100, 4_000));
+    assert_eq!((since.reallocs_moved(), since.total_allocs()), (100, 100));
+    drop(boxes);
 }
 
 #[test]
-fn a_shrink_stays_where_it_is_when_the_smaller_class_has_no_slot_for_it_now() {
+fn a_shrink_goes_to_the_class_of_its_new_size_or_to_the_fallback_and_to_no_other() {
     let pool = pool(Config::new());
+    let mut block = Block::new(pool, 1 << 20);
     let tiny = exhaust(pool, 10);
     let before = pool.stats();
-    let mut block = Block::new(pool, 65_536);
-    assert!(!block.resize(10), "what is left of Small is held back");
-    assert!(block.resize(300) || block.class() == Some(Class::Medium));
-    let since = pool.stats().since(&before);
-    assert_eq!((since.misses(), since.bypasses(), since.fallbacks()), (0, 0, 0));
+    // Medium and Large have slots, which are larger than it needs.
+    assert!(block.resize(10));
+    assert_eq!(block.class(), None, "what is left of Small is held back");
+    let mut entitled = Block::new(pool, 65_536);
+    assert!(entitled.resize(300));
+    assert_eq!(entitled.class(), Some(Class::Small));
     drop(tiny);
+    let mut block = Block::new(pool, 1 << 20);
+    assert!(block.resize(10));
+    assert_eq!(block.class(), Some(Class::Small));
+    let since = pool.stats().since(&before);
+    assert_eq!((since.misses(), since.bypasses(), since.shrunk_to_fallback()), (0, 0, 1));
+}
 
-    pool.set_enabled(false);
-    let mut block_off = take_enabled(pool, 65_536);
-    assert!(!block_off.resize(10), "switched off, the pools take nothing new");
+#[test]
+fn a_remainder_that_may_not_have_a_held_back_slot_does_not_keep_one() {
+    let pool = pool(Config::new());
+    let held = || (512..1024).filter(|&slot| states(pool)[slot] == SlotState::Live).count();
+    let mut block = Block::new(pool, 1_000);
+    assert_eq!(held(), 1);
+    assert!(!block.resize(256), "it is entitled to that slot");
+    assert!(block.resize(255));
+    assert_eq!((block.class(), held()), (Some(Class::Small), 0));
+    let _tiny = exhaust(pool, 10);
+    let mut block = Block::new(pool, 1_000);
+    assert!(block.resize(40));
+    assert_eq!((block.class(), held()), (None, 0));
+}
+
+fn states(pool: &PoolAlloc) -> [SlotState; 1024] {
+    let mut states = [SlotState::Free; 1024];
+    assert_eq!(pool.slot_states(Class::Small, &mut states), 1024);
+    states
+}
+
+#[test]
+fn a_shrink_while_the_pools_are_switched_off_goes_to_the_fallback() {
+    let pool = pool(Config::new());
+    let mut block = take_enabled(pool, 65_536);
+    assert!(!block.resize(16_385), "more than a quarter");
+    assert!(block.resize(10), "as a new request would");
+    assert_eq!((block.class(), pool.stats().shrunk_to_fallback()), (None, 1));
     pool.set_enabled(true);
+}
+
+/// Other threads have all slots of the smaller class cached, which a miss would reclaim.
+#[test]
+fn a_shrink_starts_no_reclaim() {
+    const CONFIG: Config =
+        Config::new().class(Class::Small, 1_024, 4).hold_back(Class::Small, 0, 0).magazine(Class::Small, 2);
+    let pool = pool(CONFIG);
+    let (cached, done) = (Barrier::new(3), Barrier::new(3));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let blocks = [Block::new(pool, 1_000), Block::new(pool, 1_000)];
+                cached.wait();
+                drop(blocks);
+                cached.wait();
+                done.wait();
+            });
+        }
+        cached.wait();
+        cached.wait();
+        let mut states = [SlotState::Free; 4];
+        pool.slot_states(Class::Small, &mut states);
+        let mut block = Block::new(pool, 60_000);
+        block.resize(300);
+        let after = Block::new(pool, 300);
+        // The others wait: nothing may fail before this.
+        done.wait();
+        let is_all_cached = states == [SlotState::Cached; 4];
+        // Where threads have no magazines, there is nothing to reclaim.
+        assert!(is_all_cached || cfg!(not(target_os = "linux")) || cfg!(framepool_os = "none"), "{states:?}");
+        assert_eq!(block.class().is_none(), is_all_cached);
+        assert_eq!(after.class(), Some(Class::Small), "a request reclaims them");
+    });
 }
 
 /// A block from the pools, which are switched off before and after.
@@ -196,12 +288,15 @@ fn take_enabled(pool: &'static PoolAlloc, size: usize) -> Block {
 }
 
 #[test]
-fn a_shrink_never_moves_below_a_floor_or_to_the_fallback() {
+fn a_shrink_below_a_floor_goes_to_the_fallback_from_the_class_itself_too() {
     let pool = pool(Config::new().floor(Class::Small, 257));
-    let mut block = Block::new(pool, 65_536);
-    assert!(!block.resize(100));
-    assert!(block.resize(50) || block.class() == Some(Class::Medium));
-    assert_eq!(pool.stats().fallbacks(), 0);
+    for size in [65_536, 1_000] {
+        let mut block = Block::new(pool, size);
+        assert!(block.resize(100), "{size} bytes");
+        assert_eq!(block.class(), None);
+    }
+    let stats = pool.stats();
+    assert_eq!((stats.shrunk_to_fallback(), stats.bypasses(), stats.reallocs_in_place()), (2, 0, 0));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::alloc;
 use allocator_api2::alloc::{AllocError, Allocator};
 
 use super::BufferPool;
+use crate::pools::Shrink;
 
 // SAFETY:
 // - A block stays valid until it is freed: a slot as long as there is a handle, and all clones of a handle are handles of the same pools;
@@ -79,7 +80,7 @@ unsafe impl Allocator for BufferPool {
     }
 
     unsafe fn shrink(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
-        if let Some(block) = self.smaller(ptr, old, new) {
+        if let Some(block) = self.place_for_remainder(ptr, old, new) {
             // SAFETY: a new block of at least the new size; the old one is given up.
             unsafe { self.move_to(block, ptr, old, new.size()) };
             return Ok(block);
@@ -107,9 +108,9 @@ impl BufferPool {
         Some(NonNull::slice_from_raw_parts(ptr, pools.slot_bytes(found)))
     }
 
-    /// A slot of a smaller class for a block that shrinks to a quarter of its own.
-    fn smaller(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<[u8]>> {
-        if !self.shared.has(ptr) || new.size() == 0 {
+    /// A new block for what is left of one that shrank to at most a quarter of its slot; `None` if it stays there.
+    fn place_for_remainder(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<[u8]>> {
+        if !self.shared.has(ptr) || new.size() == 0 || new.size() >= old.size() {
             return None;
         }
         let pools = &self.shared.pools;
@@ -117,8 +118,19 @@ impl BufferPool {
         if !pools.is_too_small_for(new.size(), found) {
             return None;
         }
-        let block = pools.take_smaller(pools.shared_tally(), new, found)?;
-        Some(self.whole_slot(block.start, new))
+        match pools.shrink(pools.shared_tally(), new, found) {
+            Shrink::Stays => None,
+            Shrink::Moves(block) => Some(self.whole_slot(block.start, new)),
+            Shrink::ToFallback => {
+                // SAFETY: not empty.
+                let block = block_of(unsafe { alloc::alloc(new) }, new).ok()?;
+                pools.shared_tally().count(|counters, add| {
+                    add(&counters.shrunk_to_fallback, 1);
+                    add(&counters.fallback_bytes, new.size() as u64);
+                });
+                Some(block)
+            }
+        }
     }
 
     /// A block of the global allocator with what the old one, which may be a slot, held.
@@ -149,12 +161,14 @@ impl BufferPool {
     ///
     /// Both have as many; the block is one of this allocator, of layout `old`, and given up.
     unsafe fn move_to(&self, block: NonNull<[u8]>, ptr: NonNull<u8>, old: Layout, bytes: usize) {
+        let concerns_pools = self.shared.has(ptr) || self.shared.has(block.cast());
         // SAFETY: the caller's contract.
         unsafe {
             block.cast::<u8>().copy_from_nonoverlapping(ptr, bytes);
             self.deallocate(ptr, old);
         }
-        self.shared.pools.shared_tally().count(|counters, add| add(&counters.reallocs_moved, 1));
+        let moves = u64::from(concerns_pools);
+        self.shared.pools.shared_tally().count(|counters, add| add(&counters.reallocs_moved, moves));
     }
 
     /// The bytes of a slot that serves `layout`.

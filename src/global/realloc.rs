@@ -3,12 +3,13 @@
 use core::alloc::{GlobalAlloc, Layout};
 
 use super::PoolAlloc;
+use crate::pools::{Found, Shrink};
+use crate::thread_record::Tally;
 
 /// Safety is `GlobalAlloc`'s everywhere.
 impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
-    /// A slot keeps its block as long as it is large enough; a block that shrinks to a quarter of it moves to a smaller class
-    /// that has a slot now. Fails only if the block outgrows its slot and neither pools nor fallback have memory; then it
-    /// stays as it was.
+    /// A slot keeps its block as long as it is large enough; a block that shrinks to at most a quarter of it goes where a new request would
+    /// go. Fails only if the block outgrows its slot and neither pools nor fallback have memory; then it stays as it was.
     #[inline(never)]
     pub(super) unsafe fn realloc_slot(&self, ptr: *mut u8, layout: Layout, new_layout: Layout) -> *mut u8 {
         if self.pools.is_recording() {
@@ -22,16 +23,18 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
             // SAFETY: a valid layout, by the caller's contract.
             unsafe { self.alloc(new_layout) }
         } else {
-            let may_move =
-                new_size < size && self.pools.is_too_small_for(new_size, found) && !self.is_nested();
-            let smaller = if may_move { self.pools.take_smaller(tally, new_layout, found) } else { None };
-            let Some(block) = smaller else {
+            let is_remainder = new_size < size && self.pools.is_too_small_for(new_size, found);
+            let smaller =
+                if is_remainder { self.place_for_remainder(tally, new_layout, found) } else { None };
+            let Some(start) = smaller else {
                 self.pools.count_in_place(tally, found, new_size);
                 return ptr;
             };
-            block.start
+            start
         };
         if !new.is_null() {
+            // Asked again, because a fallback that suspends may have gone on on another thread.
+            let tally = self.tally();
             // SAFETY: two different blocks, each of at least the smaller size; the old one is given up.
             unsafe {
                 new.copy_from_nonoverlapping(ptr, size.min(new_size));
@@ -40,6 +43,30 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
             tally.count(|counters, add| add(&counters.reallocs_moved, 1));
         }
         new
+    }
+
+    /// A new block for what is left of one that shrank to at most a quarter of its slot; `None` if it stays there. In a signal handler this may
+    /// call the fallback.
+    fn place_for_remainder(&self, tally: Tally<'_>, layout: Layout, found: Found) -> Option<*mut u8> {
+        if self.is_nested() {
+            return None;
+        }
+        match self.pools.shrink(tally, layout, found) {
+            Shrink::Stays => None,
+            Shrink::Moves(block) => Some(block.start),
+            Shrink::ToFallback => {
+                // SAFETY: `realloc` is not called for a size of 0.
+                let start = self.outside(|fallback| unsafe { fallback.alloc(layout) });
+                if start.is_null() {
+                    return None;
+                }
+                self.tally().count(|counters, add| {
+                    add(&counters.shrunk_to_fallback, 1);
+                    add(&counters.fallback_bytes, layout.size() as u64);
+                });
+                Some(start)
+            }
+        }
     }
 
     /// A block of the fallback moves into a pool if it grows and there is a slot for it; else the fallback's own `realloc` does
@@ -77,12 +104,11 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     #[cold]
     unsafe fn realloc_recorded(&self, ptr: *mut u8, layout: Layout, new_layout: Layout) -> *mut u8 {
         let (size, new_size) = (layout.size(), new_layout.size());
-        let tally = self.tally();
         let stays = if self.pools.is_ours(ptr) {
             let found = self.pools.find(ptr, layout);
             let stays = new_size <= self.pools.slot_bytes(found);
             if stays {
-                self.pools.count_in_place(tally, found, new_size);
+                self.pools.count_in_place(self.tally(), found, new_size);
             }
             stays.then_some(ptr)
         } else if self.is_nested() || new_size <= size {
@@ -107,7 +133,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
                 new.copy_from_nonoverlapping(ptr, size.min(new_size));
                 self.dealloc(ptr, layout);
             }
-            tally.count(|counters, add| add(&counters.reallocs_moved, concerns_pools.into()));
+            self.tally().count(|counters, add| add(&counters.reallocs_moved, concerns_pools.into()));
         }
         new
     }

@@ -25,6 +25,7 @@ pub(super) struct Counts {
     pub(super) disabled: u64,
     pub(super) fallback_bytes: u64,
     pub(super) fallbacks: u64,
+    pub(super) shrunk_to_fallback: u64,
     pub(super) moved: u64,
     pub(super) zeroed: u64,
 }
@@ -63,6 +64,7 @@ impl Counts {
             disabled: stats.bypassed(Bypass::Disabled),
             fallback_bytes: stats.fallback_bytes(),
             fallbacks: stats.fallbacks(),
+            shrunk_to_fallback: stats.shrunk_to_fallback(),
             moved: stats.reallocs_moved(),
             zeroed: stats.memsets_done() + stats.memsets_skipped(),
         }

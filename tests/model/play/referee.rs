@@ -47,6 +47,13 @@ struct Start(*mut u8);
 // SAFETY: blocks may be used on any thread.
 unsafe impl Send for Start {}
 
+/// What becomes of a block that shrinks.
+enum Shrink {
+    Stays,
+    /// To where this verdict sends a new request, or to the fallback; it stays only if the fallback refuses.
+    Leaves(Verdict),
+}
+
 /// Who acts, and how.
 #[derive(Clone, Copy)]
 struct By {
@@ -212,15 +219,35 @@ impl<'a> Game<'a> {
             // SAFETY: a live block with its layout, and a size that is no more than some megabytes.
             unsafe { pool.realloc(from.0, old_layout, size) }
         };
+        let calls = self.fallback.calls();
         let start = self.run_quietly(by, realloc);
+        let asked_fallback = self.fallback.calls() > calls;
         let is_hit = self.pool.owns(start.0) && start.0 != from.0;
         match old.class {
             Some(class) if size <= self.table.0[class].slot_bytes => {
-                let is_moved = self.judge_shrink(by, layout, old_layout, class, is_hit);
-                if !is_moved {
-                    assert_eq!(start.0, from.0, "a block moved that fits its slot");
-                    self.counts.classes[class].in_place += 1;
-                    self.counts.classes[class].requested_bytes += size as u64;
+                match self.judge_shrink(by, layout, &old) {
+                    Shrink::Leaves(verdict) if is_hit => {
+                        assert!(matches!(verdict, Verdict::Hit(_)), "{layout:?} got a slot: {verdict:?}");
+                        self.assert_place(start, layout, verdict);
+                        self.counts.count(verdict, size);
+                        self.counts.give(class);
+                        self.counts.moved += 1;
+                    }
+                    // (The slots that are free may be cached by other threads, which no shrink reclaims.)
+                    Shrink::Leaves(_) if start.0 != from.0 => {
+                        assert!(!self.pool.owns(start.0));
+                        self.counts.pass_on(size);
+                        self.counts.shrunk_to_fallback += 1;
+                        self.counts.give(class);
+                        self.counts.moved += 1;
+                    }
+                    shrink => {
+                        let is_refused = matches!(shrink, Shrink::Leaves(_));
+                        assert_eq!(is_refused, asked_fallback, "a small remainder kept a large slot");
+                        assert_eq!(start.0, from.0, "a block moved that fits its slot");
+                        self.counts.classes[class].in_place += 1;
+                        self.counts.classes[class].requested_bytes += size as u64;
+                    }
                 }
             }
             Some(class) => {
@@ -256,19 +283,22 @@ impl<'a> Game<'a> {
         }
     }
 
-    /// A shrink within its slot: whether it moved to a smaller class, which it may and has to if there is a slot.
-    fn judge_shrink(&mut self, by: By, layout: Layout, old: Layout, class: usize, is_hit: bool) -> bool {
-        let may_move = layout.size() < old.size() && layout.size() <= self.table.0[class].slot_bytes / 4;
-        let verdict = if may_move { self.judge(by, layout, is_hit) } else { Verdict::Unpooled };
-        let Verdict::Hit(smaller) = verdict else { return false };
-        if smaller >= class {
-            return false;
+    /// What a resize to a size that fits its slot has to come to.
+    fn judge_shrink(&self, by: By, layout: Layout, old: &Live) -> Shrink {
+        let class = old.class.expect("a slot");
+        let size = layout.size();
+        if by.unpooled || size >= old.layout.size() || size > self.table.0[class].slot_bytes / 4 {
+            return Shrink::Stays;
         }
-        assert!(is_hit, "a block stayed in a large slot, with smaller ones free");
-        self.counts.count(verdict, layout.size());
-        self.counts.give(class);
-        self.counts.moved += 1;
-        true
+        let verdict = self.judge(by, layout, true);
+        let row = self.table.0[class];
+        let is_of_this_class = self.table.class_of(size, layout.align()) == Some(class);
+        let may_have_this_slot = row.is_entitled(size) || self.slot_of(old, class) < row.held_from();
+        if self.is_enabled && is_of_this_class && size >= row.floor && may_have_this_slot {
+            Shrink::Stays
+        } else {
+            Shrink::Leaves(verdict)
+        }
     }
 
     /// What a request has to come to. Where a layout may have open slots only, and others may have those cached, `is_hit` decides.
