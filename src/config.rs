@@ -62,7 +62,7 @@ pub(crate) struct ClassConfig {
     pub(crate) floor: usize,
     pub(crate) hold_back: HoldBack,
     /// `None`: as its slots' size suggests.
-    magazine: Option<usize>,
+    pub(crate) magazine: Option<usize>,
 }
 
 /// How a class keeps its last slots for layouts of some size.
@@ -77,7 +77,7 @@ pub(crate) enum HoldBack {
 }
 
 impl HoldBack {
-    const NONE: Self = Self::Slots { slots: 0, min_bytes: 0 };
+    pub(crate) const NONE: Self = Self::Slots { slots: 0, min_bytes: 0 };
 }
 
 impl ClassConfig {

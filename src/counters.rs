@@ -50,7 +50,7 @@ pub(crate) struct Counters {
     pub(crate) memsets_done: AtomicU64,
 }
 
-/// All counters of those who have none of their own, on lines of their own.
+/// All counters of those who have none of their own, on lines of their own. All zeros are valid.
 #[repr(C, align(128))]
 pub(crate) struct SharedCounters {
     pub(crate) lanes: [LaneCounters; LANES],
@@ -162,12 +162,6 @@ impl Counters {
         add(&mut stats.reallocs_moved, &self.reallocs_moved);
         add(&mut stats.memsets_skipped, &self.memsets_skipped);
         add(&mut stats.memsets_done, &self.memsets_done);
-    }
-}
-
-impl SharedCounters {
-    pub(crate) const fn new() -> Self {
-        Self { lanes: [const { LaneCounters::new() }; LANES], rest: Counters::new() }
     }
 }
 

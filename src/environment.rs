@@ -3,32 +3,25 @@
 //! Read while the pools are reserved, so within the program's first allocation: nothing here allocates, panics or goes through `core::fmt`.
 //! All of the variable is followed, or none of it.
 
-use crate::config::{Class, Config, ConfigError};
+use crate::config::{Class, Config, ConfigError, HoldBack};
 use crate::os;
-use crate::plan::Plan;
 use crate::text::Text;
 
-/// What the program is to do instead of what it was built to.
-pub(crate) struct Settings {
-    pub(crate) config: Config,
-    pub(crate) plan: Plan,
+/// What the variable says beside a table.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Words {
     pub(crate) is_off: bool,
     /// Whether the statistics are written when the program exits.
     pub(crate) shows_stats: bool,
 }
 
-/// What the variable says, beside `config`; `None` if there is none, or if it was wrong, which this tells on standard error.
+/// Changes `config` as the variable says, and returns what else it says; `None` if there is none, or if it was wrong, which this tells on
+/// standard error. What is in `config` then is of no use.
 #[cold]
-pub(crate) fn read(config: &Config) -> Option<Settings> {
+#[inline(never)]
+pub(crate) fn read(config: &mut Config) -> Option<Words> {
     let value = os::variable(c"FRAMEPOOL")?;
-    match parse(value, config) {
-        Ok(settings) => Some(settings),
-        Err(wrong) => {
-            let text = wrong.tell(Text::new().str("FRAMEPOOL is ignored: ")).str("\n");
-            os::write_to_stderr(text.as_bytes());
-            None
-        }
-    }
+    parse(value, config).map_err(|wrong| wrong.tell_all()).ok()
 }
 
 /// Why a value is ignored.
@@ -40,6 +33,13 @@ enum Wrong<'a> {
 }
 
 impl Wrong<'_> {
+    #[cold]
+    #[inline(never)]
+    fn tell_all(&self) {
+        let text = self.tell(Text::new().str("FRAMEPOOL is ignored: ")).str("\n");
+        os::write_to_stderr(text.as_bytes());
+    }
+
     fn tell(&self, text: Text) -> Text {
         match self {
             Self::Word(word) => text.str("it does not know '").printable(word).str("'"),
@@ -49,22 +49,24 @@ impl Wrong<'_> {
     }
 }
 
-fn parse<'a>(value: &'a [u8], config: &Config) -> Result<Settings, Wrong<'a>> {
-    let (mut config, mut is_off, mut shows_stats) = (*config, false, false);
+/// In place, because it may run on a small stack.
+fn parse<'a>(value: &'a [u8], config: &mut Config) -> Result<Words, Wrong<'a>> {
+    let mut words = Words::default();
     for word in value.split(|&byte| byte == b',').filter(|word| !word.is_empty()) {
         match word {
-            b"off" => is_off = true,
-            b"stats" => shows_stats = true,
-            b"record" => (shows_stats, config) = (true, config.record(true)),
-            _ => config = with_class(word, config)?,
+            b"off" => words.is_off = true,
+            b"stats" => words.shows_stats = true,
+            b"record" => (words.shows_stats, config.record) = (true, true),
+            _ => set_class(word, config)?,
         }
     }
-    let plan = Plan::try_new(&config).map_err(Wrong::Table)?;
-    Ok(Settings { config, plan, is_off, shows_stats })
+    config.validate().map_err(Wrong::Table)?;
+    Ok(words)
 }
 
 /// `medium=65536x128`, and after colons `floor=2048`, `hold=32@16384`, `magazine=0`.
-fn with_class<'a>(word: &'a [u8], config: Config) -> Result<Config, Wrong<'a>> {
+#[inline(never)]
+fn set_class<'a>(word: &'a [u8], config: &mut Config) -> Result<(), Wrong<'a>> {
     let unknown = Wrong::Word;
     let (name, table) = split(word, b'=').ok_or(unknown(word))?;
     let class = Class::ALL.into_iter().find(|class| name.eq_ignore_ascii_case(class.name().as_bytes()));
@@ -72,20 +74,21 @@ fn with_class<'a>(word: &'a [u8], config: Config) -> Result<Config, Wrong<'a>> {
     let mut parts = table.split(|&byte| byte == b':');
     let slots = parts.next().unwrap_or_default();
     let (slot_bytes, slots) = split(slots, b'x').ok_or(unknown(word))?;
-    let mut config = config.class(class, number(slot_bytes)?, number(slots)?);
+    let class = &mut config.classes[class as usize];
+    (class.slot_bytes, class.slots) = (number(slot_bytes)?, number(slots)?);
     for part in parts {
         let (what, value) = split(part, b'=').ok_or(unknown(part))?;
-        config = match (what, split(value, b'@')) {
-            (b"floor", None) => config.floor(class, number(value)?),
-            (b"magazine", None) => config.magazine(class, number(value)?),
+        match (what, split(value, b'@')) {
+            (b"floor", None) => class.floor = number(value)?,
+            (b"magazine", None) => class.magazine = Some(number(value)?),
             (b"hold", Some((slots, min_bytes))) => {
-                config.hold_back(class, number(slots)?, number(min_bytes)?)
+                class.hold_back = HoldBack::Slots { slots: number(slots)?, min_bytes: number(min_bytes)? };
             }
-            (b"hold", None) if value == b"0" => config.hold_back(class, 0, 0),
+            (b"hold", None) if value == b"0" => class.hold_back = HoldBack::NONE,
             _ => return Err(unknown(part)),
-        };
+        }
     }
-    Ok(config)
+    Ok(())
 }
 
 /// What is before the first such byte, and what is after it.
@@ -106,17 +109,20 @@ fn number(digits: &[u8]) -> Result<usize, Wrong<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Plan;
 
     fn told(value: &str) -> String {
-        match parse(value.as_bytes(), &Config::new()) {
+        match parse(value.as_bytes(), &mut Config::new()) {
             Ok(_) => "right".to_owned(),
             Err(wrong) => wrong.tell(Text::new()).as_str().to_owned(),
         }
     }
 
     fn table(value: &str) -> [(usize, usize, usize, usize, usize); 4] {
-        let settings = parse(value.as_bytes(), &Config::new()).unwrap_or_else(|_| panic!("{}", told(value)));
-        settings.plan.classes.map(|class| {
+        let mut config = Config::new();
+        assert_eq!(told(value), "right");
+        assert!(parse(value.as_bytes(), &mut config).is_ok());
+        Plan::new(&config).classes.map(|class| {
             let (bytes, slots) = (class.slab.slot_bytes, class.slab.slots);
             (bytes, slots, class.floor, class.held, class.entitled_from)
         })
@@ -136,8 +142,9 @@ mod tests {
     #[test]
     fn words_are_heard() {
         let settings = |value: &str| {
-            let settings = parse(value.as_bytes(), &Config::new()).ok().unwrap();
-            (settings.is_off, settings.shows_stats, settings.config.record)
+            let mut config = Config::new();
+            let words = parse(value.as_bytes(), &mut config).ok().unwrap();
+            (words.is_off, words.shows_stats, config.record)
         };
         assert_eq!(settings(""), (false, false, false));
         assert_eq!(settings("off"), (true, false, false));

@@ -72,66 +72,119 @@ pub(crate) struct LaneParts {
 // mappings that are unmapped together with it, if ever.
 unsafe impl Sync for Metadata {}
 
+/// Where the parts of the mapping are that follow the header, by their offsets, and how large it is.
+struct Parts {
+    words: usize,
+    records: usize,
+    map: usize,
+    bytes: usize,
+}
+
+impl Parts {
+    fn of(plan: &Plan, has_places: bool) -> Option<Self> {
+        let all_words = Lane::ALL.into_iter().map(|lane| SlotSet::words_needed(plan.lane(lane).len())).sum();
+        let places = if has_places { PLACES } else { 0 };
+        let header = Layout::new::<Metadata>();
+        let (layout, words) = header.extend(Layout::array::<AtomicU64>(all_words).ok()?).ok()?;
+        let (layout, records) = layout.extend(Layout::array::<ThreadRecord>(places).ok()?).ok()?;
+        let (layout, map) = layout.extend(Layout::array::<AtomicU8>(plan.map_bytes()).ok()?).ok()?;
+        Some(Self { words, records, map, bytes: layout.size() })
+    }
+}
+
 impl Metadata {
     /// Maps and fills the metadata for `plan`, or `None` if there is no memory for it. Without places threads have neither magazines nor
     /// counters of their own, and the system is asked for nothing but the memory.
+    ///
+    /// Filled in place, piece by piece: the first allocation of a process may come on a signal stack, and all of the header at once takes 6 KiB.
     pub(crate) fn new(plan: &Plan, has_places: bool, source: os::Source<'_>) -> Option<NonNull<Self>> {
-        let words = |lane: Lane| SlotSet::words_needed(plan.lane(lane).len());
-        let all_words = Lane::ALL.into_iter().map(words).sum();
-        let (layout, words_offset) =
-            Layout::new::<Self>().extend(Layout::array::<AtomicU64>(all_words).ok()?).ok()?;
-        let places = if has_places { PLACES } else { 0 };
-        let (layout, records) = layout.extend(Layout::array::<ThreadRecord>(places).ok()?).ok()?;
-        let (layout, map) = layout.extend(Layout::array::<AtomicU8>(plan.map_bytes()).ok()?).ok()?;
-        let mapping = os::map_zeroed(layout.size(), source)?;
-        let base = mapping.base();
+        let parts = Parts::of(plan, has_places)?;
+        let mapping = os::map_zeroed(parts.bytes, source)?;
         os::name(mapping.pages, c"framepool: metadata");
         // One huge page would make resident what start-up takes care not to touch. If refused, that is what happens.
         let _ = os::use_huge_pages(mapping.pages, false);
-
-        let mut next_word = words_offset;
-        let lanes = Lane::ALL.map(|lane| {
-            // SAFETY: inside the mapping by the layout above, and each set has words of its own.
-            let set_words = unsafe { base.byte_add(next_word) }.cast();
-            next_word += words(lane) * size_of::<AtomicU64>();
-            let slots = plan.lane(lane);
-            // SAFETY: exactly as many zeroed words as the set needs, as long as there is this header.
-            let set = unsafe { SlotSet::new(set_words, slots.len()) };
-            LaneParts { set, slab: plan.classes[lane.class()].slab, first: slots.start }
-        });
-        let exit_hook = if has_places { os::ExitHook::new(thread_record::on_thread_exit) } else { None };
-        // A magazine has to be emptied when its thread exits, revoked by a fence, and found again after a `fork`.
-        let fork_mark = exit_hook.and_then(|_| if os::can_fence_all() { ForkMark::new() } else { None });
-        let magazines = Lane::ALL.map(|lane| if fork_mark.is_some() { plan.magazine(lane) } else { (0, 0) });
-        let modes = magazines.map(|(most, _)| Mode::new(if most > 0 { Mode::CACHED } else { Mode::OFF }));
-        let metadata = base.cast::<Self>();
-        // SAFETY: all of it lies in the mapping, by the layout above, page-aligned and not shared yet.
+        let metadata = mapping.base().cast::<Self>();
+        // SAFETY: a new mapping with room for all parts, page-aligned and not shared yet.
         unsafe {
-            metadata.write(Self {
-                modes,
-                map: SlotMap::new(ptr::null(), ptr::null_mut(), plan.granule_shift),
-                base: ptr::null_mut(),
-                first_capacities: magazines.map(|(_, first)| first),
-                most_capacities: magazines.map(|(most, _)| most),
-                exit_hook,
-                records: base.byte_add(records).cast(),
-                map_bytes: base.byte_add(map).cast(),
-                lanes,
-                places: Places::new(),
-                reclaim: Reclaim::new(),
-                peaks: [const { Peak::new() }; CLASSES],
-                shared: SharedCounters::new(),
-                fork_mark,
-                older: AtomicPtr::new(ptr::null_mut()),
-                recording: None,
-                shows_stats: false,
-                mapping,
-                reservation: None,
-            });
+            Self::fill(metadata, mapping, &parts, plan);
+            Self::fill_lanes(metadata, &parts, plan);
+            Self::start_places(metadata, plan, has_places);
         }
         // The key of a thread's gate names this mapping by address.
         metadata.as_ptr().expose_provenance();
         Some(metadata)
+    }
+
+    /// What is not a lane's, nor has to do with places.
+    ///
+    /// # Safety
+    ///
+    /// `metadata` is a new mapping with room for `parts`, all zeros, which is valid for what is not written here or below.
+    #[inline(never)]
+    unsafe fn fill(metadata: NonNull<Self>, mapping: os::Mapping, parts: &Parts, plan: &Plan) {
+        let (this, base) = (metadata.as_ptr(), mapping.base());
+        // SAFETY: by contract all of it lies in the mapping.
+        unsafe {
+            (&raw mut (*this).map).write(SlotMap::new(ptr::null(), ptr::null_mut(), plan.granule_shift));
+            (&raw mut (*this).records).write(base.byte_add(parts.records).cast());
+            (&raw mut (*this).map_bytes).write(base.byte_add(parts.map).cast());
+            (&raw mut (*this).reclaim).write(const { Reclaim::new() });
+            (&raw mut (*this).peaks).write([const { Peak::new() }; CLASSES]);
+            (&raw mut (*this).mapping).write(mapping);
+            (&raw mut (*this).reservation).write(None);
+        }
+    }
+
+    /// The sets, all their slots free, one after the other.
+    ///
+    /// # Safety
+    ///
+    /// As above.
+    #[inline(never)]
+    unsafe fn fill_lanes(metadata: NonNull<Self>, parts: &Parts, plan: &Plan) {
+        let mut next_word = parts.words;
+        for lane in Lane::ALL {
+            let slots = plan.lane(lane);
+            // SAFETY: inside the mapping, and each set has words of its own, exactly as many zeroed ones as it needs, as long as there is this
+            // header.
+            unsafe {
+                let words = metadata.cast::<u8>().byte_add(next_word).cast();
+                let lane_parts = &raw mut (*metadata.as_ptr()).lanes[lane.index()];
+                (&raw mut (*lane_parts).set).write(SlotSet::new(words, slots.len()));
+                (&raw mut (*lane_parts).slab).write(plan.classes[lane.class()].slab);
+                (&raw mut (*lane_parts).first).write(slots.start);
+            }
+            next_word += SlotSet::words_needed(slots.len()) * size_of::<AtomicU64>();
+        }
+    }
+
+    /// What threads have of their own: places, and magazines where the system can do all that they need.
+    ///
+    /// # Safety
+    ///
+    /// As above.
+    #[inline(never)]
+    unsafe fn start_places(metadata: NonNull<Self>, plan: &Plan, has_places: bool) {
+        let exit_hook = if has_places { os::ExitHook::new(thread_record::on_thread_exit) } else { None };
+        // A magazine has to be emptied when its thread exits, revoked by a fence, and found again after a `fork`.
+        let fork_mark = exit_hook.and_then(|_| if os::can_fence_all() { ForkMark::new() } else { None });
+        let has_magazines = fork_mark.is_some();
+        let this = metadata.as_ptr();
+        // SAFETY: the caller's contract.
+        unsafe {
+            (&raw mut (*this).exit_hook).write(exit_hook);
+            (&raw mut (*this).fork_mark).write(fork_mark);
+            for lane in Lane::ALL {
+                let (most, first) = if has_magazines { plan.magazine(lane) } else { (0, 0) };
+                (&raw mut (*this).modes[lane.index()]).write(Mode::new(if most > 0 {
+                    Mode::CACHED
+                } else {
+                    Mode::OFF
+                }));
+                (&raw mut (*this).first_capacities[lane.index()]).write(first);
+                (&raw mut (*this).most_capacities[lane.index()]).write(most);
+            }
+        }
     }
 
     /// What a thread may cache of a lane before it has shown use for it.

@@ -13,6 +13,7 @@ use crate::tunables::PLACES;
 
 const WORDS: usize = PLACES.div_ceil(64);
 
+/// Outside the model checker, memory of zeros.
 #[repr(C, align(128))]
 pub(crate) struct Places {
     /// A bit for each place.
@@ -22,11 +23,6 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    #[cfg(not(all(test, feature = "loom")))]
-    pub(crate) const fn new() -> Self {
-        Self { taken: [const { AtomicU64::new(0) }; WORDS], used: AtomicUsize::new(0) }
-    }
-
     #[cfg(all(test, feature = "loom"))]
     pub(crate) fn new() -> Self {
         Self { taken: core::array::from_fn(|_| AtomicU64::new(0)), used: AtomicUsize::new(0) }

@@ -7,7 +7,7 @@
 use core::alloc::Layout;
 use core::ops::Range;
 
-use crate::config::{CLASSES, Class, Config, ConfigError, Problem, check, refuse};
+use crate::config::{CLASSES, Class, ClassConfig, Config, ConfigError, Problem, check, refuse};
 use crate::lane::Lane;
 use crate::slab::Slab;
 use crate::tunables::{GUARD_BYTES, MAGAZINE_LEAST, MAGAZINE_MAX, SLOT_BYTES_PER_MAP_BYTE};
@@ -60,54 +60,65 @@ impl Plan {
     }
 
     pub(crate) const fn try_new(config: &Config) -> Result<Self, ConfigError> {
+        let mut plan = Self::EMPTY;
+        check!(plan.fill(config));
+        Ok(plan)
+    }
+
+    /// The plan of no slots, to be [filled](Self::fill).
+    pub(crate) const EMPTY: Self = Self {
+        classes: [ClassPlan {
+            slab: Slab::new(0, 64, 0),
+            floor: 0,
+            entitled_from: 0,
+            held: 0,
+            magazine: (0, 0),
+        }; CLASSES],
+        span: 0,
+        align: 0,
+        granule_shift: 0,
+    };
+
+    /// Becomes what follows from `config`; after an error, nothing of use. In place, because start-up may run on a small stack.
+    pub(crate) const fn fill(&mut self, config: &Config) -> Result<(), ConfigError> {
         check!(config.check());
-        let mut plan = Self {
-            classes: [ClassPlan {
-                slab: Slab::new(0, 64, 0),
-                floor: 0,
-                entitled_from: 0,
-                held: 0,
-                magazine: (0, 0),
-            }; CLASSES],
-            span: GUARD_BYTES,
-            align: GUARD_BYTES,
-            granule_shift: usize::BITS,
-        };
+        (self.span, self.align, self.granule_shift) = (GUARD_BYTES, GUARD_BYTES, usize::BITS);
         let mut i = 0;
         while i < CLASSES {
-            let class = config.classes[i];
-            let slab = Slab::new(0, class.slot_bytes, class.slots);
-            let align = if slab.align > GUARD_BYTES { slab.align } else { GUARD_BYTES };
-            let offset = check!(round_up(plan.span, align));
-            let end = check!(add(offset, check!(multiply(class.slot_bytes, class.slots))));
-            plan.span = check!(add(check!(round_up(end, GUARD_BYTES)), GUARD_BYTES));
-            plan.align = if align > plan.align { align } else { plan.align };
-            let shift = slab.align.trailing_zeros();
-            plan.granule_shift = if shift < plan.granule_shift { shift } else { plan.granule_shift };
-
-            let (held, min_bytes) = class.held_back();
-            let entitled_from = if held == 0 { 0 } else { min_bytes };
-            let slab = Slab::new(offset, class.slot_bytes, class.slots);
-            plan.classes[i] = ClassPlan {
-                slab,
-                floor: class.floor,
-                entitled_from,
-                held,
-                magazine: (class.magazine(), class.first_magazine()),
-            };
+            check!(self.fill_class(i, &config.classes[i]));
             i += 1;
         }
-        if plan.span > isize::MAX as usize || check!(add(plan.span, plan.align)) > isize::MAX as usize {
+        if self.span > isize::MAX as usize || check!(add(self.span, self.align)) > isize::MAX as usize {
             return overflow();
         }
-        if plan.span >> plan.granule_shift > u32::MAX as usize {
-            return refuse(Problem::Granules { bytes: 1 << plan.granule_shift });
+        if self.span >> self.granule_shift > u32::MAX as usize {
+            return refuse(Problem::Granules { bytes: 1 << self.granule_shift });
         }
-        if plan.map_bytes() > config.reserved_bytes() / SLOT_BYTES_PER_MAP_BYTE {
-            let granule_bytes = 1 << plan.granule_shift;
-            return refuse(Problem::SlotMap { map_bytes: plan.map_bytes(), granule_bytes });
+        if self.map_bytes() > config.reserved_bytes() / SLOT_BYTES_PER_MAP_BYTE {
+            let granule_bytes = 1 << self.granule_shift;
+            return refuse(Problem::SlotMap { map_bytes: self.map_bytes(), granule_bytes });
         }
-        Ok(plan)
+        Ok(())
+    }
+
+    /// Places the slab of a class behind that of the class before.
+    const fn fill_class(&mut self, i: usize, class: &ClassConfig) -> Result<(), ConfigError> {
+        let slot_align = 1 << class.slot_bytes.trailing_zeros();
+        let align = if slot_align > GUARD_BYTES { slot_align } else { GUARD_BYTES };
+        let offset = check!(round_up(self.span, align));
+        let end = check!(add(offset, check!(multiply(class.slot_bytes, class.slots))));
+        self.span = check!(add(check!(round_up(end, GUARD_BYTES)), GUARD_BYTES));
+        self.align = if align > self.align { align } else { self.align };
+        let shift = class.slot_bytes.trailing_zeros();
+        self.granule_shift = if shift < self.granule_shift { shift } else { self.granule_shift };
+
+        let (held, min_bytes) = class.held_back();
+        self.classes[i].slab = Slab::new(offset, class.slot_bytes, class.slots);
+        self.classes[i].floor = class.floor;
+        self.classes[i].entitled_from = if held == 0 { 0 } else { min_bytes };
+        self.classes[i].held = held;
+        self.classes[i].magazine = (class.magazine(), class.first_magazine());
+        Ok(())
     }
 
     /// The slots of a lane, by their index in the slab.

@@ -14,7 +14,7 @@
 use crate::lane::{LANES, Lane};
 use crate::magazine::{Gate, Magazine, Mode, NO_SLOTS};
 use crate::slot_set::SlotSet;
-use crate::sync::{TryLock, heavy_fence};
+use crate::sync::{TryLock, const_unless_modelled, heavy_fence};
 use crate::tunables::PLACES;
 
 /// What a reclaim works on.
@@ -38,8 +38,10 @@ struct Pending([[u64; PLACES.div_ceil(64)]; LANES]);
 pub(crate) struct Reclaim(TryLock<Pending>);
 
 impl Reclaim {
-    pub(crate) fn new() -> Self {
-        Self(TryLock::new(Pending([[0; PLACES.div_ceil(64)]; LANES])))
+    const_unless_modelled! {
+        pub(crate) fn new() -> Self {
+            Self(TryLock::new(Pending([[0; PLACES.div_ceil(64)]; LANES])))
+        }
     }
 
     /// Makes `lanes` set-only and moves what their magazines hold to the sets, as far as the magazines' owners are outside. Does

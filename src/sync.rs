@@ -58,10 +58,10 @@ impl<T> SetOnce<T> {
 
     /// # Safety
     ///
-    /// Called once at most, and whoever calls [`get`](Self::get) without being the caller knows that it has returned.
-    pub(crate) unsafe fn set(&self, value: T) {
+    /// Called by one thread, and whoever calls [`get`](Self::get) without being the caller knows that it has returned.
+    pub(crate) unsafe fn set_with(&self, change: impl FnOnce(&mut T)) {
         // SAFETY: by contract nobody has a reference to it.
-        unsafe { *self.0.get() = value }
+        change(unsafe { &mut *self.0.get() });
     }
 
     /// # Safety

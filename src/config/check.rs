@@ -118,10 +118,8 @@ impl Config {
     /// Those of [`Config`]: what is wrong first, and what to change.
     #[cfg(not(all(test, feature = "loom")))]
     pub const fn validate(&self) -> Result<(), ConfigError> {
-        match crate::plan::Plan::try_new(self) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(error),
-        }
+        let mut plan = crate::plan::Plan::EMPTY;
+        plan.fill(self)
     }
 
     /// Whether each class makes sense by itself and beside its neighbours.

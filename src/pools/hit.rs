@@ -1,6 +1,9 @@
 //! The short ways: a slot out of this thread's magazine, one back into it, and a refusal found at once.
 //!
 //! Each is a few plain loads and stores, and none calls anything. "No" says nothing: the caller goes the long way.
+//!
+//! Builds with debug assertions do not force them inline: there each would add its own variables to the stack frame of `alloc`, which may run on
+//! a small stack.
 
 use core::alloc::Layout;
 
@@ -26,7 +29,8 @@ impl Pools {
     /// A live slot out of this thread's magazine: a hit in a few plain loads and stores. `None` says nothing.
     ///
     /// The lane is that of a usual layout, so there are slots.
-    #[inline(always)]
+    #[cfg_attr(debug_assertions, inline)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn take_cached(
         inside: &Inside,
         metadata: &Metadata,
@@ -41,7 +45,8 @@ impl Pools {
     }
 
     /// The same for `alloc_zeroed`, counted as such too.
-    #[inline(always)]
+    #[cfg_attr(debug_assertions, inline)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn take_cached_zeroed(
         inside: &Inside,
         metadata: &Metadata,
@@ -54,7 +59,8 @@ impl Pools {
         Some(block)
     }
 
-    #[inline(always)]
+    #[cfg_attr(debug_assertions, inline)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn pop(inside: &Inside, metadata: &Metadata, lane: Lane, size: usize) -> Option<*mut u8> {
         if !metadata.modes[lane.index()].is_cached() {
             unlikely();
@@ -66,7 +72,8 @@ impl Pools {
     }
 
     /// Why a lane with an empty magazine surely has nothing for a layout, found with a load or a few; `None` says nothing.
-    #[inline(always)]
+    #[cfg_attr(debug_assertions, inline)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn refusal(&self, lane: Lane) -> Option<Refusal> {
         let metadata = self.metadata();
         if !metadata.lanes[lane.index()].set.is_exhausted() {
@@ -85,7 +92,8 @@ impl Pools {
     ///
     /// The layout tells what the byte must be. One comparison then says that a slot starts there, that it is live, and that the
     /// layout can have come from it, without waiting for the byte to find the magazine.
-    #[inline(always)]
+    #[cfg_attr(debug_assertions, inline)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn find_quickly<'a>(
         &self,
         metadata: &'a Metadata,
@@ -104,7 +112,8 @@ impl Pools {
 
     /// Puts a slot that was [found quickly](Self::find_quickly) into this thread's magazine: a free in a few plain loads and stores.
     /// Otherwise `false`, and nothing was done.
-    #[inline(always)]
+    #[cfg_attr(debug_assertions, inline)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn give_cached(metadata: &Metadata, Found { start, lane }: Found, entry: Entry<'_>) -> bool {
         let Some(inside) = Own::enter_at(metadata) else { return false };
         if !metadata.modes[lane.index()].is_cached() || !inside.magazine(lane).push(start) {

@@ -46,8 +46,8 @@ impl Routes {
     }
 
     /// So that no size has a route. What decides within a class stays, and so does what is asked only inside a thread's own place.
-    pub(super) fn without_any(self) -> Self {
-        Self { slot_bytes: [0; CLASSES], ..self }
+    pub(super) fn remove_all(&mut self) {
+        self.slot_bytes = [0; CLASSES];
     }
 }
 
@@ -63,7 +63,8 @@ pub(crate) enum Detour {
 
 impl Pools {
     /// The lane of a layout, whether the pools serve or not.
-    #[inline(always)]
+    #[cfg_attr(debug_assertions, inline)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn route(&self, layout: Layout) -> Result<Lane, Detour> {
         let size = layout.size();
         let [small, medium, large, xlarge] = self.routes().slot_bytes;
@@ -98,7 +99,8 @@ impl Pools {
     ///
     /// Asked before anything else, because tiny objects take all of Small's open lane within the first milliseconds of many programs.
     /// Nobody's slots are called in for them, so what other threads have cached does not count.
-    #[inline(always)]
+    #[cfg_attr(debug_assertions, inline)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn tiny_refusal(
         &self,
         inside: &Inside,
@@ -127,7 +129,8 @@ impl Pools {
     }
 
     /// The lane that a live block of this layout is most likely of, served at present or not.
-    #[inline(always)]
+    #[cfg_attr(debug_assertions, inline)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn lane_of(&self, layout: Layout) -> Option<Lane> {
         let size = layout.size();
         let [small, medium, large, xlarge] = self.routes().slot_bytes;

@@ -8,7 +8,7 @@ use core::ptr::{self, NonNull};
 
 use super::Pools;
 use super::route::Routes;
-use crate::config::Class;
+use crate::config::{Class, Config};
 use crate::environment;
 use crate::metadata::Metadata;
 use crate::os;
@@ -100,25 +100,45 @@ impl Pools {
         if !self.has_places {
             return Settled { recording: None, shows_stats: false };
         }
-        let settings = if self.config.env { environment::read(&self.config) } else { None };
-        let config = settings.as_ref().map_or(&self.config, |settings| &settings.config);
-        let recording = if config.record { Recording::new(config, source) } else { None };
-        let shows_stats = settings.as_ref().is_some_and(|settings| settings.shows_stats);
-        if settings.as_ref().is_some_and(|settings| settings.is_off) {
+        if self.config.env
+            && let Some(settled) = self.read_environment(source)
+        {
+            return settled;
+        }
+        let recording = if self.config.record { self.start_recording(&self.config, source) } else { None };
+        Settled { recording, shows_stats: false }
+    }
+
+    /// Settles what the environment says; `None` if it says nothing.
+    ///
+    /// By itself, like each step of start-up, so that what it needs of the stack is not added to what the others need: the first allocation of
+    /// a process may come on a signal stack.
+    #[cold]
+    #[inline(never)]
+    fn read_environment(&self, source: os::Source<'_>) -> Option<Settled> {
+        let mut config = self.config;
+        let words = environment::read(&mut config)?;
+        // SAFETY: start-up, which runs once, and has published nothing yet.
+        unsafe {
+            // It makes sense: `read` has checked that.
+            self.plan.set_with(|plan| _ = plan.fill(&config));
+            self.routes.set_with(|routes| *routes = Routes::new(self.plan()));
+        }
+        if words.is_off {
             self.set_enabled(false);
         }
-        let new_plan = settings.map(|settings| settings.plan);
-        if new_plan.is_some() || recording.is_some() {
-            let routes = Routes::new(new_plan.as_ref().unwrap_or(self.plan()));
-            let routes = if recording.is_some() { routes.without_any() } else { routes };
-            // SAFETY: start-up, which runs once, and has published nothing yet.
-            unsafe { self.routes.set(routes) };
-        }
-        if let Some(plan) = new_plan {
-            // SAFETY: as above.
-            unsafe { self.plan.set(plan) };
-        }
-        Settled { recording, shows_stats }
+        let recording = if config.record { self.start_recording(&config, source) } else { None };
+        Some(Settled { recording, shows_stats: words.shows_stats })
+    }
+
+    /// A recording of requests, which no route leads past.
+    #[cold]
+    #[inline(never)]
+    fn start_recording(&self, config: &Config, source: os::Source<'_>) -> Option<&'static Recording> {
+        let recording = Recording::new(config, source)?;
+        // SAFETY: as above.
+        unsafe { self.routes.set_with(Routes::remove_all) };
+        Some(recording)
     }
 
     fn start_once(&self, source: os::Source<'_>) {
