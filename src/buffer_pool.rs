@@ -13,7 +13,8 @@ mod pool_buf;
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::fmt;
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
+use std::process;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,10 @@ use crate::pools::{Block, Pools};
 use crate::residency::Residency;
 use crate::slot_state::SlotState;
 use crate::stats::Stats;
+use crate::sync::{
+    AtomicPtr,
+    Ordering::{AcqRel, Acquire},
+};
 use crate::waiters::{Waiters, Wish};
 
 /// The four pools as a value, for a subsystem of its own: a handle that can be cloned.
@@ -48,8 +53,8 @@ use crate::waiters::{Waiters, Wish};
 ///
 /// What no slot is free for comes from the program's global allocator, but for the methods that say otherwise.
 ///
-/// After a `fork` of a process with threads, buffers of the child are its own copies. It must not use a pool in which other
-/// threads were [waiting](Self::wait_pooled).
+/// After a `fork` of a process with threads, buffers of the child are its own copies. Threads that were [waiting](Self::wait_pooled) are not there;
+/// slots that had just been handed to them are lost to the child.
 ///
 /// # Complexity
 ///
@@ -233,15 +238,29 @@ impl fmt::Debug for BufferPool {
 /// What handles and buffers share.
 struct Shared {
     pools: Pools,
+    /// Never null. Another one in the child of a `fork`, where the lock and the waiters of the parent's must not be touched. Release and
+    /// Acquire, for what it points to.
+    queues: AtomicPtr<Queues>,
+}
+
+/// Who waits, in one process.
+struct Queues {
+    process: u32,
     /// For each class.
     waiters: [Waiters<Block>; CLASSES],
+}
+
+impl Queues {
+    fn new() -> Box<Self> {
+        Box::new(Self { process: process::id(), waiters: core::array::from_fn(|_| Waiters::new()) })
+    }
 }
 
 impl Shared {
     fn new(config: Config) -> Self {
         let pools = Pools::of_a_value(&config.without_default_hold_backs());
         pools.reserve(&Heap);
-        Self { pools, waiters: core::array::from_fn(|_| Waiters::new()) }
+        Self { pools, queues: AtomicPtr::new(Box::into_raw(Queues::new())) }
     }
 
     /// That of `len` bytes; `None` if there is none, or if they need no memory.
@@ -268,7 +287,7 @@ impl Shared {
     fn wait(&self, layout: Layout, timeout: Duration) -> Result<Block, WaitError> {
         let lane = self.pools.lane_to_wait_for(layout).ok_or(WaitError::NeverPooled)?;
         let wish = Wish { lane, size: layout.size() };
-        let waiters = &self.waiters[lane.class()];
+        let waiters = &self.own_queues().waiters[lane.class()];
         if !waiters.are_there_any()
             && let Some(block) = self.grant(wish)
         {
@@ -290,8 +309,32 @@ impl Shared {
     }
 
     /// Hands free slots of a class to those who wait for them.
+    #[inline]
     fn serve(&self, class: usize) {
-        self.waiters[class].serve(|wish| self.grant(wish));
+        if self.queues().waiters[class].are_there_any() {
+            self.own_queues().waiters[class].serve(|wish| self.grant(wish));
+        }
+    }
+
+    fn queues(&self) -> &Queues {
+        // SAFETY: made of a box, which is freed with this only.
+        unsafe { &*self.queues.load(Acquire) }
+    }
+
+    /// Those of this process.
+    #[cold]
+    fn own_queues(&self) -> &Queues {
+        let inherited = self.queues();
+        if inherited.process == process::id() {
+            return inherited;
+        }
+        let (old, new) = (ptr::from_ref(inherited).cast_mut(), Box::into_raw(Queues::new()));
+        // The parent's are left as they are: its threads' stacks, to which they point, may be other threads' now.
+        if self.queues.compare_exchange(old, new, AcqRel, Acquire).is_err() {
+            // SAFETY: just made, and no other thread has seen it.
+            drop(unsafe { Box::from_raw(new) });
+        }
+        self.queues()
     }
 
     /// Whether a block is one of the slots, and so not the global allocator's.
@@ -320,6 +363,13 @@ impl Drop for Shared {
         // SAFETY: reserved by `new`, out of the same source. Each live block belongs to a buffer or a collection that has a handle, or
         // borrows one, so there are none left, and nobody else can call anything.
         unsafe { self.pools.unmap(&Heap) };
+        let queues = self.queues.load(Acquire);
+        // SAFETY: made of a box, and nobody else is here. Those of a parent process stay.
+        unsafe {
+            if (*queues).process == process::id() {
+                drop(Box::from_raw(queues));
+            }
+        }
     }
 }
 

@@ -3,18 +3,19 @@
 //! Only the thread that called `fork` goes on in the child. The others' places, and the reclaim lock if one of them held it, are
 //! for the child to take over before it changes a lane's mode or looks for a free place. That thread does it, which alone knows the place
 //! that is still in use: its own. The C library calls it for that in the child; after a bare system call, it does so on its next slow
-//! way, and until then the threads that it started have no places, and call nobody's slots in.
+//! way, and until then the threads that it started have no places, and call nobody's slots in. A signal handler that forks and returns in the
+//! child may have interrupted what must not be cut in two; the thread then settles when it is through with that: see [`section`](crate::section).
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
-//! | the word | the kernel or [`wipe`](ForkMark::wipe) (`WIPED`), start-up and who takes over (Release), who begins to (Acquire) | that places and lock are in order |
+//! | the word | the kernel or [`wipe`](ForkMark::wipe) (`WIPED`), start-up (Release), who takes over (AcqRel) | that places and lock are in order |
 
 use core::ptr::NonNull;
 
 use crate::os;
 use crate::sync::{
     AtomicUsize,
-    Ordering::{Acquire, Release},
+    Ordering::{AcqRel, Acquire, Release},
 };
 
 /// The word in its wiped page.
@@ -32,20 +33,22 @@ impl ForkMark {
         Some(mark)
     }
 
-    /// Whether no `fork` is to be seen to. In a child, runs `take_over` once, on the thread that called `fork`; until that is done, and
-    /// for whoever interrupted it, `false`.
-    pub(crate) fn settle(&self, take_over: impl FnOnce()) -> bool {
-        match self.word().load(Acquire) {
-            SETTLED => true,
-            WIPED
-                if os::is_first_thread()
-                    && self.word().compare_exchange(WIPED, TAKING_OVER, Acquire, Acquire).is_ok() =>
-            {
-                take_over();
-                self.word().store(SETTLED, Release);
-                true
+    /// Whether no `fork` is to be seen to. In a child, runs `take_over` once, on the thread that called `fork`, unless `begin` says that it is
+    /// at something that must not be cut in two; until that is done, and for the handlers that interrupt it, `false`.
+    pub(crate) fn settle<S>(&self, begin: impl Fn() -> Option<S>, take_over: impl Fn()) -> bool {
+        let change = |from, to| self.word().compare_exchange(from, to, AcqRel, Acquire).is_ok();
+        // Again only after a `fork` by a signal handler that interrupted this, in the child of that.
+        loop {
+            match self.word().load(Acquire) {
+                SETTLED => return true,
+                WIPED if os::is_first_thread() => {}
+                _ => return false,
             }
-            _ => false,
+            let Some(_section) = begin() else { return false };
+            if change(WIPED, TAKING_OVER) {
+                take_over();
+                change(TAKING_OVER, SETTLED);
+            }
         }
     }
 

@@ -36,6 +36,8 @@ mod monitor;
 #[cfg(not(all(test, feature = "loom")))]
 mod nested;
 #[cfg(not(all(test, feature = "loom")))]
+mod orphans;
+#[cfg(not(all(test, feature = "loom")))]
 mod os;
 #[cfg(not(all(test, feature = "loom")))]
 mod peak;
@@ -58,6 +60,8 @@ mod reservation;
 mod residency;
 #[cfg(not(all(test, feature = "loom")))]
 mod roll;
+#[cfg(not(all(test, feature = "loom")))]
+mod section;
 mod serving;
 #[cfg(not(all(test, feature = "loom")))]
 mod slab;

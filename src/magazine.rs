@@ -279,9 +279,18 @@ impl Magazine {
     }
 
     /// Moves as much out as `out` takes, and returns how many that were: 0 when it is empty.
+    ///
+    /// From the top, by one store: when another thread forks, its child finds these slots still in the magazine, or lost, and never both in
+    /// the magazine and in the set.
     #[inline]
     pub(crate) fn empty(&self, out: &mut Batch) -> usize {
-        self.move_oldest(self.len(), out)
+        let len = self.len();
+        let moved = len.min(out.len() as u32);
+        for (i, out) in (len - moved..len).zip(out) {
+            *out = self.get(i);
+        }
+        self.len.store(len - moved, Relaxed);
+        moved as usize
     }
 
     fn move_oldest(&self, slots: u32, out: &mut Batch) -> usize {

@@ -20,6 +20,7 @@ use crate::plan::Plan;
 use crate::pool::{Lanes, Pool};
 use crate::reclaim::{Caches, Reclaim};
 use crate::recording::Recording;
+use crate::section::Section;
 use crate::slab::Slab;
 use crate::slot_map::SlotMap;
 use crate::slot_set::SlotSet;
@@ -43,7 +44,7 @@ pub(crate) struct Metadata {
     map_bytes: NonNull<AtomicU8>,
     pub(crate) lanes: [LaneParts; LANES],
     pub(crate) places: Places,
-    pub(crate) reclaim: Reclaim,
+    reclaim: Reclaim,
     pub(crate) peaks: [Peak; CLASSES],
     /// Of who has no place.
     pub(crate) shared: SharedCounters,
@@ -231,9 +232,10 @@ impl Metadata {
     #[inline]
     pub(crate) fn is_settled(&self) -> bool {
         self.fork_mark.as_ref().is_none_or(|mark| {
-            mark.settle(|| {
-                thread_record::take_over_places(self, thread_record::own_record());
-                // SAFETY: this thread called `fork`, so it holds the lock only if it is at it now, which it is not; the threads that it has
+            let begin = || Section::enter_first(self.key());
+            mark.settle(begin, || {
+                thread_record::take_over_places(self);
+                // SAFETY: this thread called `fork`. It does not hold the lock, because it would be in a section then; the threads that it has
                 // started since are sent away until this is done.
                 unsafe { self.reclaim.take_over(self) };
             })
@@ -295,9 +297,13 @@ impl Lanes for Metadata {
         self.most_capacities[lane.index()]
     }
 
-    #[inline]
-    fn reclaim(&self) -> &Reclaim {
-        &self.reclaim
+    fn with_reclaim<R>(&self, f: impl FnOnce(&Reclaim) -> R) -> R {
+        let section = Section::enter(self.key());
+        let result = f(&self.reclaim);
+        drop(section);
+        // If a signal handler has forked in the section.
+        self.is_settled();
+        result
     }
 
     #[inline]

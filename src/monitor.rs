@@ -10,8 +10,9 @@ mod metrics;
 mod watch;
 mod watched;
 
-use core::fmt;
+use core::{fmt, mem};
 use std::io;
+use std::process;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ pub use watch::MonitorEvent;
 use watch::Watch;
 pub use watched::Watched;
 
+use crate::os;
 use crate::sync::{Condvar, Lock};
 
 /// Watches an allocator from a thread of its own until it is dropped.
@@ -49,6 +51,8 @@ use crate::sync::{Condvar, Lock};
 pub struct Monitor {
     stop: Arc<Stop>,
     thread: Option<JoinHandle<()>>,
+    /// The process that has the thread.
+    process: u32,
 }
 
 impl Monitor {
@@ -73,8 +77,13 @@ impl fmt::Debug for Monitor {
 }
 
 impl Drop for Monitor {
-    /// Stops the thread, and waits for it.
+    /// Stops the thread, and waits for it. In the child of a `fork` there is no thread, and nothing is done.
     fn drop(&mut self) {
+        if process::id() != self.process {
+            // Neither the lock, which the thread may have held, nor the handle may be touched.
+            mem::forget(self.thread.take());
+            return;
+        }
         self.stop.is_wanted.with(|is_wanted| *is_wanted = true);
         self.stop.bell.notify_all();
         if let Some(thread) = self.thread.take()
@@ -143,17 +152,20 @@ impl MonitorBuilder {
 
     /// Starts the thread, which looks at once and then every interval. What happened before this call is no news.
     ///
+    /// The thread takes none of the process's signals, but for those that a thread raises by a fault of its own (SIGSEGV and the like).
+    ///
     /// # Errors
     ///
     /// If the system has no thread for it.
     pub fn start(self) -> io::Result<Monitor> {
         let stop = Arc::new(Stop { is_wanted: Lock::new(false), bell: Condvar::new() });
         let watch = Watch::new(self.watched.stats(), self.miss_rate, self.trim_after);
-        let thread = thread::Builder::new().name("framepool".to_owned()).spawn({
+        let spawn = || {
             let stop = Arc::clone(&stop);
-            move || self.run(watch, &stop)
-        })?;
-        Ok(Monitor { stop, thread: Some(thread) })
+            thread::Builder::new().name("framepool".to_owned()).spawn(move || self.run(watch, &stop))
+        };
+        let thread = os::with_signals_blocked(spawn)?;
+        Ok(Monitor { stop, thread: Some(thread), process: process::id() })
     }
 
     fn run(mut self, mut watch: Watch, stop: &Stop) {

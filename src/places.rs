@@ -3,6 +3,7 @@
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
 //! | `taken` | who claims (Acquire), who exits (Release) | the counts and cached slots that the last owner left |
+//! | `turn` | who looks for [orphans](crate::orphans) (Relaxed) | nothing |
 //! | `used` | who claims (Release), read by reclaims and snapshots (Acquire) | the gates of new places |
 
 use crate::sync::{
@@ -20,6 +21,8 @@ pub(crate) struct Places {
     taken: [AtomicU64; WORDS],
     /// Places that ever had an owner are below this.
     used: AtomicUsize,
+    #[cfg(not(all(test, feature = "loom")))]
+    turn: AtomicUsize,
 }
 
 impl Places {
@@ -43,6 +46,21 @@ impl Places {
     /// Gives a place back for the next one to claim.
     pub(crate) fn release(&self, place: usize) {
         self.taken[place / 64].fetch_and(!(1 << (place % 64)), Release);
+    }
+
+    /// The places that have an owner.
+    pub(crate) fn taken(&self) -> impl Iterator<Item = usize> {
+        self.taken.iter().zip((0..).step_by(64)).flat_map(|(word, first)| {
+            let bits = word.load(Acquire);
+            (0..64).filter(move |place| bits & 1 << place != 0).map(move |place| first + place)
+        })
+    }
+
+    /// 64 places, in turn.
+    #[cfg(not(all(test, feature = "loom")))]
+    pub(crate) fn next_word(&self) -> core::ops::Range<usize> {
+        let first = self.turn.fetch_add(1, Relaxed) % WORDS * 64;
+        first..first + 64
     }
 
     pub(crate) fn used(&self) -> usize {

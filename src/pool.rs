@@ -23,7 +23,8 @@ pub(crate) trait Lanes: Caches {
     fn first_capacity(&self, lane: Lane) -> usize;
     /// What it may grow to.
     fn most_capacity(&self, lane: Lane) -> usize;
-    fn reclaim(&self) -> &Reclaim;
+    /// Runs `f`, which may take the reclaim lock.
+    fn with_reclaim<R>(&self, f: impl FnOnce(&Reclaim) -> R) -> R;
     /// To be asked before the reclaim lock is tried.
     fn is_settled(&self) -> bool;
     /// Where the slot of this index starts.
@@ -108,7 +109,7 @@ impl<'a, L: Lanes> Pool<'a, L> {
         {
             return None;
         }
-        self.lanes.reclaim().revoke(self.lanes, lanes);
+        self.lanes.with_reclaim(|reclaim| reclaim.revoke(self.lanes, lanes));
         lanes.into_iter().find_map(|lane| self.with(lane).take_here(None))
     }
 
@@ -134,7 +135,7 @@ impl<'a, L: Lanes> Pool<'a, L> {
             self.visit_set(own.filter(|_| is_cold), || self.give_to_set(&[start]));
         }
         if self.mode().is_revoked() && is_half_free(self.set()) && self.lanes.is_settled() {
-            self.lanes.reclaim().restore(self.lanes, self.lane);
+            self.lanes.with_reclaim(|reclaim| reclaim.restore(self.lanes, self.lane));
         }
     }
 

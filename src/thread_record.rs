@@ -13,6 +13,7 @@
 //! |---|---|---|
 //! | `gate`, magazines | see [`magazine`](crate::magazine) | |
 //! | who has which place | see [`places`](crate::places) | |
+//! | `owner` | see [`orphans`](crate::orphans) | |
 
 use core::ptr::{NonNull, from_ref, null_mut};
 
@@ -21,13 +22,19 @@ use crate::home::Home;
 use crate::lane::{LANES, Lane};
 use crate::magazine::{Gate, Magazine};
 use crate::metadata::Metadata;
-use crate::sync::{AtomicBool, AtomicPtr, Ordering::Relaxed, light_fence};
+use crate::orphans;
+use crate::os;
+use crate::reclaim::Caches;
+use crate::section::Section;
+use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Relaxed, light_fence};
 
 /// One place of the table.
 #[repr(C, align(128))]
 pub(crate) struct ThreadRecord {
     /// Its key is the address of the metadata.
     gate: Gate,
+    /// What [`os::this_thread`] says of its owner, or of who [asks](orphans) for it; 0 if it has none.
+    pub(crate) owner: AtomicU64,
     counters: Counters,
     lanes: [LaneRecord; LANES],
 }
@@ -50,6 +57,7 @@ const _: () = assert!(
 const fn stand_in(key: usize) -> ThreadRecord {
     ThreadRecord {
         gate: Gate::new(key),
+        owner: AtomicU64::new(0),
         counters: Counters::new(),
         lanes: [const { LaneRecord { counters: LaneCounters::new(), magazine: Magazine::new() } }; LANES],
     }
@@ -280,7 +288,11 @@ pub(crate) fn bind(metadata: &'static Metadata) {
     light_fence();
     let was_bound = BINDING.with(|binding| binding.is_bound.swap(true, Relaxed));
     if !was_bound {
+        let section = Section::enter(metadata.key());
         claim(metadata);
+        drop(section);
+        // If a signal handler has forked in the section.
+        metadata.is_settled();
     }
     show();
 }
@@ -288,32 +300,42 @@ pub(crate) fn bind(metadata: &'static Metadata) {
 /// Makes one of the free places this thread's, if its exit can be watched.
 fn claim(metadata: &'static Metadata) {
     let Some(exit_hook) = metadata.exit_hook else { return };
+    let this_thread = os::this_thread();
     let set_up = |place| {
         let record = metadata.record(place);
         for lane in Lane::ALL {
             record.magazine(lane).start(metadata.cold_capacity(lane));
         }
-        record.gate.set(from_ref(metadata).addr());
+        record.owner.store(this_thread, Relaxed);
+        record.gate.set(metadata.key());
     };
-    let Some(place) = metadata.places.claim(set_up) else { return };
+    let free = metadata.places.claim(set_up);
+    let Some(place) = free.or_else(|| orphans::adopt(metadata, this_thread, set_up)) else { return };
     let record = metadata.record(place);
     if !exit_hook.watch_this_thread(NonNull::from(record).cast()) {
-        metadata.places.release(place);
+        leave(metadata, record);
         return;
     }
     BINDING.with(|binding| binding.own.store(from_ref(record).cast_mut(), Relaxed));
 }
 
-/// In the child of a `fork`: frees the places of the threads that did not come along. One caught inside stays taken, and what its
-/// magazines hold is lost; the magazines of the others are left for a reclaim or the next owner.
+/// Gives a place back for the next thread to claim.
+fn leave(metadata: &Metadata, record: &ThreadRecord) {
+    record.owner.store(0, Relaxed);
+    metadata.places.release(metadata.place_of(record));
+}
+
+/// In the child of a `fork`: frees the places of the threads that did not come along. One caught inside, or while it got its place ready, stays
+/// taken, and what its magazines hold is lost; the magazines of the others are left for a reclaim or the next owner.
 ///
-/// `own` is the record of the one that did: the caller.
-pub(crate) fn take_over_places(metadata: &Metadata, own: *const ThreadRecord) {
-    for place in 0..metadata.places.used() {
-        let record = metadata.record(place);
-        let is_this_thread = core::ptr::eq(record, own);
-        if !is_this_thread && record.gate.abandon_unless_open(from_ref(metadata).addr()) {
-            metadata.places.release(place);
+/// Places that nobody has are left alone: the gates of new ones have no key yet.
+pub(crate) fn take_over_places(metadata: &Metadata) {
+    let own = own_record();
+    for record in metadata.places.taken().map(|place| metadata.record(place)) {
+        if core::ptr::eq(record, own) {
+            record.owner.store(os::this_thread(), Relaxed);
+        } else if record.gate.abandon_unless_open(metadata.key()) {
+            leave(metadata, record);
         }
     }
 }
@@ -326,17 +348,21 @@ pub(crate) fn take_over_places(metadata: &Metadata, own: *const ThreadRecord) {
 /// `record` is what [`claim`] gave `watch_this_thread` on this thread.
 pub(crate) unsafe extern "C" fn on_thread_exit(record: *mut core::ffi::c_void) {
     // Destructors that run after this one may allocate and free; they use the sets and the shared counters.
-    BINDING.with(|binding| binding.own.store(null_mut(), Relaxed));
-    light_fence();
-    hide();
     // SAFETY: by contract a record of a table that is never unmapped.
     let record = unsafe { &*record.cast::<ThreadRecord>() };
     let address = record.gate.key();
     // SAFETY: `claim` made the address of this record's metadata the key.
     let metadata = unsafe { &*core::ptr::with_exposed_provenance::<Metadata>(address) };
+    let section = Section::enter(address);
+    BINDING.with(|binding| binding.own.store(null_mut(), Relaxed));
+    light_fence();
+    hide();
     let own = Own { record, key: address };
     for lane in Lane::ALL {
         metadata.pool(lane).empty_own_magazine(own);
     }
-    metadata.places.release(metadata.place_of(record));
+    leave(metadata, record);
+    drop(section);
+    // If a signal handler has forked in the section.
+    metadata.is_settled();
 }

@@ -68,6 +68,16 @@ breaks "P3 a child of a fork has the places of the threads that are gone" src/th
   's/(abandon_unless_open\(.*?\) \{\n\s+)metadata\.places\.release\(place\);/$1let _ = place;/' lib
 breaks "P9 only the thread that forked frees the places of the others" src/fork.rs \
   's/os::is_first_thread\(\)\s*&& //' lib
+breaks "P9 a reclaim that a fork cuts short leaves no slot in two places" src/magazine.rs \
+  's/        for \(i, out\) in \(len - moved\.\.len\)\.zip\(out\) \{\n\s+\*out = self\.get\(i\);\n\s+\}\n\s+self\.len\.store\(len - moved, Relaxed\);\n\s+moved as usize/        self.move_oldest(moved, out)/' fork_anywhere
+breaks "P9 a thread that a handler forks on settles after what it was at" src/section.rs \
+  's/if is_inside \{ None \} else/if is_inside \&\& false { None } else/' fork_anywhere
+breaks "P9 it settles when it is through with that" src/metadata.rs \
+  's/        self\.is_settled\(\);\n        result/        result/; s/(fn settle_child.*?)self\.is_settled\(\);/$1_ = self;/s' fork_anywhere
+breaks "P9 a place that was being claimed is not pending in the child" src/places.rs \
+  's/self\.taken\.iter\(\)\.zip\(\(0\.\.\)\.step_by\(64\)\)\.flat_map/self.taken[..self.used().div_ceil(64)].iter().zip((0..).step_by(64)).flat_map/; s/bits & 1 << place != 0\)\.map\(move/bits \& 1 << place != 0 \&\& first + place < self.used()).map(move/; s/flat_map\(\|/flat_map(move |/' fork_anywhere
+breaks "P9 places that nobody has are left alone" src/thread_record.rs \
+  's/metadata\.places\.taken\(\)\.map/(0..crate::tunables::PLACES).map/; s/(fn take_over_places.*?)leave\(metadata, record\);/$1record.owner.store(0, Relaxed);/s' lib
 breaks "P9 a child settles at once" src/roll.rs \
   's/    all\(\)\.for_each\(Metadata::settle_child\);\n//' fork
 breaks "P9 a child does not rely on the kernel to wipe the mark" src/metadata.rs \
@@ -122,6 +132,10 @@ breaks "P9 a handler does not enter an owner's magazines" src/magazine.rs \
   's/self\.state\.store\(CLOSED, Relaxed\);//' life_cycle
 breaks "P9 a place is given back" src/thread_record.rs \
   's/metadata\.places\.release\(metadata\.place_of\(record\)\);/_ = metadata;/' lib
+breaks "P9 places of dead threads are found" src/orphans.rs \
+  's/owner == this_thread \|\| os::is_gone\(owner, this_thread\)/owner == this_thread \&\& os::is_gone(owner, this_thread)/' lib
+breaks "P9 living threads keep their places" src/os/threads.rs \
+  's/find\(thread\)\.err\(\) == gone/(find(thread).err() == gone || true)/' lib
 breaks "P9 a thread past its exit has no place" src/thread_record.rs \
   's/(on_thread_exit.*?\n)(.*?)    set_this_thread\(&WITHOUT\);\n/$1$2/s' lib
 breaks "P9 what a full magazine was made to let go of is given back" src/pool.rs \
@@ -403,6 +417,14 @@ breaks "monitor it counts nothing of its own" src/monitor/watched.rs \
   's/self\.unpooled\(f\)/f()/' full:monitor
 breaks "monitor it stops when it is dropped" src/monitor.rs \
   's/        self\.stop\.is_wanted\.with\(\|is_wanted\| \*is_wanted = true\);\n//' full:monitor
+breaks "monitor the child of a fork has none" src/monitor.rs \
+  's/if process::id\(\) != self\.process \{/if false {/' full:monitor
+breaks "monitor its thread takes no signals" src/os/signals.rs \
+  's/libc::sigfillset\(&mut blocked\)/libc::sigemptyset(\&mut blocked)/' full:monitor
+breaks "monitor its starter keeps its signals" src/os/signals.rs \
+  's/            libc::pthread_sigmask\(libc::SIG_SETMASK, &before, core::ptr::null_mut\(\)\);/            _ = before;/' full:monitor
+breaks "values a child has no part in its parent's queue" src/buffer_pool.rs \
+  's/if inherited\.process == process::id\(\)/if true/' wait_pooled
 breaks "monitor the log is silent without news" src/monitor.rs \
   's/watch\.has_changed\(\)\.then_some\(&now\)/Some(\&now)/' full:monitor
 

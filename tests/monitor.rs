@@ -246,3 +246,63 @@ fn statistics_residency_and_advice_can_be_serialized() {
     let advice = serde_json::to_value(pool.stats().advice()).unwrap();
     assert_eq!(advice, json!({ "recorded": false, "findings": [], "classes": [], "left_out": null }));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_monitor_that_is_dropped_in_the_child_of_a_fork_does_nothing() {
+    let monitor = Monitor::of(&ALLOC).every(OFTEN).start().unwrap();
+    for _ in 0..20 {
+        // SAFETY: the child drops what the thread that forked has, and ends.
+        match unsafe { libc::fork() } {
+            0 => {
+                // SAFETY: a child that hangs has to die of it.
+                unsafe { libc::alarm(10) };
+                let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(monitor)));
+                // SAFETY: ends the child without running what belongs to its parent.
+                unsafe { libc::_exit(outcome.is_err().into()) }
+            }
+            child => {
+                let mut status = 0;
+                // SAFETY: a child of this process, and a place for its status.
+                assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+                assert_eq!(status, 0);
+            }
+        }
+    }
+    drop(monitor);
+}
+
+/// A signal that is sent to the process has to find a thread that expects it.
+#[cfg(target_os = "linux")]
+#[test]
+fn its_thread_takes_none_of_the_processs_signals() {
+    let _monitor = Monitor::of(&ALLOC).every(OFTEN).on_event(|_| ()).start().unwrap();
+    let blocked = || {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+        let status = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("status")).ok();
+        let statuses: Vec<_> = tasks.filter_map(|task| status(task.ok()?)).collect();
+        let field = |status: &str, name: &str| {
+            status.lines().find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned())).unwrap()
+        };
+        let of_monitors = statuses.iter().filter(|status| field(status, "Name:") == "framepool");
+        of_monitors
+            .map(|status| u64::from_str_radix(&field(status, "SigBlk:"), 16).unwrap())
+            .collect::<Vec<_>>()
+    };
+    until("its thread has its name", || !blocked().is_empty());
+    let has = |signals: u64, signal: libc::c_int| signals & 1 << (signal - 1) != 0;
+    for signals in blocked() {
+        for signal in
+            [libc::SIGTERM, libc::SIGINT, libc::SIGUSR1, libc::SIGALRM, libc::SIGCHLD, libc::SIGPROF]
+        {
+            assert!(has(signals, signal), "{signal} of {signals:#x}");
+        }
+        assert!(!has(signals, libc::SIGSEGV), "{signals:#x}");
+    }
+    // SAFETY: a plain question.
+    unsafe {
+        let mut own = std::mem::zeroed();
+        assert_eq!(libc::pthread_sigmask(libc::SIG_SETMASK, std::ptr::null(), &mut own), 0);
+        assert_eq!(libc::sigismember(&own, libc::SIGTERM), 0, "the thread that started it has its signals");
+    }
+}

@@ -179,3 +179,36 @@ fn eight_threads_on_two_slots_are_all_served() {
 fn eight_threads_on_two_slots_are_all_served_for_a_minute() {
     crowd(Duration::from_secs(60));
 }
+
+/// The threads that waited in the parent are not in the child, nor does anything wait for them there.
+#[cfg(unix)]
+#[test]
+fn the_child_of_a_fork_has_no_part_in_its_parents_queue() {
+    let pool = pool(1);
+    let frame = pool.alloc(FRAME);
+    thread::scope(|scope| {
+        let waits = || pool.wait_pooled(FRAME, LONG).map(drop);
+        let waiting = [scope.spawn(waits), scope.spawn(waits)];
+        // Until both sleep, as far as can be told.
+        thread::sleep(Duration::from_millis(50));
+        // SAFETY: the child uses the pool and the C library's `malloc`, which both work there, and ends.
+        match unsafe { libc::fork() } {
+            0 => {
+                // SAFETY: a child that hangs has to die of it.
+                unsafe { libc::alarm(10) };
+                drop(frame);
+                let is_served = pool.wait_pooled(FRAME, Duration::from_secs(2)).is_ok();
+                // SAFETY: ends the child without running what belongs to its parent.
+                unsafe { libc::_exit(i32::from(!is_served)) }
+            }
+            child => {
+                let mut status = 0;
+                // SAFETY: a child of this process, and a place for its status.
+                assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+                drop(frame);
+                assert_eq!(status, 0);
+            }
+        }
+        waiting.into_iter().for_each(|waiter| waiter.join().unwrap().unwrap());
+    });
+}

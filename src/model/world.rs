@@ -216,8 +216,8 @@ impl Lanes for World {
         3
     }
 
-    fn reclaim(&self) -> &Reclaim {
-        &self.reclaim
+    fn with_reclaim<R>(&self, f: impl FnOnce(&Reclaim) -> R) -> R {
+        f(&self.reclaim)
     }
 
     fn is_settled(&self) -> bool {

@@ -58,6 +58,8 @@ refusable! {
     name_pages(at: *const c_void, bytes: usize, name: *const core::ffi::c_char) -> c_int,
         refused minus_one,
         libc::prctl(libc::PR_SET_VMA, libc::PR_SET_VMA_ANON_NAME as c_ulong, at, bytes, name);
+    tgkill(process: c_int, thread: c_int, signal: c_int) -> c_long,
+        refused minus_one, libc::syscall(libc::SYS_tgkill, process, thread, signal);
     pthread_atfork(child: unsafe extern "C" fn()) -> c_int,
         refused |errno| errno, libc::pthread_atfork(None, None, Some(child));
 }

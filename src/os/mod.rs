@@ -21,11 +21,13 @@ mod fence;
     path = "portable.rs"
 )]
 mod requests;
+mod signals;
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")))]
 mod smaps;
 #[cfg_attr(all(unix, not(framepool_os = "none")), path = "unix.rs")]
 #[cfg_attr(not(all(unix, not(framepool_os = "none"))), path = "none.rs")]
 mod system;
+mod threads;
 mod touch;
 #[cfg(all(unix, not(framepool_os = "none")))]
 mod trial;
@@ -36,11 +38,13 @@ pub(crate) use requests::{
     DISCARD_KEEPS_REQUESTS, discard, given, leave_out_of_core_dumps, lock, name, populate, resident,
     use_huge_pages,
 };
+pub(crate) use signals::with_signals_blocked;
 #[cfg(not(all(unix, not(framepool_os = "none"))))]
 pub(crate) use system::discard_leaves_zeros;
 pub(crate) use system::{
     ExitHook, at_exit, map_zeroed, page_bytes, reserve, unmap, variable, write_to_stderr,
 };
+pub(crate) use threads::{is_gone, this_thread};
 
 #[cfg(all(unix, not(framepool_os = "none")))]
 pub(crate) use trial::discard_leaves_zeros;

@@ -156,3 +156,64 @@ fn until_the_thread_that_forked_has_settled_those_that_it_starts_have_no_place()
     };
     std::thread::scope(|scope| scope.spawn(forks).join().unwrap());
 }
+
+/// A thread that first allocates when no destructor of its own will run any more. There are more of them than places.
+#[test]
+#[cfg(target_os = "linux")]
+fn places_of_threads_that_died_without_giving_them_back_are_found_by_the_next() {
+    use std::sync::OnceLock;
+
+    static POOLS: OnceLock<Pools> = OnceLock::new();
+    static KEY: OnceLock<libc::pthread_key_t> = OnceLock::new();
+    /// The C library calls it again as long as it sets the key, four times in all.
+    extern "C" fn destructor(left: *mut core::ffi::c_void) {
+        if left.addr() == 1 {
+            POOLS.get().unwrap().prepare(&std::alloc::System);
+            assert!(POOLS.get().unwrap().own().is_some());
+        } else {
+            set_key(left.addr() - 1);
+        }
+    }
+    fn set_key(left: usize) {
+        let left = core::ptr::without_provenance::<core::ffi::c_void>(left);
+        // SAFETY: the key was created; its value is never followed.
+        assert_eq!(unsafe { libc::pthread_setspecific(*KEY.get().unwrap(), left) }, 0);
+    }
+
+    let pools: &'static Pools = POOLS.get_or_init(|| Pools::new(&Config::new()));
+    let gets_a_place = || {
+        pools.prepare(&std::alloc::System);
+        pools.own().is_some()
+    };
+    assert!(std::thread::spawn(gets_a_place).join().unwrap());
+    let mut key = 0;
+    // SAFETY: a place for the key, and a destructor that does not unwind.
+    assert_eq!(unsafe { libc::pthread_key_create(&mut key, Some(destructor)) }, 0);
+    KEY.set(key).unwrap();
+    let places = &pools.metadata().places;
+    for _ in 0..PLACES {
+        std::thread::spawn(|| set_key(4)).join().unwrap();
+    }
+    assert_eq!(places.taken().count(), PLACES, "the last destructors leave none");
+    for _ in 0..PLACES {
+        assert!(std::thread::spawn(gets_a_place).join().unwrap(), "the dead keep their places");
+    }
+    // All that lives keeps its own.
+    let (bound, done) = (std::sync::Barrier::new(PLACES + 1), std::sync::Barrier::new(PLACES + 1));
+    std::thread::scope(|scope| {
+        for _ in 0..PLACES {
+            let work = || {
+                assert!(gets_a_place());
+                let own = pools.own().unwrap().home(pools.metadata());
+                bound.wait();
+                done.wait();
+                assert_eq!(pools.own().unwrap().home(pools.metadata()), own);
+            };
+            std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, work).unwrap();
+        }
+        bound.wait();
+        assert!(!scope.spawn(gets_a_place).join().unwrap(), "all owners live");
+        assert_eq!(places.taken().count(), PLACES);
+        done.wait();
+    });
+}

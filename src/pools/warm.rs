@@ -5,6 +5,7 @@ use core::ptr::NonNull;
 use super::Pools;
 use crate::lane::{LANES, Lane};
 use crate::os;
+use crate::pool::Lanes;
 use crate::readiness::{self, Reserved};
 use crate::residency::Residency;
 use crate::trim::trim_lane;
@@ -53,7 +54,7 @@ impl Pools {
         for lane in Lane::ALL {
             // Lane by lane, so that a thread that is stopped with the lock keeps back what is cached of one.
             if is_settled {
-                [closed[lane.index()]] = metadata.reclaim.revoke(metadata, [lane]);
+                [closed[lane.index()]] = metadata.with_reclaim(|reclaim| reclaim.revoke(metadata, [lane]));
             }
             is_complete &= trim_lane(metadata, lane, os::page_bytes(), is_warm, |offsets| {
                 if !*leaves_zeros.get_or_insert_with(os::discard_leaves_zeros) {
@@ -67,7 +68,7 @@ impl Pools {
                 Some(())
             });
             metadata.peaks[lane.class()].look_anew();
-            metadata.reclaim.let_back(metadata, &mut closed);
+            metadata.with_reclaim(|reclaim| reclaim.let_back(metadata, &mut closed));
         }
         if is_warm && !is_complete {
             self.readiness.set_warmed();

@@ -1,0 +1,411 @@
+//! P9: a `fork` after any instruction of a claim, an exit, a reclaim or a trim, by another thread or by a signal handler on the thread itself,
+//! leaves a child in which no slot has two owners, no more are missing than were on their way, and threads get places and magazines.
+//!
+//! The processor's trap flag raises SIGTRAP after each instruction of the piece of work. The handler has another thread fork, or forks
+//! itself and lets the thread go on in the child; each child checks its copy of the pools.
+
+#![cfg(all(target_os = "linux", target_arch = "x86_64", not(framepool_os = "none")))]
+
+mod common;
+
+use std::alloc::GlobalAlloc;
+use std::arch::asm;
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::ffi::c_void;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Barrier, OnceLock};
+use std::thread;
+
+use common::{child, layout, run_to_success};
+use framepool::{Class, Config, PoolAlloc, SlotState};
+
+const SLOTS: usize = 48;
+/// Magazines of half of Small, which a reclaim empties in two batches.
+const CONFIG: Config = Config::new()
+    .class(Class::Small, 1 << 10, SLOTS)
+    .hold_back(Class::Small, 0, 0)
+    .class(Class::Medium, 4 << 10, 2)
+    .class(Class::Large, 8 << 10, 2)
+    .class(Class::XLarge, 16 << 10, 2)
+    .hold_back(Class::Medium, 0, 0);
+/// Slots that an operation moves at a time, at most.
+const BATCH: usize = 16;
+
+fn new_pool() -> &'static PoolAlloc {
+    Box::leak(Box::new(PoolAlloc::with_config(CONFIG)))
+}
+
+fn take(pool: &PoolAlloc) -> *mut u8 {
+    // SAFETY: not empty.
+    unsafe { pool.alloc(layout(1_000, 8)) }
+}
+
+fn give(pool: &PoolAlloc, start: *mut u8) {
+    // SAFETY: the callers give up a live block.
+    unsafe { pool.dealloc(start, layout(1_000, 8)) }
+}
+
+/// Takes so many slots of Small; fewer if there are no more.
+fn take_slots(pool: &PoolAlloc, slots: usize) -> Vec<*mut u8> {
+    let mut taken = Vec::new();
+    while taken.len() < slots {
+        let start = take(pool);
+        if !pool.owns(start) {
+            give(pool, start);
+            break;
+        }
+        taken.push(start);
+    }
+    taken
+}
+
+/// What is wrong with the pools of a child in which `live` slots of Small are in use and up to `lost` may be missing; 0 if nothing is.
+fn examine(pool: &'static PoolAlloc, live: &[usize], lost: usize) -> i32 {
+    let has_magazine = || {
+        let slots = take_slots(pool, 2);
+        slots.iter().for_each(|&start| give(pool, start));
+        !cached(pool).is_empty()
+    };
+    // Twice, because the first round's threads may get places beyond one that nobody will ever have.
+    for _ in 0..2 {
+        let slots = take_slots(pool, SLOTS + 1);
+        let distinct: BTreeSet<_> =
+            slots.iter().map(|start| start.addr()).chain(live.iter().copied()).collect();
+        if distinct.len() != slots.len() + live.len() {
+            return 3;
+        }
+        if distinct.len() + lost < SLOTS {
+            return 4;
+        }
+        slots.iter().for_each(|&start| give(pool, start));
+        // Nothing is pending for good, and there are places.
+        let threads = [thread::spawn(has_magazine), thread::spawn(has_magazine)];
+        if !threads.into_iter().all(|thread| thread.join().is_ok_and(|has_one| has_one)) {
+            return 5;
+        }
+    }
+    0
+}
+
+/// Which slots of Small are in magazines.
+fn cached(pool: &PoolAlloc) -> BTreeSet<usize> {
+    let mut states = [SlotState::Free; SLOTS];
+    pool.slot_states(Class::Small, &mut states);
+    (0..SLOTS).filter(|&slot| states[slot] == SlotState::Cached).collect()
+}
+
+/// Whether what this thread has cached stays cached while another thread takes as many slots: with one place for both, they would be gone.
+fn has_a_place_of_its_own(pool: &'static PoolAlloc) -> bool {
+    let own = cached(pool);
+    let others = thread::scope(|scope| {
+        let takes = || {
+            let slots = take_slots(pool, own.len());
+            let is_untouched = cached(pool).is_superset(&own);
+            slots.iter().for_each(|&start| give(pool, start));
+            is_untouched
+        };
+        scope.spawn(takes).join()
+    });
+    !own.is_empty() && others.is_ok_and(|is_untouched| is_untouched)
+}
+
+/// [`examine`] for a child in which the thread that forked has gone on and lost nothing, found out by another thread: whatever the first one was at,
+/// it has settled by now.
+fn examine_elsewhere(pool: &'static PoolAlloc, live: &[usize]) -> i32 {
+    let alone = thread::scope(|scope| scope.spawn(|| examine(pool, live, 0)).join()).unwrap_or(7);
+    if alone == 0 { examine(pool, live, 0) } else { alone }
+}
+
+/// Who forks.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum By {
+    AnotherThread,
+    Handler,
+}
+
+thread_local! {
+    /// Who is to fork at the next trap of this thread.
+    static FORKS: Cell<Option<By>> = const { Cell::new(None) };
+    /// In a child that the handler forked.
+    static IS_CHILD: Cell<bool> = const { Cell::new(false) };
+}
+
+static TRAPS: AtomicUsize = AtomicUsize::new(0);
+static FORKED: AtomicUsize = AtomicUsize::new(0);
+/// A child is forked at each so-many-th trap.
+static STRIDE: AtomicUsize = AtomicUsize::new(1);
+/// 1: a fork is asked for; 2: it is done; 3: there will be none any more.
+static REQUEST: AtomicU32 = AtomicU32::new(0);
+
+extern "C" fn on_trap(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut c_void) {
+    let number = TRAPS.fetch_add(1, SeqCst);
+    let Some(by) = FORKS.get().filter(|_| number.is_multiple_of(STRIDE.load(SeqCst))) else { return };
+    FORKED.fetch_add(1, SeqCst);
+    if by == By::AnotherThread {
+        REQUEST.store(1, SeqCst);
+        while REQUEST.load(SeqCst) == 1 {
+            thread::yield_now();
+        }
+        return;
+    }
+    // SAFETY: the child goes on with this thread's work, which ends it; the context is this signal's own.
+    unsafe {
+        match libc::fork() {
+            0 => {
+                libc::alarm(20);
+                IS_CHILD.set(true);
+                FORKS.set(None);
+                let context = context.cast::<libc::ucontext_t>();
+                (*context).uc_mcontext.gregs[libc::REG_EFL as usize] &= !0x100;
+            }
+            child => wait_for(child),
+        }
+    }
+}
+
+/// Aborts, so that nothing waits for a thread that panicked in a handler.
+fn wait_for(child: libc::pid_t) {
+    let mut status = 0;
+    // SAFETY: a child of this process, and a place for its status.
+    let waited = unsafe { libc::waitpid(child, &mut status, 0) };
+    if waited != child || status != 0 {
+        let traps = TRAPS.load(SeqCst);
+        eprintln!(
+            "after {traps} instructions: a child ended with {status:#x} (code {})",
+            libc::WEXITSTATUS(status)
+        );
+        std::process::abort();
+    }
+}
+
+fn install_handler() {
+    // SAFETY: all zeros is a valid action; the handler forks, and touches what is its own.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = on_trap as extern "C" fn(_, _, _) as usize;
+        action.sa_flags = libc::SA_SIGINFO;
+        assert_eq!(libc::sigaction(libc::SIGTRAP, &action, null_mut()), 0);
+    }
+}
+
+/// Traps after each instruction from here on.
+#[inline(always)]
+fn begin_traps() {
+    // SAFETY: changes the trap flag alone; SIGTRAP has a handler.
+    unsafe { asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq") }
+}
+
+#[inline(always)]
+fn end_traps() {
+    // SAFETY: changes the trap flag alone.
+    unsafe { asm!("pushfq", "and qword ptr [rsp], -0x101", "popfq") }
+}
+
+/// Runs `work` with a fork after each instruction. In the children of another thread's forks `check` runs on that thread; in those of the handler's,
+/// on this thread after its work. Each ends with what `check` says.
+fn run_with_forks(by: By, work: impl FnOnce(), check: impl Fn(By) -> i32 + Send + Sync) {
+    TRAPS.store(0, SeqCst);
+    REQUEST.store(0, SeqCst);
+    thread::scope(|scope| {
+        if by == By::AnotherThread {
+            scope.spawn(|| answer_requests(&check));
+        }
+        FORKS.set(Some(by));
+        begin_traps();
+        work();
+        end_traps();
+        FORKS.set(None);
+        if IS_CHILD.get() {
+            // SAFETY: ends the child without running what belongs to its parent.
+            unsafe { libc::_exit(check(by)) }
+        }
+        REQUEST.store(3, SeqCst);
+    });
+    assert!(TRAPS.load(SeqCst) > 20, "nothing was trapped");
+}
+
+/// Forks when it is asked to, until it is told that there is no more to do.
+fn answer_requests(check: &dyn Fn(By) -> i32) {
+    loop {
+        match REQUEST.load(SeqCst) {
+            1 => {
+                // SAFETY: the child uses the pools and the C library, which both work there, and ends.
+                match unsafe { libc::fork() } {
+                    // SAFETY: ends the child without running what belongs to its parent.
+                    0 => unsafe {
+                        libc::alarm(20);
+                        libc::_exit(check(By::AnotherThread))
+                    },
+                    child => wait_for(child),
+                }
+                REQUEST.store(2, SeqCst);
+            }
+            3 => return,
+            _ => thread::yield_now(),
+        }
+    }
+}
+
+/// Runs `test` in a child process of its own, whose only threads are those of the test.
+fn in_a_process(test: impl Fn(), stride: usize, body: impl FnOnce(By) + Send) {
+    match common::case().as_deref() {
+        None => {
+            for case in ["thread", "handler"] {
+                run_to_success(child(&test, case));
+            }
+        }
+        Some(case) => {
+            install_handler();
+            STRIDE.store(stride, SeqCst);
+            let by = if case == "handler" { By::Handler } else { By::AnotherThread };
+            // A thread of its own, which has its place with the pools that the body makes.
+            thread::scope(|scope| scope.spawn(|| body(by)).join().unwrap());
+            println!("{} forks in {} instructions", FORKED.load(SeqCst), TRAPS.load(SeqCst));
+        }
+    }
+}
+
+/// 1 if every instruction is wanted, as in `tests/long.sh`; else what `cargo test` has time for.
+fn stride(quick: usize) -> usize {
+    if std::env::var_os("FORK_EVERYWHERE").is_some() { 1 } else { quick }
+}
+
+#[test]
+fn while_a_thread_claims_its_place() {
+    in_a_process(while_a_thread_claims_its_place, stride(97), |by| {
+        let pool = new_pool();
+        let (started, done) = (Barrier::new(2), Barrier::new(2));
+        thread::scope(|scope| {
+            // It starts the pools. Then it keeps the first place, so that the next one is new; or it leaves, so that the next one has a gate that is
+            // open before its owner is known.
+            scope.spawn(|| {
+                give(pool, take(pool));
+                if by == By::AnotherThread {
+                    started.wait();
+                    done.wait();
+                }
+            });
+            if by == By::Handler {
+                while pool.stats().returns() == 0 || !cached(pool).is_empty() {
+                    thread::yield_now();
+                }
+            } else {
+                started.wait();
+            }
+            let block = AtomicPtr::<u8>::new(null_mut());
+            run_with_forks(
+                by,
+                || block.store(take(pool), SeqCst),
+                |by| match by {
+                    By::AnotherThread => examine(pool, &[], 1 + BATCH),
+                    By::Handler if has_a_place_of_its_own(pool) => {
+                        examine_elsewhere(pool, &[block.load(SeqCst).addr()])
+                    }
+                    By::Handler => 8,
+                },
+            );
+            give(pool, block.into_inner());
+            if by == By::AnotherThread {
+                done.wait();
+            }
+        });
+    });
+}
+
+#[test]
+fn while_a_thread_reclaims_what_another_has_cached() {
+    in_a_process(while_a_thread_reclaims_what_another_has_cached, stride(53), |by| {
+        let pool = new_pool();
+        let (cached, done) = (Barrier::new(2), Barrier::new(2));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                // Its magazine grows to half of the slots, and is full at last.
+                for _ in 0..8 {
+                    take_slots(pool, SLOTS / 2).into_iter().for_each(|start| give(pool, start));
+                }
+                cached.wait();
+                done.wait();
+            });
+            cached.wait();
+            let cached = self::cached(pool).len();
+            assert!(cached > BATCH, "{cached} slots are cached, which is one batch");
+            let held: Vec<_> = take_slots(pool, SLOTS - cached).into_iter().map(AtomicPtr::new).collect();
+            let block = AtomicPtr::<u8>::new(null_mut());
+            let work = || block.store(take(pool), SeqCst);
+            run_with_forks(by, work, |by| {
+                // So that half of the slots are free, and the lane may be cached again.
+                held.iter().for_each(|start| give(pool, start.load(SeqCst)));
+                match by {
+                    By::AnotherThread => examine(pool, &[], 1 + BATCH),
+                    By::Handler => examine_elsewhere(pool, &[block.load(SeqCst).addr()]),
+                }
+            });
+            let block = block.into_inner();
+            assert!(pool.owns(block));
+            give(pool, block);
+            held.into_iter().for_each(|start| give(pool, start.into_inner()));
+            done.wait();
+        });
+    });
+}
+
+#[test]
+fn while_a_thread_trims() {
+    in_a_process(while_a_thread_trims, stride(2003), |by| {
+        let pool = new_pool();
+        take_slots(pool, SLOTS).into_iter().for_each(|start| give(pool, start));
+        let work = || _ = pool.trim();
+        run_with_forks(by, work, |by| match by {
+            By::AnotherThread => examine(pool, &[], 2 * BATCH),
+            By::Handler => examine_elsewhere(pool, &[]),
+        });
+    });
+}
+
+/// The trap flag is set in a destructor that runs before the allocator's, and cleared in one that runs after it: keys are visited in the order of
+/// their making. (Later the C library blocks all signals.)
+#[test]
+fn while_a_thread_exits() {
+    thread_local!(static TRAPS_FROM_HERE: TrapsWhenDropped = const { TrapsWhenDropped });
+    struct TrapsWhenDropped;
+    impl Drop for TrapsWhenDropped {
+        fn drop(&mut self) {
+            FORKS.set(BY.get().copied());
+            begin_traps();
+        }
+    }
+    static BY: OnceLock<By> = OnceLock::new();
+    static POOL: OnceLock<&'static PoolAlloc> = OnceLock::new();
+    extern "C" fn no_traps_from_here(_: *mut c_void) {
+        end_traps();
+        if IS_CHILD.get() {
+            // SAFETY: ends the child without running what belongs to its parent.
+            unsafe { libc::_exit(examine_elsewhere(POOL.get().unwrap(), &[])) }
+        }
+    }
+
+    in_a_process(while_a_thread_exits, stride(61), |by| {
+        let pool = *POOL.get_or_init(new_pool);
+        thread::spawn(|| give(pool, take(pool))).join().unwrap();
+        BY.set(by).unwrap();
+        let mut key = 0;
+        // SAFETY: a place for the key, and a destructor that does not unwind.
+        assert_eq!(unsafe { libc::pthread_key_create(&mut key, Some(no_traps_from_here)) }, 0);
+        thread::scope(|scope| {
+            // The magazine of a thread that is caught inside is lost.
+            let answers = scope.spawn(|| answer_requests(&|_| examine(pool, &[], SLOTS / 2)));
+            let exits = thread::spawn(move || {
+                take_slots(pool, 8).into_iter().for_each(|start| give(pool, start));
+                // SAFETY: the key was created; its value is never followed.
+                assert_eq!(unsafe { libc::pthread_setspecific(key, std::ptr::without_provenance(1)) }, 0);
+                TRAPS_FROM_HERE.with(|_| ());
+            });
+            exits.join().unwrap();
+            REQUEST.store(3, SeqCst);
+            answers.join().unwrap();
+        });
+        assert!(FORKED.load(SeqCst) > 20);
+    });
+}
