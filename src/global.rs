@@ -35,8 +35,11 @@ use crate::thread_record::Inside;
 /// ```
 ///
 /// The pools are reserved on the first allocation, once: address space, no memory yet. They are never given back, not when the value is
-/// dropped either, so a `PoolAlloc` belongs into a `static`, and a library that has one must not be unloaded. In a process that has threads by
+/// dropped either, so a `PoolAlloc` belongs into a `static`. In a process that has threads by
 /// then, that first allocation can take some 20 ms on Linux.
+///
+/// A library that holds this crate is never unloaded (glibc): its threads may exit after it was closed. Opening it again finds it as it was. In a
+/// namespace of its own (`dlmopen`) it is unloaded, and its threads have neither magazines nor counters of their own.
 ///
 /// # Complexity
 ///

@@ -12,6 +12,8 @@ mod assert_no_misses;
 mod buffer_pool;
 mod config;
 #[cfg(not(all(test, feature = "loom")))]
+mod constructor;
+#[cfg(not(all(test, feature = "loom")))]
 mod counters;
 #[cfg(not(all(test, feature = "loom")))]
 mod environment;

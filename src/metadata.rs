@@ -39,7 +39,6 @@ pub(crate) struct Metadata {
     pub(crate) first_capacities: [usize; LANES],
     /// What magazines grow to.
     most_capacities: [usize; LANES],
-    pub(crate) exit_hook: Option<os::ExitHook>,
     records: NonNull<ThreadRecord>,
     map_bytes: NonNull<AtomicU8>,
     pub(crate) lanes: [LaneParts; LANES],
@@ -166,14 +165,13 @@ impl Metadata {
     /// As above.
     #[inline(never)]
     unsafe fn start_places(metadata: NonNull<Self>, plan: &Plan, has_places: bool) {
-        let exit_hook = if has_places { os::ExitHook::new(thread_record::on_thread_exit) } else { None };
         // A magazine has to be emptied when its thread exits, revoked by a fence, and found again after a `fork`.
-        let fork_mark = exit_hook.and_then(|_| if os::can_fence_all() { ForkMark::new() } else { None });
+        let may_have_magazines = has_places && !os::ExitHook::is_never() && os::can_fence_all();
+        let fork_mark = if may_have_magazines { ForkMark::new() } else { None };
         let has_magazines = fork_mark.is_some();
         let this = metadata.as_ptr();
         // SAFETY: the caller's contract.
         unsafe {
-            (&raw mut (*this).exit_hook).write(exit_hook);
             (&raw mut (*this).fork_mark).write(fork_mark);
             for lane in Lane::ALL {
                 let (most, first) = if has_magazines { plan.magazine(lane) } else { (0, 0) };

@@ -33,7 +33,7 @@ pub(crate) fn enlist(metadata: &'static Metadata) {
             Err(now) => newest = now,
         }
     }
-    if newest.is_null() {
+    if newest.is_null() && !os::ExitHook::is_never() {
         os::after_fork(settle_all);
     }
     if metadata.shows_stats && !WRITES_AT_EXIT.swap(true, Relaxed) {

@@ -17,6 +17,7 @@
 
 use core::ptr::{NonNull, from_ref, null_mut};
 
+use crate::constructor;
 use crate::counters::{self, Add, Counters, LaneCounters};
 use crate::home::Home;
 use crate::lane::{LANES, Lane};
@@ -277,8 +278,12 @@ impl ThreadRecord {
 pub(crate) fn bind(metadata: &'static Metadata) {
     let unbound = from_ref(&UNBOUND).cast_mut();
     let without = from_ref(&WITHOUT).cast_mut();
-    // A thread of an unsettled child may come again.
-    if !core::ptr::eq(this_thread(), &UNBOUND) || !metadata.is_settled() {
+    if !core::ptr::eq(this_thread(), &UNBOUND) {
+        return;
+    }
+    // A thread may come again that allocates before the constructor has run, or in an unsettled child.
+    let Some(exit_hook) = constructor::exit_hook() else { return };
+    if !metadata.is_settled() {
         return;
     }
     // One step, so that of a thread and the handlers that interrupt it only one goes on to claim a place.
@@ -289,7 +294,7 @@ pub(crate) fn bind(metadata: &'static Metadata) {
     let was_bound = BINDING.with(|binding| binding.is_bound.swap(true, Relaxed));
     if !was_bound {
         let section = Section::enter(metadata.key());
-        claim(metadata);
+        claim(metadata, exit_hook);
         drop(section);
         // If a signal handler has forked in the section.
         metadata.is_settled();
@@ -298,8 +303,7 @@ pub(crate) fn bind(metadata: &'static Metadata) {
 }
 
 /// Makes one of the free places this thread's, if its exit can be watched.
-fn claim(metadata: &'static Metadata) {
-    let Some(exit_hook) = metadata.exit_hook else { return };
+fn claim(metadata: &'static Metadata, exit_hook: os::ExitHook) {
     let this_thread = os::this_thread();
     let set_up = |place| {
         let record = metadata.record(place);

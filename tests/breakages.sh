@@ -2,7 +2,7 @@
 # Breaks the code in one way after another, in a copy, and expects a test to go red each time.
 #
 # A line: the promise, the file, a Perl substitution that breaks it, and the test target that has to notice (`loom:` and a test: that one
-# of the model checker's; `full:` and a target: with all features; `soak`: the short soaks of video_chat; `tsan` and `asan`: the tests under a
+# of the model checker's; `full:` and a target: with all features; `package:` and a member of the workspace: its tests; `soak`: the short soaks of video_chat; `tsan` and `asan`: the tests under a
 # sanitizer, which need a nightly toolchain). A substitution that changes nothing, or code that no longer compiles, is an error of this script.
 # Takes one to two hours: some of what is broken hangs, for five minutes each.
 set -euo pipefail
@@ -38,6 +38,7 @@ breaks() {
   case $target in
     lib) selection=(--lib) ;;
     full:*) selection=(--features full --test "${target#full:}") ;;
+    package:*) selection=(-p "${target#package:}") ;;
     loom:*) selection=(--release --lib --features loom "${target#loom:}") ;;
     soak) selection=(--example video_chat soak) ;;
     tsan) sanitizer=thread selection=(--test stress) ;;
@@ -132,6 +133,20 @@ breaks "P9 a handler does not enter an owner's magazines" src/magazine.rs \
   's/self\.state\.store\(CLOSED, Relaxed\);//' life_cycle
 breaks "P9 a place is given back" src/thread_record.rs \
   's/metadata\.places\.release\(metadata\.place_of\(record\)\);/_ = metadata;/' lib
+breaks "P9 a first request in a handler calls no allocator" src/os/unix.rs \
+  's/if cfg!\(target_env = "gnu"\) && self\.0 >= KEYS_WITH_ROOM/if false \&\& self.0 >= KEYS_WITH_ROOM/' late_key
+breaks "P9 a thread without a hook leaves its place to the next" src/orphans.rs \
+  's/is_gone && record\.owner/false \&\& is_gone \&\& record.owner/' late_key
+breaks "P9 a library that may be unloaded is kept" src/os/pin.rs \
+  's/ \| libc::RTLD_NODELETE//; s/let stays = (is_own && .*?);/let stays = $1;\n    \/\/ SAFETY: as above.\n    unsafe { libc::dlclose(handle) };/s' package:framepool-unloading
+breaks "P9 a library that cannot be kept has no hook" src/os/unix.rs \
+  's/if stays_mapped\(\) \{ create\(\) \} else \{ NEVER \}/{ let _ = stays_mapped; create() }/' package:framepool-unloading
+breaks "P9 a library is looked for by its own name" src/os/pin.rs \
+  's/\(\*map\)\[1\]\.cast_const\(\)\.cast::<c_char>\(\) == own\.dli_fname/!(*map)[1].cast_const().cast::<c_char>().is_null()/' package:framepool-unloading
+breaks "P9 another namespace has no hook" src/os/pin.rs \
+  's/&& namespace == 0/\&\& namespace > -9/' package:framepool-unloading
+breaks "P9 threads ask again that allocate before the constructor" src/thread_record.rs \
+  's/let Some\(exit_hook\) = constructor::exit_hook\(\) else \{ return \};/let Some(exit_hook) = constructor::exit_hook() else { hide(); return };/' package:framepool-unloading
 breaks "P9 places of dead threads are found" src/orphans.rs \
   's/owner == this_thread \|\| os::is_gone\(owner, this_thread\)/owner == this_thread \&\& os::is_gone(owner, this_thread)/' lib
 breaks "P9 living threads keep their places" src/os/threads.rs \

@@ -38,8 +38,6 @@ refusable! {
         refused minus_one, libc::mprotect(at, bytes, protection);
     mlock(at: *const c_void, bytes: usize) -> c_int, refused minus_one, libc::mlock(at, bytes);
     munlock(at: *const c_void, bytes: usize) -> c_int, refused minus_one, libc::munlock(at, bytes);
-    pthread_key_create(key: *mut libc::pthread_key_t, on_exit: super::OnThreadExit) -> c_int,
-        refused |errno| errno, libc::pthread_key_create(key, Some(on_exit));
     pthread_setspecific(key: libc::pthread_key_t, value: *const c_void) -> c_int,
         refused |errno| errno, libc::pthread_setspecific(key, value);
     atexit(run: extern "C" fn()) -> c_int, refused |_| 1, libc::atexit(run);

@@ -51,7 +51,7 @@ mod imp {
     /// Has `child` run in the child of each `fork`, on the thread that called it, before that goes on. (Not after a bare system call.)
     pub(crate) fn after_fork(child: unsafe extern "C" fn()) {
         // If there is no memory for it, children settle later.
-        // SAFETY: a function of this program, which is never unloaded.
+        // SAFETY: a function of code that stays mapped: otherwise no thread has a place, and nobody calls this.
         let _ = unsafe { calls::pthread_atfork(child) };
     }
 

@@ -2,8 +2,8 @@
 //!
 //! | system | memory | exit of a thread | what memory is asked and found to be |
 //! |---|---|---|---|
-//! | Linux (`unix.rs`, `linux.rs`) | `mmap`, `mprotect`, `munmap` | a pthread key | `madvise`, `mlock2`, `/proc` |
-//! | other Unix (`unix.rs`, `portable.rs`) | the same | the same | `mlock` |
+//! | Linux (`unix.rs`, `linux.rs`, `pin.rs`) | `mmap`, `mprotect`, `munmap` | a pthread key | `madvise`, `mlock2`, `/proc` |
+//! | other Unix (`unix.rs`, `portable.rs`) | the same | the same on Apple's, else unknown | `mlock` |
 //! | anything else (`none.rs`, `portable.rs`) | from the fallback, no guard pages | unknown | nothing |
 //!
 //! `--cfg framepool_os="none"` builds the last on any system; a Unix without `mmap` needs it.
@@ -12,6 +12,8 @@
 pub(crate) mod calls;
 mod errno;
 mod fence;
+#[cfg(all(unix, not(framepool_os = "none")))]
+mod pin;
 #[cfg_attr(
     all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")),
     path = "linux.rs"

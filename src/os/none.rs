@@ -95,8 +95,15 @@ pub(crate) fn at_exit(_: extern "C" fn()) {}
 pub(crate) struct ExitHook(Infallible);
 
 impl ExitHook {
-    pub(crate) fn new(_: OnThreadExit) -> Option<Self> {
+    #[cfg(unix)]
+    pub(crate) fn install(_: OnThreadExit) {}
+
+    pub(crate) fn get() -> Option<Self> {
         None
+    }
+
+    pub(crate) fn is_never() -> bool {
+        true
     }
 
     pub(crate) fn watch_this_thread(self, _: NonNull<c_void>) -> bool {

@@ -1,14 +1,18 @@
 //! Every Unix: `mmap`, `mprotect`, `munmap`, `mlock`, `write`, and pthread keys, all through libc.
 //!
-//! Called by start-up, by a thread's first and last use, and by abort texts; never on a hit. What start-up and a
-//! thread's first use call is no more than system calls on Linux, but for one case: where the process had 32 pthread keys before ours,
-//! `pthread_setspecific` allocates (by C's `calloc`) once in each thread.
+//! Called by the constructor, by start-up, by a thread's first and last use, and by abort texts; never on a hit. What start-up and a thread's
+//! first use call is no more than system calls on Linux.
 
 use core::ffi::{CStr, c_void};
 use core::ops::Range;
 use core::ptr::{self, NonNull};
+// Below `sync`: a model checker has no pthread keys.
+use core::sync::atomic::{
+    AtomicUsize,
+    Ordering::{Acquire, Release},
+};
 
-use super::{Errno, Mapping, OnThreadExit, Source, calls, keeping_errno};
+use super::{Errno, Mapping, OnThreadExit, Source, calls, keeping_errno, pin::stays_mapped};
 
 /// Some systems count a private mapping against a commit limit unless told not to; most slots are never touched.
 #[cfg(any(
@@ -163,25 +167,55 @@ fn has_rights_of_its_own() -> bool {
 /// Has `run` called when the program exits by itself.
 pub(crate) fn at_exit(run: extern "C" fn()) {
     // If there is no memory for it, it will not.
-    // SAFETY: a function of this program, which is never unloaded.
+    // SAFETY: a function of code that stays mapped, or of a library that cannot be kept: the C library calls it when that is closed.
     let _ = unsafe { calls::atexit(run) };
 }
 
-/// A pthread key, whose destructor runs at a thread's exit if the thread has a value for it.
+/// The pthread key of this copy of the crate, whose destructor runs at a thread's exit if the thread has a value for it. One for all allocators:
+/// a process has 1,024 keys, with musl 128.
 #[derive(Clone, Copy)]
 pub(crate) struct ExitHook(libc::pthread_key_t);
 
+/// What there is of the key: one of these, or the key and `FIRST_KEY`. Written by the constructor (Release), read Acquire.
+static KEY: AtomicUsize = AtomicUsize::new(NOT_YET);
+/// The constructor has not run yet.
+const NOT_YET: usize = 0;
+/// There will be none.
+const NEVER: usize = 1;
+const FIRST_KEY: usize = 2;
+
 impl ExitHook {
-    /// `None` when the process has no key left.
-    pub(crate) fn new(on_exit: OnThreadExit) -> Option<Self> {
-        let mut key = 0;
-        // SAFETY: a valid place for the key, and a destructor of the right type.
-        let refused = unsafe { calls::pthread_key_create(&mut key, on_exit) };
-        (refused == 0).then_some(Self(key))
+    /// Makes the key, unless this code may be unloaded while threads live, or the process has no key left. For the constructor.
+    pub(crate) fn install(on_exit: OnThreadExit) {
+        let create = || {
+            let mut key = 0;
+            // SAFETY: a valid place for the key, and a destructor of the right type, which stays mapped.
+            let refused = unsafe { libc::pthread_key_create(&mut key, Some(on_exit)) };
+            if refused == 0 { key as usize + FIRST_KEY } else { NEVER }
+        };
+        keeping_errno(|| KEY.store(if stays_mapped() { create() } else { NEVER }, Release));
+    }
+
+    /// `None` if there is none yet, or never will be.
+    pub(crate) fn get() -> Option<Self> {
+        let key = KEY.load(Acquire);
+        (key >= FIRST_KEY).then(|| Self((key - FIRST_KEY) as libc::pthread_key_t))
+    }
+
+    /// Whether there will never be one.
+    pub(crate) fn is_never() -> bool {
+        KEY.load(Acquire) == NEVER
     }
 
     /// Has the destructor called with `value` when this thread exits; `false` if that cannot be had.
+    ///
+    /// glibc has room in each thread for keys below 32, and allocates for others. This may be a signal handler that interrupted `malloc`, so
+    /// then nothing is called at the thread's exit, and its place is found [by the next](crate::orphans).
     pub(crate) fn watch_this_thread(self, value: NonNull<c_void>) -> bool {
+        const KEYS_WITH_ROOM: libc::pthread_key_t = 32;
+        if cfg!(target_env = "gnu") && self.0 >= KEYS_WITH_ROOM {
+            return true;
+        }
         // SAFETY: the key was created and is never deleted.
         keeping_errno(|| unsafe { calls::pthread_setspecific(self.0, value.as_ptr()) == 0 })
     }

@@ -8,9 +8,9 @@ use framepool::{Class, PoolAlloc, SlotState};
 #[global_allocator]
 static ALLOC: PoolAlloc = PoolAlloc::new();
 
-/// Runs with the constructors that ask for no order.
+/// Runs before the crate's own constructor.
 #[used]
-#[unsafe(link_section = ".init_array")]
+#[unsafe(link_section = ".init_array.00050")]
 static CONSTRUCTOR: extern "C" fn() = allocate;
 
 extern "C" fn allocate() {

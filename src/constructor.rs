@@ -1,0 +1,29 @@
+//! What this crate does when the program or the library that it is part of is loaded, before anything of that runs.
+//!
+//! The loader calls what `.init_array` lists; those with a number first, as std's own (`00099`). There the library is kept from being
+//! [unloaded](crate::os::stays_mapped), and the one thread key of this copy of the crate is made, for all its allocators: early, so that its
+//! number is low. Allocations that come even earlier find no key; their threads ask again.
+
+use crate::os;
+use crate::thread_record::on_thread_exit;
+
+/// Kept by the compiler, because of `used`, and by linkers, because start-up refers to it: C linkers take from an archive only what something
+/// refers to.
+#[cfg(unix)]
+#[used]
+#[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
+#[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array.00099"))]
+static CONSTRUCTOR: extern "C" fn() = construct;
+
+#[cfg(unix)]
+extern "C" fn construct() {
+    os::ExitHook::install(on_thread_exit);
+}
+
+/// How threads' exits are watched; `None` before the constructor has run, and where they cannot be.
+#[inline]
+pub(crate) fn exit_hook() -> Option<os::ExitHook> {
+    #[cfg(unix)]
+    core::hint::black_box(&raw const CONSTRUCTOR);
+    os::ExitHook::get()
+}
