@@ -55,6 +55,8 @@ use crate::thread_record::Inside;
 /// slot. A double free is not seen once the slot was handed out again.
 pub struct PoolAlloc<A = System> {
     fallback: A,
+    /// Whether it is known not to call back.
+    has_plain_fallback: bool,
     pools: Pools,
 }
 
@@ -82,13 +84,40 @@ impl Default for PoolAlloc {
 }
 
 impl<A> PoolAlloc<A> {
-    /// A table of one's own, and any allocator as the fallback.
+    /// A table of one's own, and any allocator as the fallback, also one that allocates for itself through the global allocator.
+    ///
+    /// What the fallback asks for inside a call is its own, uncounted (see [`unpooled`](Self::unpooled)). For that, each call costs some twenty
+    /// loads and stores more. A signal handler that interrupts such a call cannot be told from it: its requests go to the interrupted
+    /// fallback, although slots are free. For a fallback that does not call back, use [`with_plain_fallback`](Self::with_plain_fallback).
     ///
     /// # Panics
     ///
     /// As [`with_config`](PoolAlloc::with_config).
     pub const fn with_fallback(fallback: A, config: Config) -> Self {
-        Self { fallback, pools: Pools::new(&config) }
+        Self { fallback, has_plain_fallback: false, pools: Pools::new(&config) }
+    }
+
+    /// The same for a fallback that does not call back: that asks the global allocator for nothing, as mimalloc, jemalloc and most others.
+    ///
+    /// Calls into it cost no more than calls into [`System`] do, and a signal handler that interrupts one is served from the pools. Should the
+    /// fallback call back all the same, its requests are pooled and counted like the program's.
+    ///
+    /// ```
+    /// use framepool::{Config, PoolAlloc};
+    /// use std::alloc::System; // or mimalloc's, or jemalloc's
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: PoolAlloc<System> = PoolAlloc::with_plain_fallback(System, Config::new());
+    ///
+    /// let frame = vec![0_u8; 1_382_400];
+    /// assert!(ALLOC.owns(frame.as_ptr()));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`with_config`](PoolAlloc::with_config).
+    pub const fn with_plain_fallback(fallback: A, config: Config) -> Self {
+        Self { fallback, has_plain_fallback: true, pools: Pools::new(&config) }
     }
 
     /// A snapshot of the statistics.

@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::alloc::GlobalAlloc;
+use std::alloc::{GlobalAlloc, Layout, System};
 
 use common::{Block, child, layout, run};
 use framepool::{Class, Config, Finding, PoolAlloc};
@@ -216,4 +216,47 @@ mod everywhere {
             assert_eq!(ALLOC.stats().class(Class::XLarge).slot_bytes, 303_104);
         }
     }
+}
+
+/// A fallback whose blocks all start where a slot could.
+struct Aligned;
+
+fn aligned(layout: Layout) -> Layout {
+    common::layout(layout.size().max(1), layout.align().max(4_096))
+}
+
+// SAFETY: `System` keeps the contract.
+unsafe impl GlobalAlloc for Aligned {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: not empty.
+        unsafe { System.alloc(aligned(layout)) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: allocated like this.
+        unsafe { System.dealloc(ptr, aligned(layout)) }
+    }
+}
+
+/// `GlobalAlloc` forbids to ask for such blocks, and `SECURITY.md` says that they are served.
+#[test]
+fn a_block_of_no_bytes_may_come_and_go_during_a_recording_whoever_served_it() {
+    static POOL: PoolAlloc<Aligned> = PoolAlloc::with_plain_fallback(Aligned, Config::new().record(true));
+    let test = a_block_of_no_bytes_may_come_and_go_during_a_recording_whoever_served_it;
+    if common::case().is_none() {
+        return common::run_to_success(child(test, "alone"));
+    }
+    let empty = layout(0, 1);
+    Block::take(&POOL, layout(1_000, 8), 0).give();
+    for is_pooled in [false, true] {
+        POOL.set_enabled(is_pooled);
+        // SAFETY: what the fallback and the pools serve all the same; freed as it was allocated.
+        unsafe {
+            let start = POOL.alloc(empty);
+            assert_eq!(POOL.owns(start), is_pooled);
+            POOL.set_enabled(true);
+            POOL.dealloc(start, empty);
+        }
+    }
+    assert_eq!(POOL.stats().class(Class::Small).in_use, 0);
 }

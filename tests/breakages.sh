@@ -388,6 +388,10 @@ breaks "env reading it allocates nothing" src/environment.rs \
 breaks "env a program that is not to listen does not" src/pools/start_up.rs \
   's/if self\.config\.env \{ environment/if true { environment/' environment
 
+breaks "advice during a recording not even 0 bytes have a route" src/pools/route.rs \
+  's/self\.fits_below = \[0; CLASSES\]/self.fits_below = [1; CLASSES]/' advice
+breaks "P9 a handler that interrupts a plain fallback gets slots" src/global/outside.rs \
+  's/ \|\| self\.has_plain_fallback//' unpooled
 breaks "advice a free of the fallback is seen" src/pools/start_up.rs \
   's/if recording\.is_some\(\) \{ usize::MAX \} else \{ plan\.span \}/plan.span/' advice
 breaks "advice a block that moves is old and new at once" src/recording.rs \

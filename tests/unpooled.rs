@@ -4,7 +4,7 @@ mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use common::{Block, layout};
 use framepool::{Class, Config, PoolAlloc};
@@ -178,4 +178,62 @@ fn what_a_fallback_asks_for_is_its_own_however_far_out_it_asks() {
     assert_eq!(calls(), 3);
     let stats = OUTER.stats().since(&stats);
     assert_eq!((stats.hits(), stats.fallbacks()), (1, 3), "{stats}");
+}
+
+/// Raises a signal inside a call, once, when it is told to.
+struct Interrupted;
+
+static RAISES: AtomicBool = AtomicBool::new(false);
+static CALLS_OF_INTERRUPTED: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: `System` keeps the contract.
+unsafe impl GlobalAlloc for Interrupted {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        CALLS_OF_INTERRUPTED.fetch_add(1, Relaxed);
+        #[cfg(unix)]
+        if RAISES.swap(false, Relaxed) {
+            // SAFETY: has a handler.
+            unsafe { libc::raise(libc::SIGUSR2) };
+        }
+        // SAFETY: the caller's contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: the caller's contract.
+        unsafe { System.dealloc(ptr, layout) };
+    }
+}
+
+static NOTED: PoolAlloc<Interrupted> = PoolAlloc::with_fallback(Interrupted, Config::new());
+static PLAIN: PoolAlloc<Interrupted> = PoolAlloc::with_plain_fallback(Interrupted, Config::new());
+
+/// The two constructors differ in what a request gets that comes while the fallback is called: there is no telling whose it is.
+#[cfg(unix)]
+#[test]
+fn a_handler_that_interrupts_a_plain_fallback_is_served_from_the_pools() {
+    static POOLED: AtomicU64 = AtomicU64::new(0);
+    extern "C" fn handler(_: libc::c_int) {
+        let is_pooled = |pool: &PoolAlloc<Interrupted>| {
+            // SAFETY: not empty; freed as it was allocated.
+            unsafe {
+                let start = pool.alloc(layout(1_000, 8));
+                pool.dealloc(start, layout(1_000, 8));
+                u64::from(pool.owns(start))
+            }
+        };
+        POOLED.store(10 * is_pooled(&NOTED) + is_pooled(&PLAIN), Relaxed);
+    }
+    // SAFETY: a handler that does what the pools promise to be fit for.
+    unsafe { libc::signal(libc::SIGUSR2, handler as extern "C" fn(_) as usize) };
+    for (pool, pooled) in [(&NOTED, 1), (&PLAIN, 11)] {
+        Block::take(pool, layout(1_000, 8), 1).give();
+        let (before, calls) = (pool.stats(), CALLS_OF_INTERRUPTED.load(Relaxed));
+        RAISES.store(true, Relaxed);
+        Block::take(pool, layout(3 << 20, 8), 2).give();
+        assert_eq!(POOLED.load(Relaxed), pooled);
+        let counted = pool.stats().since(&before);
+        assert_eq!((counted.hits(), counted.fallbacks()), (pooled / 10, 1), "{counted}");
+        assert_eq!(CALLS_OF_INTERRUPTED.load(Relaxed) - calls, 2 - pooled / 10);
+    }
 }

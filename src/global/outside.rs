@@ -60,10 +60,14 @@ impl<A> PoolAlloc<A> {
 impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     /// A call of the fallback. What it allocates meanwhile, through this allocator, is its own. It may suspend a coroutine, as `unpooled` may.
     ///
-    /// [`System`] is not known to, and is not asked to pay for it.
+    /// [`System`] does not call back, nor does a [plain](Self::with_plain_fallback) fallback, and neither pays for it.
     #[inline(always)]
     pub(super) fn outside<R>(&self, f: impl FnOnce(&A) -> R) -> R {
-        if TypeId::of::<A>() == TypeId::of::<System>() { f(&self.fallback) } else { self.outside_nested(f) }
+        if TypeId::of::<A>() == TypeId::of::<System>() || self.has_plain_fallback {
+            f(&self.fallback)
+        } else {
+            self.outside_nested(f)
+        }
     }
 
     fn outside_nested<R>(&self, f: impl FnOnce(&A) -> R) -> R {

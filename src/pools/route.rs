@@ -16,7 +16,8 @@ use crate::thread_record::Inside;
 /// What it takes to find a size's lane.
 #[repr(C)]
 pub(super) struct Routes {
-    slot_bytes: [usize; CLASSES],
+    /// Sizes below this fit the class's slots: one more than a slot has bytes, or 0 where no size has a route, not even 0.
+    fits_below: [usize; CLASSES],
     /// Sizes that may have the held-back lane and are not below the floor.
     entitled_from: [usize; CLASSES],
     floor: [usize; CLASSES],
@@ -27,7 +28,7 @@ pub(super) struct Routes {
 impl Routes {
     pub(super) const fn new(plan: &Plan) -> Self {
         let mut routes = Self {
-            slot_bytes: [0; CLASSES],
+            fits_below: [0; CLASSES],
             entitled_from: [0; CLASSES],
             floor: [0; CLASSES],
             tiny_below: 0,
@@ -35,19 +36,19 @@ impl Routes {
         let mut i = 0;
         while i < CLASSES {
             let ClassPlan { slab, floor, entitled_from, .. } = plan.classes[i];
-            routes.slot_bytes[i] = slab.slot_bytes;
+            routes.fits_below[i] = slab.slot_bytes + 1;
             routes.entitled_from[i] = if entitled_from > floor { entitled_from } else { floor };
             routes.floor[i] = floor;
             i += 1;
         }
-        let (entitled_from, larger) = (routes.entitled_from[0], routes.slot_bytes[0] + 1);
+        let (entitled_from, larger) = (routes.entitled_from[0], routes.fits_below[0]);
         routes.tiny_below = if entitled_from < larger { entitled_from } else { larger };
         routes
     }
 
     /// So that no size has a route. What decides within a class stays, and so does what is asked only inside a thread's own place.
     pub(super) fn remove_all(&mut self) {
-        self.slot_bytes = [0; CLASSES];
+        self.fits_below = [0; CLASSES];
     }
 }
 
@@ -67,22 +68,22 @@ impl Pools {
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn route(&self, layout: Layout) -> Result<Lane, Detour> {
         let size = layout.size();
-        let [small, medium, large, xlarge] = self.routes().slot_bytes;
+        let [small, medium, large, xlarge] = self.routes().fits_below;
         if layout.align() > SLOT_STEP {
             unlikely();
             return Err(Detour::Unusual);
         }
-        if size <= small {
+        if size < small {
             return self.lane_above_floor(0, size);
         }
         unlikely();
-        if size <= medium {
+        if size < medium {
             return self.lane_above_floor(1, size);
         }
         unlikely();
-        if size <= large {
+        if size < large {
             self.lane_above_floor(2, size)
-        } else if size <= xlarge {
+        } else if size < xlarge {
             self.lane_above_floor(3, size)
         } else {
             Err(Detour::TooLarge)
@@ -133,23 +134,23 @@ impl Pools {
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn lane_of(&self, layout: Layout) -> Option<Lane> {
         let size = layout.size();
-        let [small, medium, large, xlarge] = self.routes().slot_bytes;
+        let [small, medium, large, xlarge] = self.routes().fits_below;
         let lane = |class: usize| Some(Lane::new(class, size >= self.routes().entitled_from[class]));
         if layout.align() > SLOT_STEP {
             unlikely();
             return None;
         }
-        if size <= small {
+        if size < small {
             return lane(0);
         }
         unlikely();
-        if size <= medium {
+        if size < medium {
             return lane(1);
         }
         unlikely();
-        if size <= large {
+        if size < large {
             lane(2)
-        } else if size <= xlarge {
+        } else if size < xlarge {
             lane(3)
         } else {
             None

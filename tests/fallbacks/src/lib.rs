@@ -32,7 +32,11 @@ impl PoolAlloc {
 
     /// The real one's.
     pub const fn with_config(config: Config) -> Self {
-        Self::with_fallback(FALLBACK, config)
+        if cfg!(feature = "plain") {
+            Self::with_plain_fallback(FALLBACK, config)
+        } else {
+            Self::with_fallback(FALLBACK, config)
+        }
     }
 }
 
@@ -46,6 +50,11 @@ impl<A> PoolAlloc<A> {
     /// The real one's.
     pub const fn with_fallback(fallback: A, config: Config) -> Self {
         Self(real::PoolAlloc::with_fallback(fallback, config))
+    }
+
+    /// The real one's.
+    pub const fn with_plain_fallback(fallback: A, config: Config) -> Self {
+        Self(real::PoolAlloc::with_plain_fallback(fallback, config))
     }
 }
 
