@@ -51,8 +51,8 @@ pub(crate) struct Metadata {
     /// The one before this on the [roll](crate::roll) of all.
     pub(crate) older: AtomicPtr<Metadata>,
     pub(crate) recording: Option<&'static Recording>,
-    /// Whether the statistics are written when the program exits.
-    pub(crate) shows_stats: bool,
+    /// Where the statistics are written when the program exits, if they are to be.
+    pub(crate) exit_output: Option<os::KeptStderr>,
     /// This mapping.
     pub(crate) mapping: os::Mapping,
     /// That of the slots.
@@ -132,6 +132,7 @@ impl Metadata {
             (&raw mut (*this).peaks).write([const { Peak::new() }; CLASSES]);
             (&raw mut (*this).mapping).write(mapping);
             (&raw mut (*this).reservation).write(None);
+            (&raw mut (*this).exit_output).write(None);
         }
     }
 

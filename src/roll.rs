@@ -36,7 +36,7 @@ pub(crate) fn enlist(metadata: &'static Metadata) {
     if newest.is_null() && !os::ExitHook::is_never() {
         os::after_fork(settle_all);
     }
-    if metadata.shows_stats && !WRITES_AT_EXIT.swap(true, Relaxed) {
+    if metadata.exit_output.is_some() && !WRITES_AT_EXIT.swap(true, Relaxed) {
         os::at_exit(show_all);
     }
 }
@@ -56,15 +56,16 @@ unsafe extern "C" fn settle_all() {
 /// Runs when the program exits, outside any allocation.
 extern "C" fn show_all() {
     // A panic would not get out of here. It has been told by its hook.
-    let _ = panic::catch_unwind(|| all().filter(|metadata| metadata.shows_stats).for_each(show));
+    let _ = panic::catch_unwind(|| all().for_each(show));
 }
 
 fn show(metadata: &Metadata) {
+    let Some(output) = metadata.exit_output else { return };
     let stats = metadata.stats();
     let mut text = format!("{}\n", stats.named(None));
     if metadata.recording.is_some() {
         text += &format!("{}\n", stats.advice());
     }
     // In one piece, so that it is not mixed with what others write, and by no lock: other threads may hold those for ever.
-    os::write_to_stderr(text.as_bytes());
+    output.write(text.as_bytes());
 }

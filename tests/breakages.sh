@@ -381,6 +381,10 @@ breaks "env off is off" src/environment.rs \
   's/b"off" => is_off = true/b"off" => is_off = false/' environment
 breaks "env stats are written at the end" src/roll.rs \
   's/        os::at_exit\(show_all\);/        let _ = show_all;/' environment
+breaks "env the table is written to what standard error was" src/os/unix.rs \
+  's/            write_to\(self\.descriptor, text\);/            write_to(libc::STDERR_FILENO, text);/' environment
+breaks "env the table is written into no other file" src/os/unix.rs \
+  's/if identity\(self\.descriptor\) == Some\(\(self\.device, self\.inode\)\) \{/{/' environment
 breaks "env a program with rights of its own does not listen" src/os/unix.rs \
   's/if has_rights_of_its_own\(\)/if has_rights_of_its_own() \&\& false/' environment
 breaks "env reading it allocates nothing" src/environment.rs \
@@ -424,7 +428,7 @@ breaks "advice what is unpooled is no demand" src/pools/record.rs \
 breaks "advice without slots nothing is recorded" src/pools/start_up.rs \
   's/recording\.filter\(\|_\| reservation\.is_some\(\)\)/recording/' advice
 breaks "env the table at the end waits for nobody" src/roll.rs \
-  's/os::write_to_stderr\(text\.as_bytes\(\)\)/_ = std::io::Write::write_all(\&mut std::io::stderr(), text.as_bytes())/' environment
+  's/output\.write\(text\.as_bytes\(\)\)/{ _ = output; _ = std::io::Write::write_all(\&mut std::io::stderr(), text.as_bytes()) }/' environment
 
 breaks "monitor misses are told once an episode" src/monitor/watch.rs \
   's/miss_rate > self\.miss_rate && !\*is_high/miss_rate > self.miss_rate/' lib

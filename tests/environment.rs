@@ -92,6 +92,45 @@ fn the_table_is_on_standard_error_when_the_program_exits() {
     (0..4).for_each(|n| drop(vec![n as u8; 262_144]));
 }
 
+/// What is open under the number 2, or under that of the duplicate, when the program ends.
+#[test]
+fn the_table_at_the_end_is_not_written_into_a_file_of_the_programs() {
+    use std::ffi::CString;
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+
+    let test = the_table_at_the_end_is_not_written_into_a_file_of_the_programs;
+    let file = |case: &str| std::env::temp_dir().join(format!("framepool-data-{case}"));
+    /// Opens a file of data under a number that was another's.
+    fn open_as(descriptor: libc::c_int, path: &std::path::Path) {
+        let path = CString::new(path.as_os_str().as_bytes()).unwrap();
+        // SAFETY: a valid path; whoever has the number loses it, which is the point.
+        unsafe {
+            libc::close(descriptor);
+            let opened = libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC, 0o600);
+            assert_eq!(libc::dup2(opened, descriptor), descriptor);
+            assert_eq!(libc::write(descriptor, b"data".as_ptr().cast(), 4), 4);
+        }
+    }
+    if let Some(case) = case() {
+        for descriptor in if case.starts_with("stderr") { 2..3 } else { 100..110 } {
+            open_as(descriptor, &file(&case));
+        }
+        return;
+    }
+    for (what, is_told) in [("stderr", true), ("duplicate", false)] {
+        let case = format!("{what}-{}", std::process::id());
+        let mut command = child(test, &case);
+        command.env("FRAMEPOOL", "stats");
+        let Output { status, stderr, .. } = run(command);
+        let data = fs::read(file(&case)).unwrap();
+        fs::remove_file(file(&case)).unwrap();
+        assert!(status.success(), "{status}");
+        assert_eq!(String::from_utf8_lossy(&data), "data");
+        assert_eq!(String::from_utf8_lossy(&stderr).contains("Overall hit rate"), is_told, "{what}");
+    }
+}
+
 /// Not even a thread that holds std's lock on standard error keeps the program from ending.
 #[test]
 fn the_table_at_the_end_waits_for_nobody() {

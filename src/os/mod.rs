@@ -44,7 +44,7 @@ pub(crate) use signals::with_signals_blocked;
 #[cfg(not(all(unix, not(framepool_os = "none"))))]
 pub(crate) use system::discard_leaves_zeros;
 pub(crate) use system::{
-    ExitHook, at_exit, map_zeroed, page_bytes, reserve, unmap, variable, write_to_stderr,
+    ExitHook, KeptStderr, at_exit, map_zeroed, page_bytes, reserve, unmap, variable, write_to_stderr,
 };
 pub(crate) use threads::{is_gone, this_thread};
 

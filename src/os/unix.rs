@@ -130,16 +130,61 @@ pub(crate) unsafe fn map_anew(pages: NonNull<[u8]>) -> Result<(), Errno> {
 
 /// Writes it all, without std's lock, which a thread may hold for ever. Tries again only if a signal came first: any other failure is not worth
 /// it, for there is nobody to tell.
-pub(crate) fn write_to_stderr(mut text: &[u8]) {
+pub(crate) fn write_to_stderr(text: &[u8]) {
+    write_to(libc::STDERR_FILENO, text);
+}
+
+fn write_to(descriptor: libc::c_int, mut text: &[u8]) {
     while !text.is_empty() {
         // SAFETY: a valid buffer of that length.
-        let written = unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
+        let written = unsafe { libc::write(descriptor, text.as_ptr().cast(), text.len()) };
         match usize::try_from(written) {
             Ok(written @ 1..) => text = &text[written.min(text.len())..],
             Err(_) if std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted => {}
             _ => return,
         }
     }
+}
+
+/// Standard error as it was when the program started, for a text that is written when the program ends: by then its number may be that of
+/// a file of the program's.
+#[derive(Clone, Copy)]
+pub(crate) struct KeptStderr {
+    descriptor: libc::c_int,
+    device: libc::dev_t,
+    inode: libc::ino_t,
+}
+
+impl KeptStderr {
+    /// A duplicate, out of the way of the program's own descriptors, and closed in programs that this one runs. `None` if there is no standard
+    /// error, or no descriptor for it.
+    pub(crate) fn new() -> Option<Self> {
+        const OUT_OF_THE_WAY: libc::c_int = 100;
+        // A process that may have fewer has to take one of its own.
+        let descriptor = [OUT_OF_THE_WAY, libc::STDERR_FILENO + 1].into_iter().find_map(|lowest| {
+            // SAFETY: takes numbers only.
+            let new = unsafe { libc::fcntl(libc::STDERR_FILENO, libc::F_DUPFD_CLOEXEC, lowest) };
+            (new >= 0).then_some(new)
+        })?;
+        let (device, inode) = identity(descriptor)?;
+        Some(Self { descriptor, device, inode })
+    }
+
+    /// Writes it all, unless the descriptor has become another file's since, or none.
+    pub(crate) fn write(self, text: &[u8]) {
+        if identity(self.descriptor) == Some((self.device, self.inode)) {
+            write_to(self.descriptor, text);
+        }
+    }
+}
+
+/// Which file a descriptor is for.
+fn identity(descriptor: libc::c_int) -> Option<(libc::dev_t, libc::ino_t)> {
+    // SAFETY: all zeros is valid: numbers.
+    let mut status: libc::stat = unsafe { core::mem::zeroed() };
+    // SAFETY: any number may be asked for; the place is valid.
+    let is_open = unsafe { libc::fstat(descriptor, &mut status) } == 0;
+    is_open.then_some((status.st_dev, status.st_ino))
 }
 
 /// The value of an environment variable, in place; `None` too in a program that has rights which its caller does not have.

@@ -149,7 +149,7 @@ impl Pools {
         if let Some(mut metadata) = metadata {
             // SAFETY: just made, and not shared yet.
             let new = unsafe { metadata.as_mut() };
-            new.shows_stats = shows_stats;
+            new.exit_output = if shows_stats { os::KeptStderr::new() } else { None };
             // Without slots, frees take their short way to the fallback, unseen.
             new.recording = recording.filter(|_| reservation.is_some());
             if let Some(reservation) = reservation {
