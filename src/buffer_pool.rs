@@ -53,6 +53,10 @@ use crate::waiters::{Waiters, Wish};
 ///
 /// What no slot is free for comes from the program's global allocator, but for the methods that say otherwise.
 ///
+/// With the feature `allocator-api2`, collections live in its slots too. A collection or `Box` that owns a handle keeps the pools; one that is leaked
+/// or turned into a raw pointer without its allocator does not: allocator-api2's `Box::into_raw` drops the handle, and if that was the last
+/// one, the block is unmapped with the pools. Keep another handle, or use `Box::into_raw_with_allocator`.
+///
 /// After a `fork` of a process with threads, buffers of the child are its own copies. Threads that were [waiting](Self::wait_pooled) are not there;
 /// slots that had just been handed to them are lost to the child.
 ///

@@ -243,9 +243,15 @@ impl Config {
         self
     }
 
-    /// Detects a double free even when two threads free the same block at the same moment. Default: `false`.
+    /// Detects a double free also when two threads free the same block at the same moment, unless the slot is handed out again between the two
+    /// frees. Default: `false`.
     ///
-    /// Costs each `dealloc` of a slot an atomic exchange, on a longer way: an allocation and its free take about twice as long.
+    /// Each free exchanges the slot's byte atomically, so of two frees of a live slot one finds it live and the other finds it free. If the
+    /// first thread, or another one, allocates the slot again before the second free, that finds it live: it frees the new owner's block
+    /// and goes unnoticed, as any double free does after the slot was handed out again. Without `hardened`, two frees that race are noticed only
+    /// if both reach the shared set before the slot is taken.
+    ///
+    /// Costs each `dealloc` of a slot an atomic exchange, on the slow path: an allocation and its free take about twice as long.
     #[must_use]
     pub const fn hardened(mut self, yes: bool) -> Self {
         self.hardened = yes;

@@ -99,4 +99,4 @@ pub use residency::{Request, Residency};
 #[cfg(not(all(test, feature = "loom")))]
 pub use slot_state::SlotState;
 #[cfg(not(all(test, feature = "loom")))]
-pub use stats::{Bypass, ClassStats, Named, Reservation, Stats};
+pub use stats::{Bypass, ClassStats, Limit, Named, Reservation, Stats};

@@ -24,6 +24,7 @@ use crate::section::Section;
 use crate::slab::Slab;
 use crate::slot_map::SlotMap;
 use crate::slot_set::SlotSet;
+use crate::stats::Limit;
 use crate::sync::{AtomicPtr, AtomicU8, AtomicU64};
 use crate::thread_record::{self, Own, ThreadRecord};
 use crate::tunables::{MAGAZINE_COLD_BYTES, PLACES};
@@ -51,6 +52,8 @@ pub(crate) struct Metadata {
     /// The one before this on the [roll](crate::roll) of all.
     pub(crate) older: AtomicPtr<Metadata>,
     pub(crate) recording: Option<&'static Recording>,
+    /// What refused the reservation, if that is known and it was a limit.
+    pub(crate) exceeded_limit: Option<Limit>,
     /// Where the statistics are written when the program exits, if they are to be.
     pub(crate) exit_output: Option<os::KeptStderr>,
     /// This mapping.
@@ -132,6 +135,7 @@ impl Metadata {
             (&raw mut (*this).peaks).write([const { Peak::new() }; CLASSES]);
             (&raw mut (*this).mapping).write(mapping);
             (&raw mut (*this).reservation).write(None);
+            (&raw mut (*this).exceeded_limit).write(None);
             (&raw mut (*this).exit_output).write(None);
         }
     }

@@ -5,9 +5,16 @@
 
 use crate::os;
 use crate::plan::Plan;
+use crate::stats::Limit;
 
 /// Reserves the slots of `plan`; `None`, and nothing kept, if the system refuses any part of it.
 pub(crate) fn reserve(plan: &Plan, source: os::Source<'_>) -> Option<os::Mapping> {
     let slabs = plan.classes.iter().map(|class| class.slab.offset..class.slab.offset + class.slab.bytes());
     os::reserve(plan.span, plan.align, slabs, source)
+}
+
+/// The limit of the process that was the cause; to be called right after [`reserve`] was refused.
+pub(crate) fn limit_behind(plan: &Plan) -> Option<Limit> {
+    let writable = plan.classes.iter().map(|class| class.slab.bytes()).sum();
+    os::limit_behind(plan.span + plan.align, writable)
 }

@@ -82,8 +82,45 @@ pub enum Reservation {
     Pending,
     /// The pools are in place.
     Ready,
-    /// The operating system refused; everything goes to the fallback from now on.
-    Failed,
+    /// The operating system refused; everything goes to the fallback from now on. If a limit of the process was the cause, this is it.
+    Failed(Option<Limit>),
+}
+
+impl Reservation {
+    /// Whether the operating system refused.
+    pub const fn is_failed(self) -> bool {
+        matches!(self, Reservation::Failed(_))
+    }
+}
+
+/// A limit of the process (`setrlimit`) that can refuse the pools their memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub enum Limit {
+    /// All address space: `RLIMIT_AS`, `ulimit -v`.
+    AddressSpace,
+    /// Private writable memory, used or not, on Linux: `RLIMIT_DATA`, `ulimit -d`, systemd's `LimitDATA`.
+    Data,
+    /// Locked memory, where `mlockall` locks all that comes: `RLIMIT_MEMLOCK`, `ulimit -l`.
+    LockedMemory,
+}
+
+impl Limit {
+    /// Its names for programs and in shells.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Limit::AddressSpace => "RLIMIT_AS (ulimit -v)",
+            Limit::Data => "RLIMIT_DATA (ulimit -d)",
+            Limit::LockedMemory => "RLIMIT_MEMLOCK (ulimit -l)",
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
 }
 
 /// What one class did.
@@ -360,8 +397,12 @@ impl fmt::Display for Stats {
             }
             writeln!(f)?;
         }
-        if self.reservation == Reservation::Failed {
-            writeln!(f, "Reservation refused: everything goes to the fallback")?;
+        match self.reservation {
+            Reservation::Failed(Some(limit)) => {
+                writeln!(f, "Reservation refused by {limit}: everything goes to the fallback")?;
+            }
+            Reservation::Failed(None) => writeln!(f, "Reservation refused: everything goes to the fallback")?,
+            _ => {}
         }
         write!(f, "Overall hit rate: {:.1}%", 100.0 * self.hit_rate())
     }

@@ -57,7 +57,8 @@ impl Metadata {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let reservation = if self.base.is_null() { Reservation::Failed } else { Reservation::Ready };
+        let reservation =
+            if self.base.is_null() { Reservation::Failed(self.exceeded_limit) } else { Reservation::Ready };
         let mut stats = Stats { reservation, ..Stats::default() };
         for class in Class::ALL {
             stats.classes[class as usize].hits = self.sum(class as usize, |counters| &counters.hits);

@@ -159,6 +159,8 @@ breaks "P9 the first allocation fits a small stack" src/metadata.rs \
   's/(let parts = Parts::of)/core::hint::black_box([0_u8; 6000]); $1/' stack
 breaks "P10 a refused reservation is noticed" src/serving.rs \
   's/if base\.is_null\(\) \{ FAILED \} else \{ READY \}/READY/' no_memory
+breaks "P10 the limit that refused is named" src/os/limits.rs \
+  's/in_use\.saturating_add\(more as u64\) > limit/in_use > limit/' no_memory
 breaks "P10 a slot size is a multiple of 64" src/config/check.rs \
   's/if slot_bytes == 0 \|\| !slot_bytes\.is_multiple_of\(SLOT_STEP\) \{/if slot_bytes == 0 {/' config
 breaks "P10 the slot map is bounded" src/plan.rs \

@@ -13,7 +13,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
 use common::{Block, child, run_to_success, use_every_class, whole};
-use framepool::{Class, Config, PoolAlloc, Request, Reservation};
+use framepool::{Class, Config, Limit, PoolAlloc, Request, Reservation};
 use kernel::{limit, may_lock_anything, refuse};
 
 const MIB: u64 = 1 << 20;
@@ -41,7 +41,10 @@ fn where_all_that_comes_is_locked_and_the_limit_is_below_the_pools_everything_go
     let blocks = Class::ALL.map(|class| Block::take(&POOL, whole(class), 1));
     assert!(blocks.iter().all(|block| !POOL.owns(block.start)));
     blocks.into_iter().for_each(Block::give);
-    assert_eq!((POOL.stats().reservation(), POOL.stats().hits()), (Reservation::Failed, 0));
+    assert_eq!(
+        (POOL.stats().reservation(), POOL.stats().hits()),
+        (Reservation::Failed(Some(Limit::LockedMemory)), 0)
+    );
     assert_eq!((POOL.trim(), POOL.prewarm().reserved_bytes), (0, 0));
 }
 

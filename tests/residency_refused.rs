@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use common::{Block, DoneWhenDropped, child, run_to_success, whole, write_until};
-use framepool::{Class, Config, PoolAlloc, Request, Reservation, Residency};
+use framepool::{Class, Config, Limit, PoolAlloc, Request, Reservation, Residency};
 use kernel::{Mapping, is_resident, limit, refuse, slabs};
 
 const MADV_HUGEPAGE: u32 = libc::MADV_HUGEPAGE as u32;
@@ -228,7 +228,7 @@ fn without_a_reservation_there_is_nothing_to_warm_and_the_report_is_zeros() {
             assert_eq!((reserved_bytes, resident_bytes, huge_bytes, locked_bytes), (0, 0, 0, 0));
             assert!(Request::ALL.into_iter().all(|request| !residency.asked(request)));
         }
-        assert_eq!(POOL.stats().reservation(), Reservation::Failed);
+        assert_eq!(POOL.stats().reservation(), Reservation::Failed(Some(Limit::AddressSpace)));
         Block::take(&POOL, whole(Class::XLarge), 1).give();
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::{CLASSES, Class};
 use crate::residency::{REQUESTS, Request, Residency};
-use crate::stats::{Reservation, Stats};
+use crate::stats::Stats;
 
 /// Something that a [`Monitor`](crate::Monitor) saw.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl Watch {
                 *is_high = false;
             }
         }
-        if now.reservation() == Reservation::Failed && !self.is_refused {
+        if now.reservation().is_failed() && !self.is_refused {
             self.is_refused = true;
             events.push(MonitorEvent::ReservationRefused);
         }
@@ -150,7 +150,7 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::ClassStats;
+    use crate::stats::{ClassStats, Reservation};
 
     fn stats(class: Class, hits: u64, misses: u64) -> Stats {
         let mut stats = Stats::default();
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn refusals_are_told_once() {
         let mut watch = Watch::new(Stats::default(), 0.05, None);
-        let failed = Stats { reservation: Reservation::Failed, ..Stats::default() };
+        let failed = Stats { reservation: Reservation::Failed(None), ..Stats::default() };
         assert_eq!(told(&mut watch, &failed), ["pool reservation refused: everything goes to the fallback"]);
         assert!(told(&mut watch, &failed).is_empty());
         let mut refusals = Residency::default();

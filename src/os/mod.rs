@@ -12,6 +12,7 @@
 pub(crate) mod calls;
 mod errno;
 mod fence;
+mod limits;
 #[cfg(all(unix, not(framepool_os = "none")))]
 mod pin;
 #[cfg_attr(
@@ -36,6 +37,7 @@ mod trial;
 
 pub(crate) use errno::{Errno, keeping_errno};
 pub(crate) use fence::{after_fork, can_fence_all, fence_all, is_first_thread, map_wiped_on_fork};
+pub(crate) use limits::limit_behind;
 pub(crate) use requests::{
     DISCARD_KEEPS_REQUESTS, discard, given, leave_out_of_core_dumps, lock, name, populate, resident,
     use_huge_pages,

@@ -63,7 +63,8 @@ impl Pools {
     fn stats_of_none(&self) -> Stats {
         let mut stats = Stats::default();
         if self.serving.state() == State::Failed {
-            stats.reservation = Reservation::Failed;
+            // There was no memory for the metadata, which tells more.
+            stats.reservation = Reservation::Failed(None);
         }
         for class in Class::ALL {
             let stats = &mut stats.classes[class as usize];
@@ -146,9 +147,12 @@ impl Pools {
         let plan = self.plan();
         let metadata = Metadata::new(plan, self.has_places, source);
         let reservation = metadata.and_then(|_| reservation::reserve(plan, source));
+        let is_refused = metadata.is_some() && reservation.is_none();
+        let exceeded_limit = if is_refused { reservation::limit_behind(plan) } else { None };
         if let Some(mut metadata) = metadata {
             // SAFETY: just made, and not shared yet.
             let new = unsafe { metadata.as_mut() };
+            new.exceeded_limit = exceeded_limit;
             new.exit_output = if shows_stats { os::KeptStderr::new() } else { None };
             // Without slots, frees take their short way to the fallback, unseen.
             new.recording = recording.filter(|_| reservation.is_some());

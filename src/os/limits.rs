@@ -1,0 +1,83 @@
+//! Which of the process's limits stands behind memory that was refused.
+
+#[cfg(all(unix, not(framepool_os = "none")))]
+use super::Errno;
+use crate::stats::Limit;
+
+/// The limit that refused `bytes` bytes of address space, of which `writable` were to be writable; `None` if it was none that is known. To be
+/// called right after the refusal. On Linux a few system calls.
+#[cfg(all(unix, not(framepool_os = "none")))]
+#[cold]
+#[inline(never)]
+pub(crate) fn limit_behind(bytes: usize, writable: usize) -> Option<Limit> {
+    let refused = Errno::last();
+    let is = |code| Errno::from_code(code) == Some(refused);
+    // What `mlockall` asked for all memory to come.
+    if is(libc::EAGAIN) && limit_of(libc::RLIMIT_MEMLOCK as _).is_some() {
+        return Some(Limit::LockedMemory);
+    }
+    if !is(libc::ENOMEM) {
+        return None;
+    }
+    let in_use = mapped();
+    let is_exceeded = |limit: Option<u64>, in_use: u64, more: usize| {
+        limit.is_some_and(|limit| in_use.saturating_add(more as u64) > limit)
+    };
+    if is_exceeded(limit_of(libc::RLIMIT_AS as _), in_use.all, bytes) {
+        Some(Limit::AddressSpace)
+    } else if cfg!(any(target_os = "linux", target_os = "android"))
+        && is_exceeded(limit_of(libc::RLIMIT_DATA as _), in_use.data, writable)
+    {
+        Some(Limit::Data)
+    } else {
+        None
+    }
+}
+
+/// There are none.
+#[cfg(not(all(unix, not(framepool_os = "none"))))]
+pub(crate) fn limit_behind(_: usize, _: usize) -> Option<Limit> {
+    None
+}
+
+/// A limit in bytes; `None` if there is none.
+#[cfg(all(unix, not(framepool_os = "none")))]
+fn limit_of(resource: libc::c_int) -> Option<u64> {
+    // SAFETY: all zeros is valid: numbers.
+    let mut limit: libc::rlimit = unsafe { core::mem::zeroed() };
+    // SAFETY: a place for the answer; an unknown resource is refused.
+    let is_known = unsafe { libc::getrlimit(resource as _, &mut limit) } == 0;
+    (is_known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as u64)
+}
+
+/// What counts against the limits already, in bytes.
+#[cfg(all(unix, not(framepool_os = "none")))]
+#[derive(Default)]
+struct Mapped {
+    all: u64,
+    data: u64,
+}
+
+/// By `/proc/self/statm`, whose first field is all that is mapped, in pages, and whose sixth is what is private and writable. Zeros where it
+/// cannot be read: then a limit counts as exceeded only if the pools alone exceed it.
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")))]
+fn mapped() -> Mapped {
+    use std::io::Read;
+
+    let mut text = [0_u8; 128];
+    // Neither allocates: so short a path is copied to the stack.
+    let Ok(read) = std::fs::File::open("/proc/self/statm").and_then(|mut file| file.read(&mut text)) else {
+        return Mapped::default();
+    };
+    let text = core::str::from_utf8(&text[..read]).unwrap_or_default();
+    let bytes = |field: usize| {
+        let pages = text.split_ascii_whitespace().nth(field).and_then(|pages| pages.parse::<u64>().ok());
+        pages.unwrap_or(0).saturating_mul(super::page_bytes() as u64)
+    };
+    Mapped { all: bytes(0), data: bytes(5) }
+}
+
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android")), not(framepool_os = "none")))]
+fn mapped() -> Mapped {
+    Mapped::default()
+}
