@@ -284,7 +284,8 @@ impl Config {
     /// What a class is not told stays as it was in the program. A table is checked as a `const` one is. Where anything is wrong, a line on
     /// standard error says so, and all of the variable is ignored.
     ///
-    /// It is read once, when the pools are reserved, without allocating; not on systems other than Unix, and not in a
+    /// Its value is that of the moment when the program, or the library that has this crate, was loaded: what the program sets later is not seen. It is
+    /// read once, when the pools are reserved, without allocating; not on systems other than Unix, and not in a
     /// program that runs with rights which its caller does not have (set-user-ID and the like). A
     /// [`BufferPool`](crate::BufferPool) ignores it. Costs a hit nothing.
     #[must_use]

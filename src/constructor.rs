@@ -2,7 +2,7 @@
 //!
 //! The loader calls what `.init_array` lists; those with a number first, as std's own (`00099`). There the library is kept from being
 //! [unloaded](crate::os::stays_mapped), and the one thread key of this copy of the crate is made, for all its allocators: early, so that its
-//! number is low. Allocations that come even earlier find no key; their threads ask again.
+//! number is low. The environment variable `FRAMEPOOL` is kept as it is then. Allocations that come even earlier find no key; their threads ask again.
 
 use crate::os;
 use crate::thread_record::on_thread_exit;
@@ -17,6 +17,7 @@ static CONSTRUCTOR: extern "C" fn() = construct;
 
 #[cfg(unix)]
 extern "C" fn construct() {
+    os::keep_variable();
     os::ExitHook::install(on_thread_exit);
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Words {
 #[cold]
 #[inline(never)]
 pub(crate) fn read(config: &mut Config) -> Option<Words> {
-    let value = os::variable(c"FRAMEPOOL")?;
+    let value = os::variable()?;
     parse(value, config).map_err(|wrong| wrong.tell_all()).ok()
 }
 

@@ -63,6 +63,19 @@ fn a_table_is_tried_without_a_word_and_serves() {
     assert_eq!(table(&DEAF), DEFAULT);
 }
 
+/// Changing the environment while another thread reads it is what std guards by a lock, which no allocator may take.
+#[test]
+fn what_the_program_sets_later_is_not_seen() {
+    static LATE: PoolAlloc = PoolAlloc::with_config(Config::new().env(true));
+    if case().is_none() {
+        return assert_eq!(told(what_the_program_sets_later_is_not_seen, "large=262144x3"), "");
+    }
+    // SAFETY: no other thread reads or changes the environment.
+    unsafe { std::env::set_var("FRAMEPOOL", "large=262144x5") };
+    LATE.prewarm();
+    assert_eq!(table(&LATE)[2], (262_144, 3));
+}
+
 #[test]
 fn off_is_off_until_the_program_says_otherwise() {
     if case().is_none() {

@@ -50,6 +50,8 @@ pub(crate) use system::{
 };
 pub(crate) use threads::{is_gone, this_thread};
 
+#[cfg(unix)]
+pub(crate) use system::keep_variable;
 #[cfg(all(unix, not(framepool_os = "none")))]
 pub(crate) use trial::discard_leaves_zeros;
 

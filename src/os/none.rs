@@ -4,7 +4,7 @@
 
 use core::alloc::Layout;
 use core::convert::Infallible;
-use core::ffi::{CStr, c_void};
+use core::ffi::c_void;
 use core::ops::Range;
 use core::ptr::NonNull;
 use std::io::Write;
@@ -97,9 +97,12 @@ impl KeptStderr {
 }
 
 /// Is not asked: std's way to it allocates.
-pub(crate) fn variable(_: &CStr) -> Option<&'static [u8]> {
+pub(crate) fn variable() -> Option<&'static [u8]> {
     None
 }
+
+#[cfg(unix)]
+pub(crate) fn keep_variable() {}
 
 /// There is no way to.
 pub(crate) fn at_exit(_: extern "C" fn()) {}

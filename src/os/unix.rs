@@ -3,6 +3,7 @@
 //! Called by the constructor, by start-up, by a thread's first and last use, and by abort texts; never on a hit. What start-up and a thread's
 //! first use call is no more than system calls on Linux.
 
+use core::cell::UnsafeCell;
 use core::ffi::{CStr, c_void};
 use core::ops::Range;
 use core::ptr::{self, NonNull};
@@ -187,13 +188,62 @@ fn identity(descriptor: libc::c_int) -> Option<(libc::dev_t, libc::ino_t)> {
     is_open.then_some((status.st_dev, status.st_ino))
 }
 
-/// The value of an environment variable, in place; `None` too in a program that has rights which its caller does not have.
-pub(crate) fn variable(name: &CStr) -> Option<&'static [u8]> {
+/// The environment variable `FRAMEPOOL` as it was when this code was loaded: a program that changes its environment later, which std guards by a
+/// lock of its own, may do so while a first allocation reads it.
+struct KeptVariable {
+    /// `NOT_KEPT`, `UNSET`, or its length and `FIRST_LENGTH`. Written by the constructor (Release), read Acquire, for the bytes.
+    state: AtomicUsize,
+    bytes: UnsafeCell<[u8; KEPT_BYTES]>,
+}
+
+/// The longest value that is kept. Memory only where there is one.
+const KEPT_BYTES: usize = 4096;
+const NOT_KEPT: usize = 0;
+const UNSET: usize = 1;
+const FIRST_LENGTH: usize = 2;
+
+static VARIABLE: KeptVariable =
+    KeptVariable { state: AtomicUsize::new(NOT_KEPT), bytes: UnsafeCell::new([0; KEPT_BYTES]) };
+
+// SAFETY: the bytes are written by the constructor, before `state` says that they are there.
+unsafe impl Sync for KeptVariable {}
+
+/// Keeps the value for [`variable`]. For the constructor, which runs once.
+pub(crate) fn keep_variable() {
+    let state = match variable_in_place() {
+        None => UNSET,
+        Some(value) if value.len() <= KEPT_BYTES => {
+            // SAFETY: as above; as many bytes as there are.
+            unsafe {
+                VARIABLE.bytes.get().cast::<u8>().copy_from_nonoverlapping(value.as_ptr(), value.len())
+            };
+            value.len() + FIRST_LENGTH
+        }
+        // Read in place after all.
+        Some(_) => NOT_KEPT,
+    };
+    VARIABLE.state.store(state, Release);
+}
+
+/// The value of `FRAMEPOOL`; `None` too in a program that has rights which its caller does not have.
+pub(crate) fn variable() -> Option<&'static [u8]> {
+    match VARIABLE.state.load(Acquire) {
+        NOT_KEPT => variable_in_place(),
+        UNSET => None,
+        state => {
+            let (start, length) = (VARIABLE.bytes.get().cast(), state - FIRST_LENGTH);
+            // SAFETY: so many bytes were written before, and are not written again.
+            Some(unsafe { core::slice::from_raw_parts(start, length) })
+        }
+    }
+}
+
+fn variable_in_place() -> Option<&'static [u8]> {
     if has_rights_of_its_own() {
         return None;
     }
-    // SAFETY: a valid name. Whoever changes the environment while other threads may read it breaks std's contract for that, not this one.
-    let value = unsafe { libc::getenv(name.as_ptr()) };
+    // SAFETY: a valid name. In the constructor of a program there are no other threads yet.
+    let value = unsafe { libc::getenv(c"FRAMEPOOL".as_ptr()) };
     // SAFETY: null, or a string, which stays where it is until somebody changes the environment; it is read at once.
     if value.is_null() { None } else { Some(unsafe { CStr::from_ptr(value) }.to_bytes()) }
 }
