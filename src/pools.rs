@@ -301,7 +301,7 @@ impl Pools {
         poison::close(start, metadata.slot_bytes(lane));
         // Before the slot can be taken again: see `counters`.
         tally.lane(lane, |counters, add| add(&counters.returns, 1));
-        metadata.pool(lane).give(tally.own(), start);
+        metadata.pool(lane).give(tally.own(), metadata.own_pointer(start));
     }
 
     /// Counts a `realloc` to `size` bytes that stays in its slot.

@@ -116,7 +116,8 @@ impl Pools {
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn give_cached(metadata: &Metadata, Found { start, lane }: Found, entry: Entry<'_>) -> bool {
         let Some(inside) = Own::enter_at(metadata) else { return false };
-        if !metadata.modes[lane.index()].is_cached() || !inside.magazine(lane).push(start) {
+        let own = metadata.own_pointer(start);
+        if !metadata.modes[lane.index()].is_cached() || !inside.magazine(lane).push(own) {
             return false;
         }
         // Nobody can take the slot before this thread is outside again.
