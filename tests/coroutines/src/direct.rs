@@ -1,0 +1,51 @@
+//! Coroutines that call `GlobalAlloc` themselves.
+//!
+//! Nothing else in the process uses these allocators, so a thread has its magazines with the first one that it uses.
+
+mod held;
+mod mixed;
+mod steady;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+
+use framepool::PoolAlloc;
+
+use crate::turns::CONFIG;
+
+/// What `tests/checks` runs, by number.
+pub(crate) const CHECKS: [fn() -> Result<(), String>; 8] = [
+    steady::allocated,
+    steady::zeroed,
+    steady::excepted,
+    steady::grown,
+    mixed::pairs,
+    mixed::zeroed,
+    mixed::reallocs,
+    mixed::entered,
+];
+
+/// [`System`] under as many names as there are allocators, so that each has code of its own.
+struct Named<const N: usize>;
+
+// SAFETY: `System` keeps the contract.
+unsafe impl<const N: usize> GlobalAlloc for Named<N> {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: the caller's contract.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+}
+
+type Pool<const N: usize> = PoolAlloc<Named<N>>;
+
+const fn pool<const N: usize>() -> Pool<N> {
+    PoolAlloc::with_fallback(Named, CONFIG)
+}
+
+fn layout(size: usize) -> Layout {
+    Layout::from_size_align(size, 8).unwrap()
+}
