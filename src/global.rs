@@ -193,8 +193,10 @@ impl<A> fmt::Debug for PoolAlloc<A> {
 //   this caller's alone from the moment that the set let go of it until `give`. The fallback keeps the contract for
 //   its own blocks, and gets back exactly those, because the address tells: it is inside the reservation or it is not.
 // - What `stats` and the like read is never relied upon for any of this.
+// Coroutines suspend between two calls and go on on another thread. What is inlined into one of them may keep the address of a thread-local over that:
+// the compiler takes it for a constant of the function. So whatever reads a thread-local is never inlined there.
 unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for PoolAlloc<A> {
-    #[inline]
+    #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let (pools, size) = (&self.pools, layout.size());
         let Some((inside, metadata)) = pools.enter() else {
@@ -249,7 +251,7 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for PoolAlloc<A> {
         }
     }
 
-    #[inline]
+    #[inline(never)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         if let Some((inside, metadata)) = self.pools.enter()
             && let Ok(lane) = self.pools.route(layout)

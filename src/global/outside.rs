@@ -70,8 +70,9 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         }
     }
 
+    /// Counted also where the thread is inside already: the coroutine that came first may leave before this one.
     fn outside_nested<R>(&self, f: impl FnOnce(&A) -> R) -> R {
-        if self.is_nested() { f(&self.fallback) } else { self.unpooled(|| f(&self.fallback)) }
+        self.unpooled(|| f(&self.fallback))
     }
 
     /// Where this thread counts what it asks of the pools.
@@ -80,8 +81,8 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         if self.is_nested() { None } else { Some(self.tally()) }
     }
 
-    /// Where this thread counts.
-    #[inline]
+    /// Where this thread counts. Never inlined, because it is asked again after calls that may suspend.
+    #[inline(never)]
     pub(super) fn tally(&self) -> Tally<'_> {
         self.pools.tally(&Outside(self))
     }

@@ -71,6 +71,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
 
     /// A block of the fallback moves into a pool if it grows and there is a slot for it; else the fallback's own `realloc` does
     /// the work.
+    #[inline(never)]
     pub(super) unsafe fn realloc_fallback(
         &self,
         ptr: *mut u8,

@@ -244,7 +244,6 @@ fn three_coroutines_leave_an_allocator_behind_another_one_in_every_order() {
 }
 
 #[test]
-#[ignore = "not promised: a call that begins inside another call of the fallback ends with that one"]
 fn a_coroutine_is_inside_until_it_leaves_even_if_another_one_entered_before_it() {
     alone(a_coroutine_is_inside_until_it_leaves_even_if_another_one_entered_before_it, || {
         let pool: Pool = pool(Suspending);
