@@ -30,7 +30,7 @@ use test_pool::{CONFIG, SMALL, TestPool};
 const SOME_WINDOWS: usize = 30;
 /// More than any piece has in a release build.
 const ALL_WINDOWS: usize = 20_000;
-/// Each start-up needs a key of the C library, which has 1,024.
+/// Each start-up keeps its address space.
 const MOST_START_UPS: usize = 800;
 
 /// Acts in one run. A lock-free loop does not end while a handler changes the set after each of its instructions.
