@@ -11,7 +11,7 @@
 //! **Coroutines.** A piece of code that enters may suspend inside, others may run meanwhile and leave in any order, and it may go on on another
 //! thread. So nothing here lies on a stack, and a [`Guard`] keeps numbers, no addresses of anything of a thread: the thread's, which no other
 //! thread ever has, and the allocator's. A guard that ends on another thread than it began on changes nothing there. The thread on which it
-//! began stays inside, because nothing can change another thread's counts. What reads the counts is never inlined: code that goes on on
+//! began stays inside, because nothing can change another thread's counts. [`is_within`] is inlined only where no suspension follows: code that goes on on
 //! another thread must not use a thread-local's address that was computed before.
 //!
 //! **Signal handlers** may interrupt any step and enter and leave themselves; that leaves all counts as they were. A `siglongjmp` out of the
@@ -77,7 +77,7 @@ pub(crate) fn within<R>(allocator: *const (), f: impl FnOnce() -> R) -> R {
 }
 
 /// Whether this thread is inside the fallback of the allocator at this address.
-#[inline(never)]
+#[inline]
 pub(crate) fn is_within(allocator: *const ()) -> bool {
     NESTING.with(|nesting| nesting.total.load(Relaxed) != 0 && nesting.has(allocator.addr()))
 }

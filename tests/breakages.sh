@@ -229,9 +229,9 @@ breaks "P14 unpooled ends when it unwinds" src/nested.rs \
 breaks "P14 a realloc in place is answered" src/pools.rs \
   's/add\(&counters\.reallocs_in_place, 1\);/_ = \&counters.reallocs_in_place;/' dhat
 breaks "P14 a block of the pools moves nowhere while they are left out" src/global/realloc.rs \
-  's/(fn place_for_remainder.*?)if self\.is_nested\(\) \{/$1if false {/s' unpooled
+  's/(fn place_for_remainder.*?)if self\.is_nested_now\(\) \{/$1if false {/s' unpooled
 breaks "P14 a block of the fallback stays there while the pools are left out" src/global/realloc.rs \
-  's/if self\.is_nested\(\) \{\n(\s+\/\/ Neither)/if false {\n$1/' unpooled
+  's/if self\.is_nested_now\(\) \{\n(\s+\/\/ Neither)/if false {\n$1/' unpooled
 
 breaks "trim takes from a range what is free there only" src/slot_set.rs \
   's/let mut left = bits & mask;/let mut left = bits;/' lib
@@ -594,7 +594,7 @@ breaks "P9 a trim holds the slots whose pages it drops" src/trim.rs \
 breaks "P9 no coroutine keeps the address of a thread-local" src/global.rs \
   's/#\[inline\(never\)\]\n    unsafe fn alloc\(/#[inline]\n    unsafe fn alloc(/' coroutines
 breaks "P9 a move asks again where to count and whose magazine to use" src/global/realloc.rs \
-  's/            \/\/ Asked again, because a fallback that suspends may have gone on on another thread\.\n\s+let tally = self\.tally\(\);\n//' coroutines
+  's/            \/\/ Asked again, because a fallback that suspends may have gone on on another thread\.\n\s+let tally = self\.tally_now\(\);\n//' coroutines
 breaks "P9 a call of the fallback is counted inside another one" src/global/outside.rs \
   's/        self\.unpooled\(\|\| f\(&self\.fallback\)\)/        if self.is_nested() { f(\&self.fallback) } else { self.unpooled(|| f(\&self.fallback)) }/' coroutines
 

@@ -50,6 +50,12 @@ impl<A> PoolAlloc<A> {
         ptr::from_ref(&self.pools).cast()
     }
 
+    /// [`is_nested`](Self::is_nested) for functions that also call the fallback, which may suspend: never inlined into them.
+    #[inline(never)]
+    pub(super) fn is_nested_now(&self) -> bool {
+        self.is_nested()
+    }
+
     /// Whether this thread is inside the fallback, so that what it asks for is the fallback's.
     #[inline]
     pub(super) fn is_nested(&self) -> bool {
@@ -81,8 +87,14 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         if self.is_nested() { None } else { Some(self.tally()) }
     }
 
-    /// Where this thread counts. Never inlined, because it is asked again after calls that may suspend.
+    /// [`tally`](Self::tally) for functions that also call the fallback, which may suspend: never inlined into them.
     #[inline(never)]
+    pub(super) fn tally_now(&self) -> Tally<'_> {
+        self.tally()
+    }
+
+    /// Where this thread counts. For functions that call no fallback afterwards but as their last act.
+    #[inline]
     pub(super) fn tally(&self) -> Tally<'_> {
         self.pools.tally(&Outside(self))
     }

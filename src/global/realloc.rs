@@ -17,7 +17,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
             return unsafe { self.realloc_recorded(ptr, layout, new_layout) };
         }
         // By the byte alone: to find the lane by the layout, as a free does, was measured to take half a nanosecond more here.
-        let (tally, found) = (self.tally(), self.pools.find(ptr, layout));
+        let (tally, found) = (self.tally_now(), self.pools.find(ptr, layout));
         let (size, new_size) = (layout.size(), new_layout.size());
         let new = if new_size > self.pools.slot_bytes(found) {
             // SAFETY: a valid layout, by the caller's contract.
@@ -34,7 +34,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         };
         if !new.is_null() {
             // Asked again, because a fallback that suspends may have gone on on another thread.
-            let tally = self.tally();
+            let tally = self.tally_now();
             // SAFETY: two different blocks, each of at least the smaller size; the old one is given up.
             unsafe {
                 new.copy_from_nonoverlapping(ptr, size.min(new_size));
@@ -48,7 +48,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     /// A new block for what is left of one that shrank to at most a quarter of its slot; `None` if it stays there. In a signal handler this may
     /// call the fallback.
     fn place_for_remainder(&self, tally: Tally<'_>, layout: Layout, found: Found) -> Option<*mut u8> {
-        if self.is_nested() {
+        if self.is_nested_now() {
             return None;
         }
         match self.pools.shrink(tally, layout, found) {
@@ -60,7 +60,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
                 if start.is_null() {
                     return None;
                 }
-                self.tally().count(|counters, add| {
+                self.tally_now().count(|counters, add| {
                     add(&counters.shrunk_to_fallback, 1);
                     add(&counters.fallback_bytes, layout.size() as u64);
                 });
@@ -78,23 +78,23 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         layout: Layout,
         new_layout: Layout,
     ) -> *mut u8 {
-        if self.is_nested() {
+        if self.is_nested_now() {
             // Neither counted nor moved.
             // SAFETY: the caller's contract, passed on.
             return self.outside(|fallback| unsafe { fallback.realloc(ptr, layout, new_layout.size()) });
         }
         if new_layout.size() <= layout.size() {
-            self.tally().count(|counters, add| {
+            self.tally_now().count(|counters, add| {
                 add(&counters.shrunk_in_fallback, 1);
                 add(&counters.fallback_bytes, new_layout.size() as u64);
             });
-        } else if let Some(block) = self.pools.take(self.tally(), new_layout) {
+        } else if let Some(block) = self.pools.take(self.tally_now(), new_layout) {
             // SAFETY: two different blocks, both of at least the old size; the old one goes back where it came from.
             unsafe {
                 block.start.copy_from_nonoverlapping(ptr, layout.size());
                 self.outside(|fallback| fallback.dealloc(ptr, layout));
             }
-            self.tally().count(|counters, add| add(&counters.reallocs_moved, 1));
+            self.tally_now().count(|counters, add| add(&counters.reallocs_moved, 1));
             return block.start;
         }
         // SAFETY: the caller's contract, passed on.
@@ -109,10 +109,10 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
             let found = self.pools.find(ptr, layout);
             let stays = new_size <= self.pools.slot_bytes(found);
             if stays {
-                self.pools.count_in_place(self.tally(), found, new_size);
+                self.pools.count_in_place(self.tally_now(), found, new_size);
             }
             stays.then_some(ptr)
-        } else if self.is_nested() || new_size <= size {
+        } else if self.is_nested_now() || new_size <= size {
             // SAFETY: the caller's contract.
             Some(unsafe { self.realloc_fallback(ptr, layout, new_layout) })
         } else {
@@ -121,7 +121,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         if let Some(new) = stays {
             // One block, of another size from now on.
             if !new.is_null() {
-                self.pools.record_resize((ptr, layout), (new, new_layout), self.is_nested());
+                self.pools.record_resize((ptr, layout), (new, new_layout), self.is_nested_now());
             }
             return new;
         }
@@ -134,7 +134,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
                 new.copy_from_nonoverlapping(ptr, size.min(new_size));
                 self.dealloc(ptr, layout);
             }
-            self.tally().count(|counters, add| add(&counters.reallocs_moved, concerns_pools.into()));
+            self.tally_now().count(|counters, add| add(&counters.reallocs_moved, concerns_pools.into()));
         }
         new
     }
