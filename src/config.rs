@@ -274,7 +274,7 @@ impl Config {
     /// | | |
     /// |---|---|
     /// | `off` | the pools start [switched off](crate::PoolAlloc::set_enabled) |
-    /// | `stats` | the table of statistics is written to standard error when the program exits |
+    /// | `stats` | the table of statistics is written when the program exits, to what standard error was at the start |
     /// | `record` | the same, after a [recording](Self::record), with [advice](crate::Stats::advice) |
     /// | `xlarge=3110400x48` | a class (`small`, `medium`, `large`, `xlarge`) has slots of so many bytes, and so many of them |
     /// | `small=1024x512:floor=257` | the same, and a [floor](Self::floor) |
