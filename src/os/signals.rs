@@ -2,7 +2,7 @@
 
 /// Runs `f` with this thread's signals blocked, as a thread is that `f` starts. Those that a thread raises by its own fault are not: blocked, they
 /// would end the process without its handler.
-#[cfg(all(unix, not(framepool_os = "none")))]
+#[cfg(unix)]
 pub(crate) fn with_signals_blocked<R>(f: impl FnOnce() -> R) -> R {
     const OWN_FAULTS: [libc::c_int; 6] =
         [libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGSEGV, libc::SIGSYS, libc::SIGTRAP];
@@ -21,7 +21,7 @@ pub(crate) fn with_signals_blocked<R>(f: impl FnOnce() -> R) -> R {
 }
 
 /// There are none, or no way to block them.
-#[cfg(not(all(unix, not(framepool_os = "none"))))]
+#[cfg(not(unix))]
 pub(crate) fn with_signals_blocked<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
