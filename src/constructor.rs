@@ -2,9 +2,10 @@
 //!
 //! The loader calls what `.init_array` lists; those with a number first, as std's own (`00099`). There the library is kept from being
 //! [unloaded](crate::os::stays_mapped), and the one thread key of this copy of the crate is made, for all its allocators: early, so that its
-//! number is low. The environment variable `FRAMEPOOL` is kept as it is then. Allocations that come even earlier find no key; their threads ask again.
+//! number is low. So is what runs in the child of a `fork` registered. The environment variable `FRAMEPOOL` is kept as it is then. Allocations that come even earlier find no key; their threads ask again.
 
 use crate::os;
+use crate::roll::settle_all;
 use crate::thread_record::on_thread_exit;
 
 /// Kept by the compiler, because of `used`, and by linkers, because start-up refers to it: C linkers take from an archive only what something
@@ -19,6 +20,10 @@ static CONSTRUCTOR: extern "C" fn() = construct;
 extern "C" fn construct() {
     os::keep_variable();
     os::ExitHook::install(on_thread_exit);
+    // Here, because it takes a lock of the C library's, and may allocate. Without a key there are no places to be taken over.
+    if !os::ExitHook::is_never() {
+        os::after_fork(settle_all);
+    }
 }
 
 /// How threads' exits are watched; `None` before the constructor has run, and where they cannot be.

@@ -24,12 +24,18 @@ pub(crate) struct ForkMark(NonNull<AtomicUsize>);
 const WIPED: usize = 0;
 const SETTLED: usize = 1;
 const TAKING_OVER: usize = 2;
+/// The bits of the word that are one of these. Above `SETTLED` is the number of the process.
+const STATE: usize = 3;
+
+fn settled_here() -> usize {
+    (os::this_thread() >> 32 << 2) as usize | SETTLED
+}
 
 impl ForkMark {
     /// `None` where the system cannot wipe memory on `fork`.
     pub(crate) fn new() -> Option<Self> {
         let mark = Self(os::map_wiped_on_fork(size_of::<AtomicUsize>())?.cast());
-        mark.word().store(SETTLED, Release);
+        mark.word().store(settled_here(), Release);
         Some(mark)
     }
 
@@ -40,21 +46,25 @@ impl ForkMark {
         // Again only after a `fork` by a signal handler that interrupted this, in the child of that.
         loop {
             match self.word().load(Acquire) {
-                SETTLED => return true,
+                word if word & STATE == SETTLED => return true,
                 WIPED if os::is_first_thread() => {}
                 _ => return false,
             }
             let Some(_section) = begin() else { return false };
             if change(WIPED, TAKING_OVER) {
                 take_over();
-                change(TAKING_OVER, SETTLED);
+                change(TAKING_OVER, settled_here());
             }
         }
     }
 
     /// Says in the child of a `fork` what the kernel should have said: some answer `MADV_WIPEONFORK` with success and wipe nothing.
+    ///
+    /// Not if this process has settled already: another handler of its may have come first, and may have started threads since.
     pub(crate) fn wipe(&self) {
-        self.word().store(WIPED, Release);
+        if self.word().load(Acquire) != settled_here() {
+            self.word().store(WIPED, Release);
+        }
     }
 
     fn word(&self) -> &AtomicUsize {

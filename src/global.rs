@@ -122,7 +122,7 @@ impl<A> PoolAlloc<A> {
 
     /// A snapshot of the statistics.
     ///
-    /// Takes no lock and allocates nothing; reads the counters of every thread that ever had its own, 53 loads each.
+    /// Takes no lock and allocates nothing; reads the counters of every thread that ever had its own, 54 loads each.
     /// Exact once no thread is inside the allocator.
     pub fn stats(&self) -> Stats {
         self.pools.stats()

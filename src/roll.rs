@@ -33,9 +33,6 @@ pub(crate) fn enlist(metadata: &'static Metadata) {
             Err(now) => newest = now,
         }
     }
-    if newest.is_null() && !os::ExitHook::is_never() {
-        os::after_fork(settle_all);
-    }
     if metadata.exit_output.is_some() && !WRITES_AT_EXIT.swap(true, Relaxed) {
         os::at_exit(show_all);
     }
@@ -49,7 +46,7 @@ fn all() -> impl Iterator<Item = &'static Metadata> {
 }
 
 /// Runs in the child of a `fork`, on the thread that called it.
-unsafe extern "C" fn settle_all() {
+pub(crate) unsafe extern "C" fn settle_all() {
     all().for_each(Metadata::settle_child);
 }
 

@@ -365,7 +365,12 @@ pub(crate) unsafe extern "C" fn on_thread_exit(record: *mut core::ffi::c_void) {
     for lane in Lane::ALL {
         metadata.pool(lane).empty_own_magazine(own);
     }
-    leave(metadata, record);
+    // A signal handler may have ended the thread inside, its magazine half moved: then nobody gets the place.
+    if record.gate.abandon_unless_open(address) {
+        leave(metadata, record);
+    } else {
+        record.owner.store(0, Relaxed);
+    }
     drop(section);
     // If a signal handler has forked in the section.
     metadata.is_settled();

@@ -70,6 +70,12 @@ breaks "P3 a child of a fork has the places of the threads that are gone" src/th
   's/(abandon_unless_open\(metadata\.key\(\)\) \{\n\s+)leave\(metadata, record\);/$1let _ = record;/' lib
 breaks "P9 only the thread that forked frees the places of the others" src/fork.rs \
   's/WIPED if os::is_first_thread\(\) =>/WIPED =>/' lib
+breaks "P9 a child settles once" src/fork.rs \
+  's/if self\.word\(\)\.load\(Acquire\) != settled_here\(\) \{/{/' lib
+breaks "P9 a thread that ended inside keeps its place" src/thread_record.rs \
+  's/if record\.gate\.abandon_unless_open\(address\) \{/if record.gate.abandon_unless_open(address) || true {/' lib
+breaks "P9 start-up calls no allocator" src/roll.rs \
+  's/(pub\(crate\) fn enlist.*?\{\n)/$1    os::after_fork(settle_all);\n/' late_key
 breaks "P9 a reclaim that a fork cuts short leaves no slot in two places" src/magazine.rs \
   's/        for \(i, out\) in \(len - moved\.\.len\)\.zip\(out\) \{\n\s+\*out = self\.get\(i\);\n\s+\}\n\s+self\.len\.store\(len - moved, Relaxed\);\n\s+moved as usize/        self.move_oldest(moved, out)/' fork_anywhere
 breaks "P9 a thread that a handler forks on settles after what it was at" src/section.rs \

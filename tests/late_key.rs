@@ -25,6 +25,11 @@ extern "C" fn take_the_low_keys() {
         // SAFETY: a place for the key.
         assert_eq!(unsafe { libc::pthread_key_create(&mut key, None) }, 0);
     }
+    // With the crate's own, as many as glibc has room for without allocating.
+    for _ in 0..47 {
+        // SAFETY: nothing is to be called.
+        assert_eq!(unsafe { libc::pthread_atfork(None, None, None) }, 0);
+    }
 }
 
 static POOL: PoolAlloc = PoolAlloc::new();
@@ -35,6 +40,7 @@ thread_local!(static IN_HANDLER: Cell<bool> = const { Cell::new(false) });
 
 unsafe extern "C" {
     fn __libc_calloc(n: usize, size: usize) -> *mut c_void;
+    fn __libc_malloc(size: usize) -> *mut c_void;
 }
 
 /// The C library's own calls come here, too.
@@ -45,6 +51,16 @@ unsafe extern "C" fn calloc(n: usize, size: usize) -> *mut c_void {
     }
     // SAFETY: the caller's contract.
     unsafe { __libc_calloc(n, size) }
+}
+
+/// The same.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn malloc(size: usize) -> *mut c_void {
+    if IN_HANDLER.get() {
+        CALLED.store(true, SeqCst);
+    }
+    // SAFETY: the caller's contract.
+    unsafe { __libc_malloc(size) }
 }
 
 fn use_once() {
@@ -81,7 +97,9 @@ fn cached() -> usize {
 fn a_first_request_in_a_handler_calls_no_allocator_and_places_pass_on() {
     // SAFETY: a handler that does what the pools promise to be fit for.
     unsafe { libc::signal(libc::SIGUSR1, handler as extern "C" fn(_) as usize) };
-    use_once();
+    // The first request of the process, too.
+    handler(0);
+    assert!(!CALLED.load(SeqCst), "start-up called C's allocator");
     // More threads than there are places.
     for _ in 0..600 {
         // SAFETY: joined at once. Not by std, which has a key of its own, and has C's allocator called for it in each thread.

@@ -227,7 +227,7 @@ fn a_handler_that_interrupts_a_plain_fallback_is_served_from_the_pools() {
     // SAFETY: a handler that does what the pools promise to be fit for.
     unsafe { libc::signal(libc::SIGUSR2, handler as extern "C" fn(_) as usize) };
     // Where there is no `mmap`, pools are reserved through the fallback.
-    [&NOTED, &PLAIN].map(|pool| Block::take(pool, layout(1_000, 8), 1).give());
+    [&NOTED, &PLAIN].into_iter().for_each(|pool| Block::take(pool, layout(1_000, 8), 1).give());
     for (pool, pooled) in [(&NOTED, 1), (&PLAIN, 11)] {
         let (before, calls) = (pool.stats(), CALLS_OF_INTERRUPTED.load(Relaxed));
         RAISES.store(true, Relaxed);

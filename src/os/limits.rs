@@ -1,12 +1,12 @@
 //! Which of the process's limits stands behind memory that was refused.
 
-#[cfg(all(unix, not(framepool_os = "none")))]
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")))]
 use super::Errno;
 use crate::stats::Limit;
 
 /// The limit that refused `bytes` bytes of address space, of which `writable` were to be writable; `None` if it was none that is known. To be
-/// called right after the refusal. On Linux a few system calls.
-#[cfg(all(unix, not(framepool_os = "none")))]
+/// called right after the refusal. A few system calls.
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")))]
 #[cold]
 #[inline(never)]
 pub(crate) fn limit_behind(bytes: usize, writable: usize) -> Option<Limit> {
@@ -25,23 +25,21 @@ pub(crate) fn limit_behind(bytes: usize, writable: usize) -> Option<Limit> {
     };
     if is_exceeded(limit_of(libc::RLIMIT_AS as _), in_use.all, bytes) {
         Some(Limit::AddressSpace)
-    } else if cfg!(any(target_os = "linux", target_os = "android"))
-        && is_exceeded(limit_of(libc::RLIMIT_DATA as _), in_use.data, writable)
-    {
+    } else if is_exceeded(limit_of(libc::RLIMIT_DATA as _), in_use.data, writable) {
         Some(Limit::Data)
     } else {
         None
     }
 }
 
-/// There are none.
-#[cfg(not(all(unix, not(framepool_os = "none"))))]
+/// Unknown: systems differ in which limits they have and what counts against them.
+#[cfg(not(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none"))))]
 pub(crate) fn limit_behind(_: usize, _: usize) -> Option<Limit> {
     None
 }
 
 /// A limit in bytes; `None` if there is none.
-#[cfg(all(unix, not(framepool_os = "none")))]
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")))]
 fn limit_of(resource: libc::c_int) -> Option<u64> {
     // SAFETY: all zeros is valid: numbers.
     let mut limit: libc::rlimit = unsafe { core::mem::zeroed() };
@@ -51,7 +49,7 @@ fn limit_of(resource: libc::c_int) -> Option<u64> {
 }
 
 /// What counts against the limits already, in bytes.
-#[cfg(all(unix, not(framepool_os = "none")))]
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")))]
 #[derive(Default)]
 struct Mapped {
     all: u64,
@@ -75,9 +73,4 @@ fn mapped() -> Mapped {
         pages.unwrap_or(0).saturating_mul(super::page_bytes() as u64)
     };
     Mapped { all: bytes(0), data: bytes(5) }
-}
-
-#[cfg(all(unix, not(any(target_os = "linux", target_os = "android")), not(framepool_os = "none")))]
-fn mapped() -> Mapped {
-    Mapped::default()
 }

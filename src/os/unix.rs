@@ -152,8 +152,8 @@ fn write_to(descriptor: libc::c_int, mut text: &[u8]) {
 #[derive(Clone, Copy)]
 pub(crate) struct KeptStderr {
     descriptor: libc::c_int,
-    device: libc::dev_t,
-    inode: libc::ino_t,
+    device: u64,
+    inode: u64,
 }
 
 impl KeptStderr {
@@ -180,12 +180,12 @@ impl KeptStderr {
 }
 
 /// Which file a descriptor is for.
-fn identity(descriptor: libc::c_int) -> Option<(libc::dev_t, libc::ino_t)> {
+fn identity(descriptor: libc::c_int) -> Option<(u64, u64)> {
     // SAFETY: all zeros is valid: numbers.
     let mut status: libc::stat = unsafe { core::mem::zeroed() };
     // SAFETY: any number may be asked for; the place is valid.
     let is_open = unsafe { libc::fstat(descriptor, &mut status) } == 0;
-    is_open.then_some((status.st_dev, status.st_ino))
+    is_open.then_some((status.st_dev as u64, status.st_ino as u64))
 }
 
 /// The environment variable `FRAMEPOOL` as it was when this code was loaded: a program that changes its environment later, which std guards by a

@@ -217,3 +217,54 @@ fn places_of_threads_that_died_without_giving_them_back_are_found_by_the_next() 
         done.wait();
     });
 }
+
+/// As when a handler of the program's, which the C library calls before ours, comes to a slow path and starts a thread.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_child_of_a_fork_that_has_settled_does_not_settle_again() {
+    let pools: &Pools = Box::leak(Box::new(Pools::new(&Config::new())));
+    let gets_a_place = || {
+        pools.prepare(&std::alloc::System);
+        pools.own().map(|own| own.home(pools.metadata()))
+    };
+    assert!(gets_a_place().is_some() || std::thread::spawn(gets_a_place).join().unwrap().is_some());
+    // SAFETY: the child starts a thread, which the C library allows there, and ends.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let (tell, told) = std::sync::mpsc::channel();
+        let (done, wait) = std::sync::mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            tell.send(gets_a_place()).unwrap();
+            let _ = wait.recv();
+        });
+        let place = told.recv().unwrap();
+        pools.metadata().settle_child();
+        let is_kept = place.is_some_and(|place| pools.metadata().places.taken().any(|taken| taken == place));
+        drop(done);
+        // SAFETY: ends the child without running what belongs to its parent.
+        unsafe { libc::_exit(i32::from(!is_kept)) }
+    }
+    let mut status = 0;
+    // SAFETY: a child of this process, and a place for its status.
+    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    assert_eq!(status, 0);
+}
+
+/// As by `pthread_exit` in a signal handler that interrupted the thread inside.
+#[test]
+fn nobody_gets_the_place_of_a_thread_that_ended_inside() {
+    let pools: &Pools = Box::leak(Box::new(Pools::new(&Config::new())));
+    let place = || {
+        pools.prepare(&std::alloc::System);
+        pools.own().map(|own| own.home(pools.metadata()))
+    };
+    let ended = std::thread::spawn(move || {
+        let place = place();
+        core::mem::forget(pools.enter());
+        place
+    });
+    let ended = ended.join().unwrap().unwrap();
+    let next = std::thread::spawn(place).join().unwrap();
+    assert!(next.is_some_and(|next| next != ended));
+    assert!(pools.metadata().places.taken().eq([ended]));
+}
