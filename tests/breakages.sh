@@ -122,6 +122,8 @@ breaks "P14 a shrink to the fallback is counted" src/global/realloc.rs \
   's/add\(&counters\.shrunk_to_fallback, 1\);/_ = \&counters.shrunk_to_fallback;/' dhat
 breaks "values a remainder holds no larger slot" src/buffer_pool/allocator.rs \
   's/(Shrink::ToFallback => \{)/$1 if new.size() < 1000 { return None; }/' full:collections
+breaks "values a shrink outside the pools is counted" src/buffer_pool/allocator.rs \
+  's/                add\(shrunk, 1\);/                _ = shrunk;/' full:collections
 breaks "values a move that is not of the pools is not counted" src/buffer_pool/allocator.rs \
   's/u64::from\(concerns_pools\)/{ let _ = concerns_pools; 1 }/' full:collections
 breaks "P6 a failed realloc leaves the block" src/global/realloc.rs \

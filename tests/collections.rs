@@ -141,8 +141,11 @@ fn a_remainder_of_a_frame_goes_to_the_global_allocator_when_its_class_has_no_slo
         assert_eq!((stats.class(Class::XLarge).in_use, stats.misses(), stats.bypasses()), (0, 0, 0));
         assert_eq!((stats.shrunk_to_fallback(), stats.fallbacks(), stats.fallback_bytes()), (1, 1, 40));
         assert_eq!(stats.reallocs_moved(), 1);
+        let rest = pool.shrink(rest.cast(), layout(40, 8), layout(30, 8)).unwrap();
+        let stats = pool.stats();
+        assert_eq!((stats.shrunk_to_fallback(), stats.fallbacks(), stats.fallback_bytes()), (1, 2, 70));
         // From one block of the global allocator to another one: no move of the pools'.
-        let aligned = pool.grow(rest.cast(), layout(40, 8), layout(3 << 20, 64)).unwrap();
+        let aligned = pool.grow(rest.cast(), layout(30, 8), layout(3 << 20, 64)).unwrap();
         assert_eq!(pool.stats().reallocs_moved(), 1);
         pool.deallocate(aligned.cast(), layout(3 << 20, 64));
     }

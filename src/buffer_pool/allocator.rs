@@ -85,11 +85,20 @@ unsafe impl Allocator for BufferPool {
             unsafe { self.move_to(block, ptr, old, new.size()) };
             return Ok(block);
         }
-        match self.in_place(ptr, old, new) {
-            Some(stays) => Ok(stays),
-            // SAFETY: the caller's contract.
-            None => unsafe { self.realloc_outside(ptr, old, new) },
+        if let Some(stays) = self.in_place(ptr, old, new) {
+            return Ok(stays);
         }
+        if new.size() > 0 {
+            let was_pooled = self.shared.has(ptr);
+            self.shared.pools.shared_tally().count(|counters, add| {
+                let shrunk =
+                    if was_pooled { &counters.shrunk_to_fallback } else { &counters.shrunk_in_fallback };
+                add(shrunk, 1);
+                add(&counters.fallback_bytes, new.size() as u64);
+            });
+        }
+        // SAFETY: the caller's contract.
+        unsafe { self.realloc_outside(ptr, old, new) }
     }
 }
 
