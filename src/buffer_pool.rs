@@ -14,7 +14,6 @@ mod pool_buf;
 use core::alloc::{GlobalAlloc, Layout};
 use core::fmt;
 use core::ptr::{self, NonNull};
-use std::process;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,6 +23,7 @@ pub use pool_buf::PoolBuf;
 use crate::config::{CLASSES, Class, Config};
 use crate::pools::{Block, Pools};
 use crate::residency::Residency;
+use crate::roll::Process;
 use crate::slot_state::SlotState;
 use crate::stats::Stats;
 use crate::sync::{
@@ -249,14 +249,14 @@ struct Shared {
 
 /// Who waits, in one process.
 struct Queues {
-    process: u32,
+    process: Process,
     /// For each class.
     waiters: [Waiters<Block>; CLASSES],
 }
 
 impl Queues {
     fn new() -> Box<Self> {
-        Box::new(Self { process: process::id(), waiters: core::array::from_fn(|_| Waiters::new()) })
+        Box::new(Self { process: Process::this(), waiters: core::array::from_fn(|_| Waiters::new()) })
     }
 }
 
@@ -329,7 +329,7 @@ impl Shared {
     #[cold]
     fn own_queues(&self) -> &Queues {
         let inherited = self.queues();
-        if inherited.process == process::id() {
+        if inherited.process == Process::this() {
             return inherited;
         }
         let (old, new) = (ptr::from_ref(inherited).cast_mut(), Box::into_raw(Queues::new()));
@@ -370,7 +370,7 @@ impl Drop for Shared {
         let queues = self.queues.load(Acquire);
         // SAFETY: made of a box, and nobody else is here. Those of a parent process stay.
         unsafe {
-            if (*queues).process == process::id() {
+            if (*queues).process == Process::this() {
                 drop(Box::from_raw(queues));
             }
         }

@@ -12,7 +12,6 @@ mod watched;
 
 use core::{fmt, mem};
 use std::io;
-use std::process;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -22,6 +21,7 @@ use watch::Watch;
 pub use watched::Watched;
 
 use crate::os;
+use crate::roll::Process;
 use crate::sync::{Condvar, Lock};
 
 /// Watches an allocator from a thread of its own until it is dropped.
@@ -52,7 +52,7 @@ pub struct Monitor {
     stop: Arc<Stop>,
     thread: Option<JoinHandle<()>>,
     /// The process that has the thread.
-    process: u32,
+    process: Process,
 }
 
 impl Monitor {
@@ -79,7 +79,7 @@ impl fmt::Debug for Monitor {
 impl Drop for Monitor {
     /// Stops the thread, and waits for it. In the child of a `fork` there is no thread, and nothing is done.
     fn drop(&mut self) {
-        if process::id() != self.process {
+        if Process::this() != self.process {
             // Neither the lock, which the thread may have held, nor the handle may be touched.
             mem::forget(self.thread.take());
             return;
@@ -165,7 +165,7 @@ impl MonitorBuilder {
             thread::Builder::new().name("framepool".to_owned()).spawn(move || self.run(watch, &stop))
         };
         let thread = os::with_signals_blocked(spawn)?;
-        Ok(Monitor { stop, thread: Some(thread), process: process::id() })
+        Ok(Monitor { stop, thread: Some(thread), process: Process::this() })
     }
 
     fn run(mut self, mut watch: Watch, stop: &Stop) {

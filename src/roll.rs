@@ -6,20 +6,23 @@
 //! |---|---|---|
 //! | `NEWEST` | start-ups (Release), read by the hooks (Acquire) | the metadata and the rest of the list |
 //! | `older` | the start-up of that metadata, before it is in the list (Relaxed) | nothing: `NEWEST` does |
+//! | `FORKS` | the hook in each child (Relaxed) | nothing |
 //! | `WRITES_AT_EXIT` | the first start-up that wants it (Relaxed) | nothing |
 
 use core::{iter, ptr};
-use std::panic;
+use std::{panic, process};
 
 use crate::metadata::Metadata;
 use crate::os;
 use crate::sync::{
-    AtomicBool, AtomicPtr,
+    AtomicBool, AtomicPtr, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
 
 static NEWEST: AtomicPtr<Metadata> = AtomicPtr::new(ptr::null_mut());
 static WRITES_AT_EXIT: AtomicBool = AtomicBool::new(false);
+/// How many forks lie between the process in which this code was loaded and this one.
+static FORKS: AtomicUsize = AtomicUsize::new(0);
 
 /// Puts an allocator on the list, and has the hooks called that it needs.
 pub(crate) fn enlist(metadata: &'static Metadata) {
@@ -38,6 +41,21 @@ pub(crate) fn enlist(metadata: &'static Metadata) {
     }
 }
 
+/// Which process this is, for what is not a global allocator's. A child may have the same number as its parent: both are the first of their
+/// namespaces, or the number came round again. Forks by the C library are counted, too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Process {
+    id: u32,
+    forks: usize,
+}
+
+impl Process {
+    /// A system call.
+    pub(crate) fn this() -> Self {
+        Self { id: process::id(), forks: FORKS.load(Relaxed) }
+    }
+}
+
 fn all() -> impl Iterator<Item = &'static Metadata> {
     // SAFETY: null, or put on the list by `enlist`, for ever.
     let at = |metadata: *mut Metadata| unsafe { metadata.as_ref() };
@@ -47,6 +65,7 @@ fn all() -> impl Iterator<Item = &'static Metadata> {
 
 /// Runs in the child of a `fork`, on the thread that called it.
 pub(crate) unsafe extern "C" fn settle_all() {
+    FORKS.fetch_add(1, Relaxed);
     all().for_each(Metadata::settle_child);
 }
 
