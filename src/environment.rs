@@ -36,14 +36,15 @@ impl Wrong<'_> {
     #[cold]
     #[inline(never)]
     fn tell_all(&self) {
-        let text = self.tell(Text::new().str("FRAMEPOOL is ignored: ")).str("\n");
-        os::write_to_stderr(text.as_bytes());
+        let mut text = Text::new();
+        self.tell(text.str("FRAMEPOOL is ignored: "));
+        os::write_to_stderr(text.str("\n").as_bytes());
     }
 
-    fn tell(&self, text: Text) -> Text {
+    fn tell(&self, text: &mut Text) {
         match self {
-            Self::Word(word) => text.str("it does not know '").printable(word).str("'"),
-            Self::Number(number) => text.str("'").printable(number).str("' is no number that fits"),
+            Self::Word(word) => _ = text.str("it does not know '").printable(word).str("'"),
+            Self::Number(number) => _ = text.str("'").printable(number).str("' is no number that fits"),
             Self::Table(error) => error.tell(text),
         }
     }
@@ -114,7 +115,11 @@ mod tests {
     fn told(value: &str) -> String {
         match parse(value.as_bytes(), &mut Config::new()) {
             Ok(_) => "right".to_owned(),
-            Err(wrong) => wrong.tell(Text::new()).as_str().to_owned(),
+            Err(wrong) => {
+                let mut text = Text::new();
+                wrong.tell(&mut text);
+                text.as_str().to_owned()
+            }
         }
     }
 

@@ -27,15 +27,16 @@ pub(crate) fn misuse(what: Misuse, class: Class, index: usize, address: usize) -
         Misuse::Interior(_) => "interior pointer: ",
         Misuse::WrongLayout(..) => "wrong layout: ",
     };
-    let text = Text::new().str(name).str(class.name()).str(" slot ").decimal(index).str(" at ").hex(address);
-    let text = match what {
-        Misuse::DoubleFree | Misuse::NeverHandedOut => text,
-        Misuse::Interior(bytes_in) => text.str(", ").decimal(bytes_in).str(" bytes into the slot"),
+    let mut text = Text::new();
+    text.str(name).str(class.name()).str(" slot ").decimal(index).str(" at ").hex(address);
+    match what {
+        Misuse::DoubleFree | Misuse::NeverHandedOut => {}
+        Misuse::Interior(bytes_in) => _ = text.str(", ").decimal(bytes_in).str(" bytes into the slot"),
         Misuse::WrongLayout(size, align) => {
-            text.str(", used with size ").decimal(size).str(" and alignment ").decimal(align)
+            text.str(", used with size ").decimal(size).str(" and alignment ").decimal(align);
         }
-    };
-    abort(text)
+    }
+    abort(&mut text)
 }
 
 /// `framepool: not a slot: guard page at 0x...`
@@ -45,7 +46,7 @@ pub(crate) fn not_a_slot(address: usize) -> ! {
     abort(Text::new().str("not a slot: guard page at ").hex(address))
 }
 
-fn abort(text: Text) -> ! {
+fn abort(text: &mut Text) -> ! {
     crate::os::write_to_stderr(text.str("\n").as_bytes());
     std::process::abort()
 }

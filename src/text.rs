@@ -7,7 +7,8 @@
 /// Bytes that a message may have. The longest one in use has about 200.
 const CAPACITY: usize = 320;
 
-/// A message under construction. Only whole strings and numbers are ever pushed, so that it stays ASCII.
+/// A message under construction, changed in place because it may lie on a small stack. Only whole strings and numbers are ever pushed, so that
+/// it stays ASCII.
 #[derive(Clone, Copy)]
 pub(crate) struct Text {
     bytes: [u8; CAPACITY],
@@ -17,10 +18,12 @@ pub(crate) struct Text {
 impl Text {
     /// Every message of this crate opens with its name.
     pub(crate) const fn new() -> Self {
-        Self { bytes: [0; CAPACITY], len: 0 }.str("framepool: ")
+        let mut text = Self { bytes: [0; CAPACITY], len: 0 };
+        text.str("framepool: ");
+        text
     }
 
-    pub(crate) const fn str(mut self, text: &str) -> Self {
+    pub(crate) const fn str(&mut self, text: &str) -> &mut Self {
         let bytes = text.as_bytes();
         let mut i = 0;
         while i < bytes.len() && self.len < CAPACITY {
@@ -33,7 +36,7 @@ impl Text {
     }
 
     /// What somebody else wrote, as far as it can be shown: 80 bytes at most, and marks for what is not printable ASCII.
-    pub(crate) fn printable(mut self, bytes: &[u8]) -> Self {
+    pub(crate) fn printable(&mut self, bytes: &[u8]) -> &mut Self {
         const MOST: usize = 80;
         for &byte in bytes.iter().take(MOST.min(CAPACITY - self.len)) {
             self.bytes[self.len] = if byte == b' ' || byte.is_ascii_graphic() { byte } else { b'?' };
@@ -42,16 +45,16 @@ impl Text {
         if bytes.len() > MOST { self.str("...") } else { self }
     }
 
-    pub(crate) const fn decimal(self, number: usize) -> Self {
+    pub(crate) const fn decimal(&mut self, number: usize) -> &mut Self {
         self.digits(number, 10)
     }
 
     /// With `0x` in front.
-    pub(crate) const fn hex(self, number: usize) -> Self {
+    pub(crate) const fn hex(&mut self, number: usize) -> &mut Self {
         self.str("0x").digits(number, 16)
     }
 
-    const fn digits(mut self, number: usize, base: usize) -> Self {
+    const fn digits(&mut self, number: usize, base: usize) -> &mut Self {
         // At most 20 digits: a 64-bit number in base 10.
         let mut divisor = 1;
         while number / divisor >= base {
@@ -85,14 +88,16 @@ mod tests {
     #[test]
     fn numbers_of_every_length_print_as_core_would_print_them() {
         for number in [0, 9, 10, 99, 100, 65_535, 65_536, usize::MAX / 10, usize::MAX - 1, usize::MAX] {
-            let text = Text::new().decimal(number).str(" ").hex(number);
+            let mut text = Text::new();
+            text.decimal(number).str(" ").hex(number);
             assert_eq!(text.as_str(), format!("framepool: {number} {number:#x}"));
         }
     }
 
     #[test]
     fn a_message_too_long_is_cut_and_stays_printable() {
-        let text = Text::new().str(&"é".repeat(CAPACITY)).decimal(17);
+        let mut text = Text::new();
+        text.str(&"é".repeat(CAPACITY)).decimal(17);
         assert_eq!(text.as_bytes().len(), CAPACITY);
         assert!(text.as_str().ends_with('?'));
     }

@@ -104,6 +104,36 @@ fn so_it_does_with_a_table_from_the_environment_and_every_request_to_the_system(
     }
 }
 
+/// What is wrong is told in a text, within the first allocation.
+#[test]
+fn so_it_does_when_the_environment_is_wrong() {
+    static POOL: PoolAlloc = PoolAlloc::with_config(Config::new().env(true));
+    extern "C" fn start() {
+        use_once(&POOL, 1_000);
+    }
+    if common::case().is_some() {
+        return assert_small("start-up with a wrong environment", start);
+    }
+    for value in [
+        "nonsense",
+        "small=1x",
+        "small=1000x5",
+        "large=64x8",
+        "stats,xlarge=3110400x4:hold=99@2",
+        "small=1024x999999",
+        "small=64x8:hold=9@1",
+        "small=1024x8:hold=8@4096",
+        "xlarge=18446744073709551552x9",
+        "small=64x1,medium=128x1,large=192x1,xlarge=256x1",
+    ] {
+        let mut command = child(so_it_does_when_the_environment_is_wrong, "alone");
+        command.env("FRAMEPOOL", value);
+        let output = common::run(command);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && stderr.contains("FRAMEPOOL is ignored"), "{value}: {stderr}");
+    }
+}
+
 #[test]
 fn a_first_use_by_a_thread_a_miss_a_shrink_and_an_exit_take_little_stack() {
     static POOL: PoolAlloc = PoolAlloc::new();

@@ -27,54 +27,58 @@ pub(crate) enum Problem {
 impl ConfigError {
     /// In one line of ASCII.
     pub(crate) const fn text(&self) -> Text {
-        self.tell(Text::new())
+        let mut text = Text::new();
+        self.tell(&mut text);
+        text
     }
 
     /// The same at the end of a text.
-    pub(crate) const fn tell(&self, new: Text) -> Text {
+    pub(crate) const fn tell(&self, text: &mut Text) {
         match self.0 {
             Problem::SlotBytes { class, slot_bytes } => {
-                let text = of_size(new, class, slot_bytes)
+                of_size(text, class, slot_bytes)
                     .str("a slot size is a multiple of 64 bytes; the next one is ");
-                text.decimal((slot_bytes / SLOT_STEP * SLOT_STEP).saturating_add(SLOT_STEP))
+                text.decimal((slot_bytes / SLOT_STEP * SLOT_STEP).saturating_add(SLOT_STEP));
             }
             Problem::Order { class, slot_bytes, below, below_bytes } => {
-                let text = of_size(new, class, slot_bytes)
-                    .str("slot sizes ascend from class to class; make them larger than ");
-                text.str(below.name()).str("'s ").decimal(below_bytes)
+                of_size(text, class, slot_bytes);
+                text.str("slot sizes ascend from class to class; make them larger than ");
+                text.str(below.name()).str("'s ").decimal(below_bytes);
             }
-            Problem::NoSlots { class } => new.str(class.name()).str(" has no slots: give it at least 1"),
+            Problem::NoSlots { class } => {
+                text.str(class.name()).str(" has no slots: give it at least 1");
+            }
             Problem::TooManySlots { class, slots } => {
-                let text = new.str(class.name()).str(" has ").decimal(slots).str(" slots: give it at most ");
-                text.decimal(Config::MAX_SLOTS)
+                text.str(class.name()).str(" has ").decimal(slots).str(" slots: give it at most ");
+                text.decimal(Config::MAX_SLOTS);
             }
             Problem::HoldsBackMore { class, held, slots } => {
-                let text = new.str(class.name()).str(" holds back ").decimal(held).str(" slots: it has ");
-                text.decimal(slots).str("; hold back at most that")
+                text.str(class.name()).str(" holds back ").decimal(held).str(" slots: it has ");
+                text.decimal(slots).str("; hold back at most that");
             }
             Problem::HoldsBackForNobody { class, min_bytes, slot_bytes } => {
-                let text = new.str(class.name()).str(" holds slots back for ").decimal(min_bytes);
-                text.str(" bytes and more, which no layout of it has: make that at most ").decimal(slot_bytes)
+                text.str(class.name()).str(" holds slots back for ").decimal(min_bytes);
+                text.str(" bytes and more, which no layout of it has: make that at most ")
+                    .decimal(slot_bytes);
             }
             Problem::AddressSpace => {
-                new.str("this table exceeds the address space: give its classes fewer or smaller slots")
+                text.str("this table exceeds the address space: give its classes fewer or smaller slots");
             }
             Problem::Granules { bytes } => {
-                let text = new.str("this table has more than 2^32 granules of ").decimal(bytes);
-                text.str(" bytes: give all classes slot sizes that are multiples of more")
+                text.str("this table has more than 2^32 granules of ").decimal(bytes);
+                text.str(" bytes: give all classes slot sizes that are multiples of more");
             }
             Problem::SlotMap { map_bytes, granule_bytes } => {
-                let text = new.str("the slot map of this table takes ").decimal(map_bytes);
-                let text = text
-                    .str(" bytes, more than 1/32 of its slots: give the larger classes more slots, or all ");
-                text.str("classes slot sizes that are multiples of more than ").decimal(granule_bytes)
+                text.str("the slot map of this table takes ").decimal(map_bytes);
+                text.str(" bytes, more than 1/32 of its slots: give the larger classes more slots, or all ");
+                text.str("classes slot sizes that are multiples of more than ").decimal(granule_bytes);
             }
         }
     }
 }
 
-const fn of_size(new: Text, class: Class, slot_bytes: usize) -> Text {
-    new.str(class.name()).str(" slots of ").decimal(slot_bytes).str(" bytes: ")
+const fn of_size(text: &mut Text, class: Class, slot_bytes: usize) -> &mut Text {
+    text.str(class.name()).str(" slots of ").decimal(slot_bytes).str(" bytes: ")
 }
 
 impl fmt::Display for ConfigError {
