@@ -1,11 +1,15 @@
 //! What this crate does when the program or the library that it is part of is loaded, before anything of that runs.
 //!
-//! The loader calls what `.init_array` lists; those with a number first, as std's own (`00099`). There the library is kept from being
-//! [unloaded](crate::os::stays_mapped), and the one thread key of this copy of the crate is made, for all its allocators: early, so that its
-//! number is low. So is what runs in the child of a `fork` registered. The environment variable `FRAMEPOOL` is kept as it is then. Allocations that come even earlier find no key; their threads ask again.
+//! The loader calls what `.init_array` lists; those with a number first, as std's own (`00099`). There the crate
+//!
+//! - keeps the environment variable `FRAMEPOOL` as it is then;
+//! - keeps the library from being [unloaded](crate::os::stays_mapped), and makes the one thread key of this copy of the crate, for all its
+//!   allocators: early, so that its number is low;
+//! - registers what runs in the child of a `fork` and at exit. The C library takes a lock for that, and may allocate.
+//!
+//! A thread that allocates even earlier finds no key, and asks again on its next slow path.
 
 use crate::os;
-use crate::roll::settle_all;
 use crate::thread_record::on_thread_exit;
 
 /// Kept by the compiler, because of `used`, and by linkers, because start-up refers to it: C linkers take from an archive only what something
@@ -18,11 +22,17 @@ static CONSTRUCTOR: extern "C" fn() = construct;
 
 #[cfg(unix)]
 extern "C" fn construct() {
+    use crate::roll::{settle_all, show_all};
+
     os::keep_variable();
     os::ExitHook::install(on_thread_exit);
-    // Here, because it takes a lock of the C library's, and may allocate. Without a key there are no places to be taken over.
+    // Without a key there are no places to be taken over.
     if !os::ExitHook::is_never() {
         os::after_fork(settle_all);
+    }
+    // Without the variable no allocator has anything to show.
+    if os::variable().is_some() {
+        os::at_exit(show_all);
     }
 }
 

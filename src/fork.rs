@@ -28,7 +28,7 @@ const TAKING_OVER: usize = 2;
 const STATE: usize = 3;
 
 fn settled_here() -> usize {
-    (os::this_thread() >> 32 << 2) as usize | SETTLED
+    (os::this_process() << 2) as usize | SETTLED
 }
 
 impl ForkMark {

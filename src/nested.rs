@@ -22,11 +22,7 @@
 //! | all of `Nesting` | its thread and the signal handlers on it (Relaxed) | nothing: no other thread reads it |
 //! | `THREADS` | each thread that enters for the first time (Relaxed) | nothing |
 
-use crate::sync::{
-    AtomicU32, AtomicU64, AtomicUsize,
-    Ordering::{Acquire, Relaxed},
-    light_fence,
-};
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, light_fence};
 use crate::thread_record;
 use crate::tunables::NESTED_ALLOCATORS;
 
@@ -132,7 +128,7 @@ impl Nesting {
         }
         let new = THREADS.fetch_add(1, Relaxed) + 1;
         // Fails if a signal handler on this thread has come first.
-        self.thread.compare_exchange(0, new, Acquire, Relaxed).map_or_else(|number| number, |_| new)
+        self.thread.compare_exchange(0, new, Relaxed, Relaxed).map_or_else(|number| number, |_| new)
     }
 
     /// One level deeper in an allocator's row, or in a free one; `false` if there is neither.

@@ -7,24 +7,22 @@
 //! | `NEWEST` | start-ups (Release), read by the hooks (Acquire) | the metadata and the rest of the list |
 //! | `older` | the start-up of that metadata, before it is in the list (Relaxed) | nothing: `NEWEST` does |
 //! | `FORKS` | the hook in each child (Relaxed) | nothing |
-//! | `WRITES_AT_EXIT` | the first start-up that wants it (Relaxed) | nothing |
 
 use core::{iter, ptr};
-use std::{panic, process};
+use std::panic;
 
 use crate::metadata::Metadata;
 use crate::os;
 use crate::sync::{
-    AtomicBool, AtomicPtr, AtomicUsize,
+    AtomicPtr, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
 
 static NEWEST: AtomicPtr<Metadata> = AtomicPtr::new(ptr::null_mut());
-static WRITES_AT_EXIT: AtomicBool = AtomicBool::new(false);
 /// How many forks lie between the process in which this code was loaded and this one.
 static FORKS: AtomicUsize = AtomicUsize::new(0);
 
-/// Puts an allocator on the list, and has the hooks called that it needs.
+/// Puts an allocator on the list.
 pub(crate) fn enlist(metadata: &'static Metadata) {
     let this = ptr::from_ref(metadata).cast_mut();
     let mut newest = NEWEST.load(Acquire);
@@ -36,23 +34,20 @@ pub(crate) fn enlist(metadata: &'static Metadata) {
             Err(now) => newest = now,
         }
     }
-    if metadata.exit_output.is_some() && !WRITES_AT_EXIT.swap(true, Relaxed) {
-        os::at_exit(show_all);
-    }
 }
 
 /// Which process this is, for what is not a global allocator's. A child may have the same number as its parent: both are the first of their
 /// namespaces, or the number came round again. Forks by the C library are counted, too.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process {
-    id: u32,
+    id: u64,
     forks: usize,
 }
 
 impl Process {
     /// A system call.
     pub(crate) fn this() -> Self {
-        Self { id: process::id(), forks: FORKS.load(Relaxed) }
+        Self { id: os::this_process(), forks: FORKS.load(Relaxed) }
     }
 }
 
@@ -70,7 +65,7 @@ pub(crate) unsafe extern "C" fn settle_all() {
 }
 
 /// Runs when the program exits, outside any allocation.
-extern "C" fn show_all() {
+pub(crate) extern "C" fn show_all() {
     // A panic would not get out of here. It has been told by its hook.
     let _ = panic::catch_unwind(|| all().for_each(show));
 }

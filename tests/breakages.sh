@@ -390,7 +390,7 @@ breaks "env sizes are routed by the table that is tried" src/pools/start_up.rs \
   's/            self\.routes\.set_with\(\|routes\| \*routes = Routes::new\(self\.plan\(\)\)\);\n//' environment
 breaks "env off is off" src/environment.rs \
   's/b"off" => words\.is_off = true/b"off" => words.is_off = false/' environment
-breaks "env stats are written at the end" src/roll.rs \
+breaks "env stats are written at the end" src/constructor.rs \
   's/        os::at_exit\(show_all\);/        let _ = show_all;/' environment
 breaks "env the program's own changes are not seen" src/constructor.rs \
   's/    os::keep_variable\(\);\n//' environment

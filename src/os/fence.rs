@@ -54,12 +54,6 @@ mod imp {
         // SAFETY: a function of code that stays mapped: otherwise no thread has a place, and nobody calls this.
         let _ = unsafe { calls::pthread_atfork(child) };
     }
-
-    /// In the child of a `fork`: whether this is the thread that called it. Any other was started later.
-    pub(crate) fn is_first_thread() -> bool {
-        // SAFETY: neither takes anything, and neither can fail.
-        unsafe { libc::syscall(libc::SYS_gettid) == libc::c_long::from(libc::getpid()) }
-    }
 }
 
 #[cfg(not(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none"))))]
@@ -81,10 +75,6 @@ mod imp {
 
     /// Nobody needs it: nothing tells a child from its parent here.
     pub(crate) fn after_fork(_: unsafe extern "C" fn()) {}
-
-    pub(crate) fn is_first_thread() -> bool {
-        false
-    }
 }
 
-pub(crate) use imp::{after_fork, can_fence_all, fence_all, is_first_thread, map_wiped_on_fork};
+pub(crate) use imp::{after_fork, can_fence_all, fence_all, map_wiped_on_fork};

@@ -36,7 +36,7 @@ mod touch;
 mod trial;
 
 pub(crate) use errno::{Errno, keeping_errno};
-pub(crate) use fence::{after_fork, can_fence_all, fence_all, is_first_thread, map_wiped_on_fork};
+pub(crate) use fence::{after_fork, can_fence_all, fence_all, map_wiped_on_fork};
 pub(crate) use limits::limit_behind;
 pub(crate) use requests::{
     DISCARD_KEEPS_REQUESTS, discard, given, leave_out_of_core_dumps, lock, name, populate, resident,
@@ -48,7 +48,7 @@ pub(crate) use system::discard_leaves_zeros;
 pub(crate) use system::{
     ExitHook, KeptStderr, at_exit, map_zeroed, page_bytes, reserve, unmap, variable, write_to_stderr,
 };
-pub(crate) use threads::{is_gone, this_thread};
+pub(crate) use threads::{is_first_thread, is_gone, this_process, this_thread};
 
 #[cfg(unix)]
 pub(crate) use system::keep_variable;

@@ -161,13 +161,13 @@ impl KeptStderr {
     /// error, or no descriptor for it.
     pub(crate) fn new() -> Option<Self> {
         const OUT_OF_THE_WAY: libc::c_int = 100;
+        let (device, inode) = identity(libc::STDERR_FILENO)?;
         // A process that may have fewer has to take one of its own.
         let descriptor = [OUT_OF_THE_WAY, libc::STDERR_FILENO + 1].into_iter().find_map(|lowest| {
             // SAFETY: takes numbers only.
             let new = unsafe { libc::fcntl(libc::STDERR_FILENO, libc::F_DUPFD_CLOEXEC, lowest) };
             (new >= 0).then_some(new)
         })?;
-        let (device, inode) = identity(descriptor)?;
         Some(Self { descriptor, device, inode })
     }
 
