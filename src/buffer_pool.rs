@@ -242,8 +242,8 @@ impl fmt::Debug for BufferPool {
 /// What handles and buffers share.
 struct Shared {
     pools: Pools,
-    /// Never null. Another one in the child of a `fork`, where the lock and the waiters of the parent's must not be touched. Release and
-    /// Acquire, for what it points to.
+    /// Never null. In the child of a `fork` it is replaced as soon as it is needed: the lock and the waiters of the parent's must not be touched.
+    /// Release and Acquire, for what it points to.
     queues: AtomicPtr<Queues>,
 }
 
@@ -291,12 +291,12 @@ impl Shared {
     fn wait(&self, layout: Layout, timeout: Duration) -> Result<Block, WaitError> {
         let lane = self.pools.lane_to_wait_for(layout).ok_or(WaitError::NeverPooled)?;
         let wish = Wish { lane, size: layout.size() };
-        let waiters = &self.own_queues().waiters[lane.class()];
-        if !waiters.are_there_any()
+        if !self.queues().waiters[lane.class()].are_there_any()
             && let Some(block) = self.grant(wish)
         {
             return Ok(block);
         }
+        let waiters = &self.own_queues().waiters[lane.class()];
         // A time that no clock will ever show is none.
         let deadline = Instant::now().checked_add(timeout);
         let meet_givers = || self.pools.meet_givers(lane);
@@ -368,7 +368,7 @@ impl Drop for Shared {
         // borrows one, so there are none left, and nobody else can call anything.
         unsafe { self.pools.unmap(&Heap) };
         let queues = self.queues.load(Acquire);
-        // SAFETY: made of a box, and nobody else is here. Those of a parent process stay.
+        // SAFETY: made of a box, and this is the last handle. The queues of a parent process are leaked.
         unsafe {
             if (*queues).process == Process::this() {
                 drop(Box::from_raw(queues));

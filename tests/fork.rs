@@ -10,34 +10,50 @@ mod common;
 #[path = "common/kernel.rs"]
 mod kernel;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Barrier;
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Barrier};
 use std::thread;
 
-use common::{Block, child, run_to_success, use_every_class, whole};
+use common::{Block, child, in_forked_child, run_to_success, use_every_class, whole};
 #[cfg(all(target_os = "linux", not(framepool_os = "none")))]
 use framepool::SlotState;
 use framepool::{Class, Config, PoolAlloc};
 
 /// Forks, and plays `child` in the child with what both have; returns it to the parent, or panics if the child panicked or hung.
 fn in_a_child<T>(both_have: T, child: impl FnOnce(T)) -> T {
-    // SAFETY: the child uses the pools and, through the C library, `malloc`, which both work there.
-    match unsafe { libc::fork() } {
-        0 => {
-            // SAFETY: a child that hangs shall die of it.
-            unsafe { libc::alarm(20) };
-            let outcome = catch_unwind(AssertUnwindSafe(|| child(both_have)));
-            // SAFETY: ends the child without running what belongs to its parent.
-            unsafe { libc::_exit(outcome.is_err().into()) }
-        }
-        child => {
-            let mut status = 0;
-            // SAFETY: a child of this process, and a place for its status.
-            assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
-            assert_eq!(status, 0);
-            both_have
-        }
+    let both_have = Cell::new(Some(both_have));
+    assert_eq!(in_forked_child(|| child(both_have.take().unwrap())), 0);
+    both_have.into_inner().unwrap()
+}
+
+/// Threads that each do `work`, and then stay until they are let go.
+struct Crowd {
+    threads: Vec<thread::JoinHandle<()>>,
+    done: Arc<Barrier>,
+}
+
+impl Crowd {
+    /// Returns when all have done their work.
+    fn new(threads: usize, work: fn(u64)) -> Self {
+        let (worked, done) = (Arc::new(Barrier::new(threads + 1)), Arc::new(Barrier::new(threads + 1)));
+        let start = |id| {
+            let (worked, done) = (worked.clone(), done.clone());
+            let body = move || {
+                work(id);
+                worked.wait();
+                done.wait();
+            };
+            thread::Builder::new().stack_size(128 << 10).spawn(body).unwrap()
+        };
+        let threads = (0..threads as u64).map(start).collect();
+        worked.wait();
+        Self { threads, done }
+    }
+
+    fn let_go(self) {
+        self.done.wait();
+        self.threads.into_iter().for_each(|thread| thread.join().unwrap());
     }
 }
 
@@ -99,28 +115,16 @@ fn fork_among_busy_threads(forks: u64) {
 
 #[test]
 fn the_child_of_a_fork_has_what_the_threads_that_are_gone_had_cached_and_their_places() {
-    const THREADS: usize = 300;
     static POOL: PoolAlloc = PoolAlloc::new();
-    static CACHED: Barrier = Barrier::new(THREADS + 1);
-    static DONE: Barrier = Barrier::new(THREADS + 1);
 
     if common::case().is_none() {
         let test = the_child_of_a_fork_has_what_the_threads_that_are_gone_had_cached_and_their_places;
         return run_to_success(child(test, "fork"));
     }
-    // The child's thread gets its place there: all are taken by then.
-    let threads: Vec<_> = (0..THREADS as u64)
-        .map(|id| {
-            let work = move || {
-                // Some misses, while others call slots in.
-                Class::ALL.into_iter().for_each(|class| Block::take(&POOL, whole(class), id).give());
-                CACHED.wait();
-                DONE.wait();
-            };
-            thread::Builder::new().stack_size(128 << 10).spawn(work).unwrap()
-        })
-        .collect();
-    CACHED.wait();
+    // The child's thread gets its place there: all are taken by then. Some misses, while others reclaim slots.
+    let crowd = Crowd::new(300, |id| {
+        Class::ALL.into_iter().for_each(|class| Block::take(&POOL, whole(class), id).give());
+    });
     let before = POOL.stats();
     in_a_child((), |()| {
         for class in Class::ALL {
@@ -134,18 +138,14 @@ fn the_child_of_a_fork_has_what_the_threads_that_are_gone_had_cached_and_their_p
         cached.for_each(|thread| thread.join().unwrap());
         assert_eq!(POOL.stats().since(&before).fallbacks(), 0);
     });
-    DONE.wait();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    crowd.let_go();
 }
 
 /// qemu-user answers `MADV_WIPEONFORK` with success and wipes nothing.
 #[test]
 #[cfg(all(target_os = "linux", not(framepool_os = "none")))]
 fn the_child_of_a_fork_has_their_places_where_the_kernel_only_says_that_it_wipes_memory() {
-    const THREADS: usize = 300;
     static POOL: PoolAlloc = PoolAlloc::new();
-    static BOUND: Barrier = Barrier::new(THREADS + 1);
-    static DONE: Barrier = Barrier::new(THREADS + 1);
 
     if common::case().is_none() {
         let test = the_child_of_a_fork_has_their_places_where_the_kernel_only_says_that_it_wipes_memory;
@@ -154,17 +154,7 @@ fn the_child_of_a_fork_has_their_places_where_the_kernel_only_says_that_it_wipes
     kernel::refuse(libc::SYS_madvise, Some((2, libc::MADV_WIPEONFORK as u32)), 0);
     // Otherwise threads that come while the pools are reserved get no place.
     Block::take(&POOL, whole(Class::Small), 0).give();
-    let threads: Vec<_> = (0..THREADS as u64)
-        .map(|id| {
-            let work = move || {
-                Block::take(&POOL, whole(Class::Small), id).give();
-                BOUND.wait();
-                DONE.wait();
-            };
-            thread::Builder::new().stack_size(128 << 10).spawn(work).unwrap()
-        })
-        .collect();
-    BOUND.wait();
+    let crowd = Crowd::new(300, |id| Block::take(&POOL, whole(Class::Small), id).give());
     in_a_child((), |()| {
         let is_cached = || {
             Block::take(&POOL, whole(Class::Small), 7).give();
@@ -176,8 +166,7 @@ fn the_child_of_a_fork_has_their_places_where_the_kernel_only_says_that_it_wipes
         POOL.trim();
         assert!(thread::spawn(is_cached).join().unwrap(), "a thread of the child has no place");
     });
-    DONE.wait();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    crowd.let_go();
 }
 
 #[test]

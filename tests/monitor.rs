@@ -251,23 +251,9 @@ fn statistics_residency_and_advice_can_be_serialized() {
 #[test]
 fn a_monitor_that_is_dropped_in_the_child_of_a_fork_does_nothing() {
     let monitor = Monitor::of(&ALLOC).every(OFTEN).start().unwrap();
+    let monitor = std::cell::Cell::new(Some(monitor));
     for _ in 0..20 {
-        // SAFETY: the child drops what the thread that forked has, and ends.
-        match unsafe { libc::fork() } {
-            0 => {
-                // SAFETY: a child that hangs has to die of it.
-                unsafe { libc::alarm(10) };
-                let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(monitor)));
-                // SAFETY: ends the child without running what belongs to its parent.
-                unsafe { libc::_exit(outcome.is_err().into()) }
-            }
-            child => {
-                let mut status = 0;
-                // SAFETY: a child of this process, and a place for its status.
-                assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
-                assert_eq!(status, 0);
-            }
-        }
+        assert_eq!(common::in_forked_child(|| drop(monitor.take())), 0);
     }
     drop(monitor);
 }

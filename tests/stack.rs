@@ -11,7 +11,7 @@ use std::ffi::c_void;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use common::{child, layout, run_to_success};
+use common::{child, is_in_child, layout, run_to_success};
 use framepool::{Config, PoolAlloc};
 
 const PAINT: u8 = 0xC5;
@@ -50,15 +50,6 @@ fn stack_used_by(f: extern "C" fn()) -> usize {
         let lowest = bytes.iter().position(|&byte| byte != PAINT).unwrap();
         USED.load(SeqCst) - stack.addr() - lowest
     }
-}
-
-/// Runs a test in a child of its own, once; `true` there.
-fn is_in_child(test: impl Fn()) -> bool {
-    let is_child = common::case().is_some();
-    if !is_child {
-        run_to_success(child(test, "alone"));
-    }
-    is_child
 }
 
 fn assert_small(what: &str, f: extern "C" fn()) {

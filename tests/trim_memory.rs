@@ -10,7 +10,7 @@ use std::alloc::GlobalAlloc;
 use std::collections::BTreeSet;
 use std::io::Error;
 
-use common::{Block, child, layout, run_to_success, whole};
+use common::{Block, is_in_child, layout, whole};
 use framepool::{Class, Config, PoolAlloc};
 use kernel::{page_bytes, refuse};
 
@@ -30,15 +30,6 @@ fn use_all(pool: &PoolAlloc) {
         }
         blocks.into_iter().for_each(Block::give);
     }
-}
-
-/// Runs the test that asks in a child of its own, once; `true` there.
-fn is_in_child(test: impl Fn()) -> bool {
-    let is_child = common::case().is_some();
-    if !is_child {
-        run_to_success(child(test, "alone"));
-    }
-    is_child
 }
 
 /// What this process has in memory.

@@ -1,10 +1,15 @@
 //! Waiting for a slot: nobody sleeps on while one is free, whoever came first goes first, and time is up when it is.
 
+#[cfg(unix)]
+mod common;
+
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
+use common::in_forked_child;
 use framepool::{BufferPool, Class, Config, WaitError};
 
 const FRAME: usize = 1_382_400;
@@ -184,6 +189,29 @@ fn eight_threads_on_two_slots_are_all_served_for_a_minute() {
 #[cfg(unix)]
 #[test]
 fn the_child_of_a_fork_has_no_part_in_its_parents_queue() {
+    assert_child_has_a_queue_of_its_own(|| ());
+}
+
+/// Both are the first process of a namespace.
+#[cfg(target_os = "linux")]
+#[test]
+fn nor_has_a_child_that_has_the_number_of_its_parent() {
+    fn become_parent_of_first_processes() {
+        // SAFETY: concerns the children of this thread only.
+        if unsafe { libc::unshare(libc::CLONE_NEWPID) } != 0 {
+            println!("not tested: this process may not make a namespace");
+        }
+    }
+    become_parent_of_first_processes();
+    let ended = in_forked_child(|| {
+        assert_child_has_a_queue_of_its_own(become_parent_of_first_processes);
+    });
+    assert_eq!(ended, 0);
+}
+
+/// `before` is called right before the fork.
+#[cfg(unix)]
+fn assert_child_has_a_queue_of_its_own(before: impl FnOnce()) {
     let pool = pool(1);
     let frame = pool.alloc(FRAME);
     thread::scope(|scope| {
@@ -191,24 +219,14 @@ fn the_child_of_a_fork_has_no_part_in_its_parents_queue() {
         let waiting = [scope.spawn(waits), scope.spawn(waits)];
         // Until both sleep, as far as can be told.
         thread::sleep(Duration::from_millis(50));
-        // SAFETY: the child uses the pool and the C library's `malloc`, which both work there, and ends.
-        match unsafe { libc::fork() } {
-            0 => {
-                // SAFETY: a child that hangs has to die of it.
-                unsafe { libc::alarm(10) };
-                drop(frame);
-                let is_served = pool.wait_pooled(FRAME, Duration::from_secs(2)).is_ok();
-                // SAFETY: ends the child without running what belongs to its parent.
-                unsafe { libc::_exit(i32::from(!is_served)) }
-            }
-            child => {
-                let mut status = 0;
-                // SAFETY: a child of this process, and a place for its status.
-                assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
-                drop(frame);
-                assert_eq!(status, 0);
-            }
-        }
+        before();
+        let frame = std::cell::Cell::new(Some(frame));
+        let ended = in_forked_child(|| {
+            drop(frame.take());
+            assert!(pool.wait_pooled(FRAME, Duration::from_secs(2)).is_ok());
+        });
+        drop(frame);
         waiting.into_iter().for_each(|waiter| waiter.join().unwrap().unwrap());
+        assert_eq!(ended, 0);
     });
 }

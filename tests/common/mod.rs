@@ -173,3 +173,36 @@ pub(crate) fn run_to_success(command: Command) {
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && stdout.contains("1 passed"), "{}\n{stdout}\n{stderr}", output.status);
 }
+
+/// Runs the test that asks in a child of its own, once; `true` there.
+pub(crate) fn is_in_child(test: impl Fn()) -> bool {
+    let is_child = case().is_some();
+    if !is_child {
+        run_to_success(child(test, "alone"));
+    }
+    is_child
+}
+
+/// Forks, runs `f` in the child, and returns what the child ended with: 0, or 256 if `f` panicked, or a signal's number. A child that hangs ends
+/// by SIGALRM.
+#[cfg(unix)]
+pub(crate) fn in_forked_child(f: impl FnOnce()) -> libc::c_int {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    // SAFETY: the child uses the pools and, through the C library, `malloc`, which both work there.
+    match unsafe { libc::fork() } {
+        0 => {
+            // SAFETY: a child that hangs has to die of it.
+            unsafe { libc::alarm(20) };
+            let outcome = catch_unwind(AssertUnwindSafe(f));
+            // SAFETY: ends the child without running what belongs to its parent.
+            unsafe { libc::_exit(outcome.is_err().into()) }
+        }
+        child => {
+            let mut status = 0;
+            // SAFETY: a child of this process, and a place for its status.
+            assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+            status
+        }
+    }
+}
