@@ -305,6 +305,7 @@ impl Pools {
     }
 
     /// Counts a `realloc` to `size` bytes that stays in its slot.
+    #[inline(always)]
     pub(crate) fn count_in_place(&self, tally: Tally<'_>, found: Found, size: usize) {
         tally.lane(found.lane, |counters, add| {
             add(&counters.reallocs_in_place, 1);
@@ -329,11 +330,17 @@ impl Pools {
 /// Counts a request that the fallback has to serve.
 #[inline(always)]
 fn refuse(tally: Tally<'_>, size: usize, reason: impl Fn(&Counters) -> &AtomicU64) -> Option<Block> {
+    count_passed_on(tally, size, reason);
+    None
+}
+
+/// Counts a call of the fallback for `size` bytes, in the counter that says why.
+#[inline(always)]
+pub(crate) fn count_passed_on(tally: Tally<'_>, size: usize, reason: impl Fn(&Counters) -> &AtomicU64) {
     tally.count(|counters, add| {
         add(reason(counters), 1);
         add(&counters.fallback_bytes, size as u64);
     });
-    None
 }
 
 #[cfg(all(test, unix, not(framepool_os = "none")))]

@@ -119,11 +119,11 @@ breaks "P6 a shrink starts no reclaim" src/pools.rs \
 breaks "P6 a shrink that the fallback refuses stays" src/global/realloc.rs \
   's/                if start\.is_null\(\) \{\n\s+return None;\n\s+\}\n//' no_memory
 breaks "P14 a shrink to the fallback is counted" src/global/realloc.rs \
-  's/add\(&counters\.shrunk_to_fallback, 1\);/_ = \&counters.shrunk_to_fallback;/' dhat
+  's/                count_passed_on\(.*?shrunk_to_fallback\);\n//s' dhat
 breaks "values a remainder holds no larger slot" src/buffer_pool/allocator.rs \
   's/(Shrink::ToFallback => \{)/$1 if new.size() < 1000 { return None; }/' full:collections
 breaks "values a shrink outside the pools is counted" src/buffer_pool/allocator.rs \
-  's/                add\(shrunk, 1\);/                _ = shrunk;/' full:collections
+  's/            count_passed_on\(self\.shared\.pools\.shared_tally\(\), new\.size\(\).*?\}\);\n/            _ = was_pooled;\n/s' full:collections
 breaks "values a move that is not of the pools is not counted" src/buffer_pool/allocator.rs \
   's/u64::from\(concerns_pools\)/{ let _ = concerns_pools; 1 }/' full:collections
 breaks "P6 a failed realloc leaves the block" src/global/realloc.rs \
@@ -604,7 +604,7 @@ breaks "P9 a trim holds the slots whose pages it drops" src/trim.rs \
 breaks "P9 no coroutine keeps the address of a thread-local" src/global.rs \
   's/#\[inline\(never\)\]\n    unsafe fn alloc\(/#[inline]\n    unsafe fn alloc(/' coroutines
 breaks "P9 a move asks again where to count and whose magazine to use" src/global/realloc.rs \
-  's/            \/\/ Asked again, because a fallback that suspends may have gone on on another thread\.\n\s+let tally = self\.tally_now\(\);\n//' coroutines
+  's/        let new = if new_size/        let tally = self.tally_now();\n$&/; s/(if !new\.is_null\(\) \{\n)\s+let tally = self\.tally_now\(\);\n/$1/' coroutines
 breaks "P9 a call of the fallback is counted inside another one" src/global/outside.rs \
   's/        self\.unpooled\(\|\| f\(&self\.fallback\)\)/        if self.is_nested() { f(\&self.fallback) } else { self.unpooled(|| f(\&self.fallback)) }/' coroutines
 

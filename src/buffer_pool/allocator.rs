@@ -10,7 +10,7 @@ use std::alloc;
 use allocator_api2::alloc::{AllocError, Allocator};
 
 use super::BufferPool;
-use crate::pools::Shrink;
+use crate::pools::{Shrink, count_passed_on};
 
 // SAFETY:
 // - A block stays valid until it is freed: a slot as long as there is a handle, and all clones of a handle are handles of the same pools;
@@ -90,11 +90,8 @@ unsafe impl Allocator for BufferPool {
         }
         if new.size() > 0 {
             let was_pooled = self.shared.has(ptr);
-            self.shared.pools.shared_tally().count(|counters, add| {
-                let shrunk =
-                    if was_pooled { &counters.shrunk_to_fallback } else { &counters.shrunk_in_fallback };
-                add(shrunk, 1);
-                add(&counters.fallback_bytes, new.size() as u64);
+            count_passed_on(self.shared.pools.shared_tally(), new.size(), |counters| {
+                if was_pooled { &counters.shrunk_to_fallback } else { &counters.shrunk_in_fallback }
             });
         }
         // SAFETY: the caller's contract.
@@ -133,10 +130,7 @@ impl BufferPool {
             Shrink::ToFallback => {
                 // SAFETY: not empty.
                 let block = block_of(unsafe { alloc::alloc(new) }, new).ok()?;
-                pools.shared_tally().count(|counters, add| {
-                    add(&counters.shrunk_to_fallback, 1);
-                    add(&counters.fallback_bytes, new.size() as u64);
-                });
+                count_passed_on(pools.shared_tally(), new.size(), |counters| &counters.shrunk_to_fallback);
                 Some(block)
             }
         }

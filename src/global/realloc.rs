@@ -3,8 +3,7 @@
 use core::alloc::{GlobalAlloc, Layout};
 
 use super::PoolAlloc;
-use crate::pools::{Found, Shrink};
-use crate::thread_record::Tally;
+use crate::pools::{Found, Shrink, count_passed_on};
 
 /// Safety is `GlobalAlloc`'s everywhere.
 impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
@@ -17,23 +16,34 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
             return unsafe { self.realloc_recorded(ptr, layout, new_layout) };
         }
         // By the byte alone: to find the lane by the layout, as a free does, was measured to take half a nanosecond more here.
-        let (tally, found) = (self.tally_now(), self.pools.find(ptr, layout));
+        let found = self.pools.find(ptr, layout);
         let (size, new_size) = (layout.size(), new_layout.size());
-        let new = if new_size > self.pools.slot_bytes(found) {
-            // SAFETY: a valid layout, by the caller's contract.
-            unsafe { self.alloc(new_layout) }
-        } else {
-            let is_remainder = new_size < size && self.pools.is_too_small_for(new_size, found);
-            let smaller =
-                if is_remainder { self.place_for_remainder(tally, new_layout, found) } else { None };
-            let Some(start) = smaller else {
-                self.pools.count_in_place(tally, found, new_size);
+        let fits = new_size <= self.pools.slot_bytes(found);
+        if fits && !(new_size < size && self.pools.is_too_small_for(new_size, found)) {
+            self.pools.count_in_place(self.tally(), found, new_size);
+            return ptr;
+        }
+        // SAFETY: the caller's contract.
+        unsafe { self.realloc_out_of_slot(ptr, layout, new_layout) }
+    }
+
+    /// A block that outgrows its slot, or that is but a remainder in it. A function of its own, so that growth in place saves no registers for it;
+    /// and it asks for its thread's place each time, because a fallback that suspends may go on on another thread.
+    #[inline(never)]
+    unsafe fn realloc_out_of_slot(&self, ptr: *mut u8, layout: Layout, new_layout: Layout) -> *mut u8 {
+        let found = self.pools.find_again(ptr);
+        let (size, new_size) = (layout.size(), new_layout.size());
+        let new = if new_size <= self.pools.slot_bytes(found) {
+            let Some(new) = self.place_for_remainder(new_layout, found) else {
+                self.pools.count_in_place(self.tally_now(), found, new_size);
                 return ptr;
             };
-            start
+            new
+        } else {
+            // SAFETY: a valid layout, by the caller's contract.
+            unsafe { self.alloc(new_layout) }
         };
         if !new.is_null() {
-            // Asked again, because a fallback that suspends may have gone on on another thread.
             let tally = self.tally_now();
             // SAFETY: two different blocks, each of at least the smaller size; the old one is given up.
             unsafe {
@@ -47,11 +57,11 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
 
     /// A new block for what is left of one that shrank to at most a quarter of its slot; `None` if it stays there. In a signal handler this may
     /// call the fallback.
-    fn place_for_remainder(&self, tally: Tally<'_>, layout: Layout, found: Found) -> Option<*mut u8> {
+    fn place_for_remainder(&self, layout: Layout, found: Found) -> Option<*mut u8> {
         if self.is_nested_now() {
             return None;
         }
-        match self.pools.shrink(tally, layout, found) {
+        match self.pools.shrink(self.tally_now(), layout, found) {
             Shrink::Stays => None,
             Shrink::Moves(block) => Some(block.start),
             Shrink::ToFallback => {
@@ -60,10 +70,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
                 if start.is_null() {
                     return None;
                 }
-                self.tally_now().count(|counters, add| {
-                    add(&counters.shrunk_to_fallback, 1);
-                    add(&counters.fallback_bytes, layout.size() as u64);
-                });
+                count_passed_on(self.tally_now(), layout.size(), |counters| &counters.shrunk_to_fallback);
                 Some(start)
             }
         }
@@ -84,10 +91,8 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
             return self.outside(|fallback| unsafe { fallback.realloc(ptr, layout, new_layout.size()) });
         }
         if new_layout.size() <= layout.size() {
-            self.tally_now().count(|counters, add| {
-                add(&counters.shrunk_in_fallback, 1);
-                add(&counters.fallback_bytes, new_layout.size() as u64);
-            });
+            let tally = self.tally_now();
+            count_passed_on(tally, new_layout.size(), |counters| &counters.shrunk_in_fallback);
         } else if let Some(block) = self.pools.take(self.tally_now(), new_layout) {
             // SAFETY: two different blocks, both of at least the old size; the old one goes back where it came from.
             unsafe {
