@@ -26,10 +26,7 @@ extern "C" fn construct() {
 
     os::keep_variable();
     os::ExitHook::install(on_thread_exit);
-    // Without a key there are no places to be taken over.
-    if !os::ExitHook::is_never() {
-        os::after_fork(settle_all);
-    }
+    os::after_fork(settle_all);
     // Without the variable no allocator has anything to show.
     if os::variable().is_some() {
         os::at_exit(show_all);

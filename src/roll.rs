@@ -37,7 +37,7 @@ pub(crate) fn enlist(metadata: &'static Metadata) {
 }
 
 /// Which process this is, for what is not a global allocator's. A child may have the same number as its parent: both are the first of their
-/// namespaces, or the number came round again. Forks by the C library are counted, too.
+/// namespaces, or the number came round again. So on Linux forks are counted too, those by the C library.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process {
     id: u64,

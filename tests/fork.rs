@@ -23,7 +23,7 @@ use framepool::{Class, Config, PoolAlloc};
 /// Forks, and plays `child` in the child with what both have; returns it to the parent, or panics if the child panicked or hung.
 fn in_a_child<T>(both_have: T, child: impl FnOnce(T)) -> T {
     let both_have = Cell::new(Some(both_have));
-    assert_eq!(in_forked_child(|| child(both_have.take().unwrap())), 0);
+    in_forked_child(|| child(both_have.take().unwrap())).unwrap();
     both_have.into_inner().unwrap()
 }
 

@@ -3,7 +3,7 @@
 mod common;
 
 use std::alloc::{GlobalAlloc, Layout};
-use std::sync::Barrier;
+use std::sync::{Barrier, Mutex};
 
 use common::layout;
 use framepool::{Bypass, Class, Config, PoolAlloc, SlotState, Stats};
@@ -251,11 +251,15 @@ fn a_shrink_starts_no_reclaim() {
     const CONFIG: Config =
         Config::new().class(Class::Small, 1_024, 4).hold_back(Class::Small, 0, 0).magazine(Class::Small, 2);
     let pool = pool(CONFIG);
-    let (cached, done) = (Barrier::new(3), Barrier::new(3));
+    let (turn, cached, done) = (Mutex::new(()), Barrier::new(3), Barrier::new(3));
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
+                let in_turn = turn.lock().unwrap();
+                // Until its magazine is worth having.
+                (0..100).for_each(|_| drop(Block::new(pool, 1_000)));
                 let blocks = [Block::new(pool, 1_000), Block::new(pool, 1_000)];
+                drop(in_turn);
                 cached.wait();
                 drop(blocks);
                 cached.wait();

@@ -51,7 +51,7 @@ mod imp {
     /// Has `child` run in the child of each `fork`, on the thread that called it, before that goes on. (Not after a bare system call.)
     pub(crate) fn after_fork(child: unsafe extern "C" fn()) {
         // If there is no memory for it, children settle later.
-        // SAFETY: a function of code that stays mapped: otherwise no thread has a place, and nobody calls this.
+        // SAFETY: a function that takes and returns nothing. The C library drops it with the library that it is part of.
         let _ = unsafe { calls::pthread_atfork(child) };
     }
 }

@@ -183,26 +183,41 @@ pub(crate) fn is_in_child(test: impl Fn()) -> bool {
     is_child
 }
 
-/// Forks, runs `f` in the child, and returns what the child ended with: 0, or 256 if `f` panicked, or a signal's number. A child that hangs ends
-/// by SIGALRM.
+/// Forks, runs `f` in the child, and says what the child ended with if it did not end well: what it panicked with, or its status. A child that
+/// hangs ends by SIGALRM.
 #[cfg(unix)]
-pub(crate) fn in_forked_child(f: impl FnOnce()) -> libc::c_int {
+pub(crate) fn in_forked_child(f: impl FnOnce()) -> Result<(), String> {
+    use std::io::{Error, Read, Write};
+    use std::os::unix::net::UnixStream;
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
+    let (mut told, mut tells) = UnixStream::pair().unwrap();
     // SAFETY: the child uses the pools and, through the C library, `malloc`, which both work there.
-    match unsafe { libc::fork() } {
+    let child = match unsafe { libc::fork() } {
+        -1 => panic!("no child: {}", Error::last_os_error()),
         0 => {
             // SAFETY: a child that hangs has to die of it.
             unsafe { libc::alarm(20) };
             let outcome = catch_unwind(AssertUnwindSafe(f));
+            if let Err(panic) = &outcome {
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("?");
+                let _ = tells.write_all(format!("panicked: {text}; ").as_bytes());
+            }
             // SAFETY: ends the child without running what belongs to its parent.
             unsafe { libc::_exit(outcome.is_err().into()) }
         }
-        child => {
-            let mut status = 0;
-            // SAFETY: a child of this process, and a place for its status.
-            assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
-            status
-        }
+        child => child,
+    };
+    let mut status = 0;
+    // SAFETY: a child of this process, and a place for its status.
+    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    if status == 0 {
+        return Ok(());
     }
+    // Not to its end: children that were forked meanwhile have the other end too.
+    told.set_nonblocking(true).unwrap();
+    let mut text = Vec::new();
+    let _ = told.read_to_end(&mut text);
+    Err(format!("{}wait status {status:#x}", String::from_utf8_lossy(&text)))
 }
