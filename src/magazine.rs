@@ -293,6 +293,12 @@ impl Magazine {
         moved as usize
     }
 
+    /// What another thread sees in it, without having it.
+    #[cfg(all(test, feature = "loom"))]
+    pub(crate) fn peek(&self) -> Vec<*mut u8> {
+        (0..self.len.load(Relaxed)).map(|i| self.slot(i).load(Relaxed)).collect()
+    }
+
     fn move_oldest(&self, slots: u32, out: &mut Batch) -> usize {
         let moved = slots.min(out.len() as u32);
         let kept = self.len() - moved;

@@ -328,6 +328,8 @@ breaks "loom a lane is restored" src/pool.rs \
   's/self\.lanes\.with_reclaim\(\|reclaim\| reclaim\.restore\(self\.lanes, self\.lane\)\);//' loom:two_lanes
 breaks "loom what does not fit a magazine goes to the set" src/pool.rs \
   's/self\.give_to_set\(&starts\[pushed\.unwrap_or\(0\)\.\.\]\);/_ = pushed;/' loom:two_owners
+breaks "loom a reclaim takes from the top of a magazine" src/magazine.rs \
+  's/(fn empty\(.*?\{\n).*?\n    \}\n/$1        self.move_oldest(self.len(), out) as usize\n    }\n/s' loom:a_magazine
 breaks "loom who takes a slot sees what was written to it" src/slot_set.rs \
   's/(compare_exchange_weak\(bits, bits & !mask \| left, )Acquire/$1Relaxed/' loom:a_group
 breaks "loom a giver shows what was written to the slots of a word" src/slot_set.rs \

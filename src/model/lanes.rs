@@ -42,6 +42,24 @@ fn two_revocations_and_the_owner_share_no_slot_and_lose_none() {
     });
 }
 
+/// A third thread forks meanwhile.
+#[test]
+fn a_magazine_that_is_emptied_shows_no_slot_twice() {
+    check(3, || {
+        let world = World::new(0, 3, Mode::CACHED);
+        let (owner, thief) = (world.owner(1), world.guest(2));
+        owner.take_and_give(3, HELD);
+        let thief = spawn(move || thief.take_and_give(1, HELD));
+        let mut found = world.found_by_a_child(HELD);
+        let all = found.len();
+        found.sort();
+        found.dedup();
+        assert_eq!(found.len(), all, "the child of a fork would have a slot twice");
+        thief.join().unwrap();
+        world.assert_whole();
+    });
+}
+
 /// Two threads, each with a place, that take all they can get from each other.
 #[test]
 fn two_owners_call_in_each_others_slots() {

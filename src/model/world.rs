@@ -3,6 +3,8 @@
 use core::ptr::without_provenance_mut;
 use std::sync::Arc;
 
+use loom::sync::atomic::{Ordering::Acquire, fence};
+
 use super::Content;
 use crate::lane::Lane;
 use crate::magazine::{Gate, Magazine, Mode};
@@ -108,6 +110,19 @@ impl World {
                 "the lane is stuck"
             );
         }
+    }
+
+    /// The free slots of a lane, in the set or in magazines, as the child of a `fork` by another thread would find them; of those that are on
+    /// their way from a magazine to the set.
+    pub(crate) fn found_by_a_child(&self, lane: Lane) -> Vec<usize> {
+        let set = self.set(lane);
+        let mut found: Vec<_> = (0..set.slots()).filter(|&slot| set.has(slot)).collect();
+        // A child sees everything at one moment. Here the set comes first: what left a magazine before that is seen to have left it.
+        fence(Acquire);
+        for magazine in self.magazines.iter().map(|lanes| &lanes[lane.index()]) {
+            found.extend(magazine.peek().into_iter().map(|start| self.index(lane, start)));
+        }
+        found
     }
 
     fn pool(&self, lane: Lane) -> Pool<'_, Self> {
