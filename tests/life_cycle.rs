@@ -302,6 +302,7 @@ fn a_handler_that_a_timer_calls_a_thousand_times_a_second_allocates() {
         let test = a_handler_that_a_timer_calls_a_thousand_times_a_second_allocates;
         return run_to_success(child(test, "timer"));
     }
+    let mut rounds: u64 = 1;
     use_every_class(&POOL, 0);
     // SAFETY: all zeros is a valid action, which blocks no other signal.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
@@ -314,7 +315,7 @@ fn a_handler_that_a_timer_calls_a_thousand_times_a_second_allocates() {
         assert_eq!(libc::sigaction(libc::SIGALRM, &action, null_mut()), 0);
         assert_eq!(libc::setitimer(libc::ITIMER_REAL, &timer, null_mut()), 0);
     }
-    let rounds: u64 = thread::scope(|scope| {
+    thread::scope(|scope| {
         let busy = [(); THREADS as usize].map(|()| {
             scope.spawn(|| {
                 let mut rounds = 0;
@@ -328,17 +329,21 @@ fn a_handler_that_a_timer_calls_a_thousand_times_a_second_allocates() {
         let deadline = Instant::now() + Duration::from_secs(20);
         while HANDLED.load(SeqCst) < 1_500 && Instant::now() < deadline {
             use_every_class(&POOL, 1);
+            rounds += 1;
         }
         DONE.store(true, SeqCst);
-        busy.map(|busy| busy.join().unwrap()).iter().sum()
+        rounds += busy.map(|busy| busy.join().unwrap()).iter().sum::<u64>();
     });
     let never = libc::itimerval { it_interval: libc::timeval { tv_sec: 0, tv_usec: 0 }, ..timer };
     let never = libc::itimerval { it_value: never.it_interval, ..never };
     // SAFETY: a valid timer, which is off.
     assert_eq!(unsafe { libc::setitimer(libc::ITIMER_REAL, &never, null_mut()) }, 0);
-    assert!(HANDLED.load(SeqCst) >= 1_500 && rounds > 0, "{} calls", HANDLED.load(SeqCst));
-    let stats = POOL.stats();
-    assert_eq!((stats.hits(), stats.class(Class::XLarge).in_use), (stats.returns(), 0), "{stats}");
-    assert_eq!(stats.hits() % 8, 0, "a round is 8 hits");
-    assert_eq!((stats.fallbacks(), stats.reallocs_in_place() * 2), (0, stats.hits()));
+    let rounds = || rounds + HANDLED.load(SeqCst);
+    // The last handler may still be at work, on a thread of the test harness.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while POOL.stats().returns() != 8 * rounds() && Instant::now() < deadline {
+        thread::yield_now();
+    }
+    assert!(HANDLED.load(SeqCst) >= 1_500, "{} calls", HANDLED.load(SeqCst));
+    assert_exact(&POOL, rounds());
 }
