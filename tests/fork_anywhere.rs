@@ -17,8 +17,9 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Barrier, OnceLock};
 use std::thread;
+use std::time::Duration;
 
-use common::{child, layout, run_to_success};
+use common::{child, layout, run_to_success_within};
 use framepool::{Class, Config, PoolAlloc, SlotState};
 
 const SLOTS: usize = 48;
@@ -253,7 +254,9 @@ fn in_a_process(test: impl Fn(), stride: usize, body: impl FnOnce(By) + Send) {
     match common::case().as_deref() {
         None => {
             for case in ["thread", "handler"] {
-                run_to_success(child(&test, case));
+                // A fork takes a millisecond, and a trim 50,000 instructions.
+                let limit = if stride == 1 { Duration::from_secs(600) } else { common::TIME_OUT };
+                run_to_success_within(limit, child(&test, case));
             }
         }
         Some(case) => {

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use framepool::{Class, PoolAlloc};
 
-/// A child that takes longer than this hangs.
-const TIME_OUT: Duration = Duration::from_secs(30);
+/// A child that takes longer than this hangs, unless its test says otherwise.
+pub(crate) const TIME_OUT: Duration = Duration::from_secs(30);
 const CASE: &str = "FRAMEPOOL_TEST_CASE";
 
 pub(crate) fn layout(size: usize, align: usize) -> Layout {
@@ -153,10 +153,14 @@ pub(crate) fn this_binary(case: &str) -> Command {
 }
 
 /// Runs a child to its end; panics if it hangs. It prints less than a pipe holds.
-pub(crate) fn run(mut command: Command) -> Output {
+pub(crate) fn run(command: Command) -> Output {
+    run_within(TIME_OUT, command)
+}
+
+fn run_within(limit: Duration, mut command: Command) -> Output {
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let deadline = Instant::now() + TIME_OUT;
+    let deadline = Instant::now() + limit;
     while child.try_wait().unwrap().is_none() {
         if Instant::now() > deadline {
             child.kill().unwrap();
@@ -169,7 +173,12 @@ pub(crate) fn run(mut command: Command) -> Output {
 
 /// Runs a child that has to pass its test.
 pub(crate) fn run_to_success(command: Command) {
-    let output = run(command);
+    run_to_success_within(TIME_OUT, command);
+}
+
+/// The same for one that may take this long.
+pub(crate) fn run_to_success_within(limit: Duration, command: Command) {
+    let output = run_within(limit, command);
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && stdout.contains("1 passed"), "{}\n{stdout}\n{stderr}", output.status);
 }
