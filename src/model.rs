@@ -14,7 +14,7 @@
 //! permits can, too. A `SeqCst` fence shows all that came before earlier ones, which is more than C++ says, but both fences of the
 //! pair are nothing else here: that a compiler fence is enough against `membarrier` is the kernel's promise. The orders of
 //! `Places::used` can go unnoticed: who misses a new gate takes it for closed. Of a `fork` there is here only what a child finds of a magazine
-//! that is being emptied; the rest is in `tests/fork_anywhere.rs`, and signal handlers are in `tests/life_cycle.rs` and
+//! that is being emptied; the rest is in `tests/fork_anywhere`, and signal handlers are in `tests/life_cycle.rs` and
 //! `tests/every_instruction`.
 //!
 //! **That it finds the rest** is shown by `tests/breakages.sh loom`, which takes one protection away after another.

@@ -5,6 +5,12 @@ use crate::nested;
 use crate::sync::{AtomicU8, Ordering::SeqCst};
 use crate::tunables::PLACES;
 
+/// The number of its place, which it claims if it has none.
+fn place_of_this_thread(pools: &'static Pools) -> Option<usize> {
+    pools.prepare(&std::alloc::System);
+    pools.own().map(|own| own.home(pools.metadata()))
+}
+
 /// As it is for a thread that finds another one at the reservation, which is over when it looks for a slot.
 #[test]
 fn a_hit_is_counted_by_who_looked_where_to_count_before_the_pools_were_ready() {
@@ -74,10 +80,7 @@ fn the_child_of_a_fork_has_the_places_of_the_threads_that_are_gone() {
 #[test]
 fn the_child_of_a_fork_inside_a_fallback_keeps_its_own_place() {
     let pools: &Pools = Box::leak(Box::new(Pools::new(&Config::new())));
-    let place = || {
-        pools.prepare(&std::alloc::System);
-        pools.own().map(|own| own.home(pools.metadata()))
-    };
+    let place = || place_of_this_thread(pools);
     let forks = move || {
         let own = place().unwrap();
         let child = nested::within(core::ptr::from_ref(pools).cast(), || {
@@ -223,10 +226,7 @@ fn places_of_threads_that_died_without_giving_them_back_are_found_by_the_next() 
 #[cfg(target_os = "linux")]
 fn a_child_of_a_fork_that_has_settled_does_not_settle_again() {
     let pools: &Pools = Box::leak(Box::new(Pools::new(&Config::new())));
-    let gets_a_place = || {
-        pools.prepare(&std::alloc::System);
-        pools.own().map(|own| own.home(pools.metadata()))
-    };
+    let gets_a_place = || place_of_this_thread(pools);
     assert!(gets_a_place().is_some() || std::thread::spawn(gets_a_place).join().unwrap().is_some());
     // SAFETY: the child starts a thread, which the C library allows there, and ends.
     let child = unsafe { libc::fork() };
@@ -254,10 +254,7 @@ fn a_child_of_a_fork_that_has_settled_does_not_settle_again() {
 #[test]
 fn nobody_gets_the_place_of_a_thread_that_ended_inside() {
     let pools: &Pools = Box::leak(Box::new(Pools::new(&Config::new())));
-    let place = || {
-        pools.prepare(&std::alloc::System);
-        pools.own().map(|own| own.home(pools.metadata()))
-    };
+    let place = || place_of_this_thread(pools);
     let ended = std::thread::spawn(move || {
         let place = place();
         core::mem::forget(pools.enter());
