@@ -11,8 +11,8 @@
 //! **Coroutines.** A piece of code that enters may suspend inside, others may run meanwhile and leave in any order, and it may go on on another
 //! thread. So nothing here lies on a stack, and a [`Guard`] keeps numbers, no addresses of anything of a thread: the thread's, which no other
 //! thread ever has, and the allocator's. A guard that ends on another thread than it began on changes nothing there. The thread on which it
-//! began stays inside, because nothing can change another thread's counts. [`is_within`] is inlined only where no suspension follows: code that goes on on
-//! another thread must not use a thread-local's address that was computed before.
+//! began stays inside, because nothing can change another thread's counts. [`is_within`] is inlined only where no suspension follows: code that
+//! goes on on another thread must not use a thread-local's address that was computed before.
 //!
 //! **Signal handlers** may interrupt any step and enter and leave themselves; that leaves all counts as they were. A `siglongjmp` out of the
 //! code inside, like a coroutine that never ends, leaves the thread inside for good.

@@ -365,7 +365,7 @@ pub(crate) unsafe extern "C" fn on_thread_exit(record: *mut core::ffi::c_void) {
     for lane in Lane::ALL {
         metadata.pool(lane).empty_own_magazine(own);
     }
-    // A signal handler may have ended the thread inside, its magazine half moved: then nobody gets the place.
+    // A signal handler may have ended the thread inside, its magazine half moved. Then no other thread gets the place.
     if record.gate.abandon_unless_open(address) {
         leave(metadata, record);
     } else {

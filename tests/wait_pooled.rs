@@ -170,7 +170,7 @@ fn crowd(time: Duration) {
     });
     let served = counts.map(AtomicU64::into_inner);
     println!("served in {time:?}: {served:?}");
-    // Whoever runs while the machine has no core for the others, and so finds nobody in line, may have many in a row.
+    // A thread that runs while the others have no core finds the queue empty, and may take many slots in a row.
     let mut sorted = served;
     sorted.sort();
     assert!(sorted[0] > 0 && sorted[4] / sorted[0] < 10, "{served:?}");
