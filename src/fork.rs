@@ -27,6 +27,7 @@ const TAKING_OVER: usize = 2;
 /// The bits of the word that are one of these. Above `SETTLED` is the number of the process.
 const STATE: usize = 3;
 
+/// By the number alone, without the count of forks: a handler that comes before the hook that counts may settle the child first.
 fn settled_here() -> usize {
     (os::this_process() << 2) as usize | SETTLED
 }
