@@ -7,7 +7,7 @@ mod check;
 mod memory;
 
 pub use check::ConfigError;
-#[cfg(not(all(test, feature = "loom")))]
+#[cfg(not(framepool_loom))]
 pub(crate) use check::{Problem, check, refuse};
 pub(crate) use memory::MemoryConfig;
 
@@ -330,7 +330,7 @@ impl Config {
     }
 
     /// What is held back is what was said to be.
-    #[cfg(not(all(test, feature = "loom")))]
+    #[cfg(not(framepool_loom))]
     pub(crate) fn without_default_hold_backs(mut self) -> Self {
         for class in &mut self.classes {
             if class.hold_back == HoldBack::Half {
@@ -344,7 +344,7 @@ impl Config {
 /// Slot sizes are multiples of this: a cache line on most machines, and the alignment that every slot has at least.
 pub(crate) const SLOT_STEP: usize = 64;
 
-#[cfg(all(test, not(feature = "loom")))]
+#[cfg(all(test, not(framepool_loom)))]
 mod tests {
     use super::*;
 

@@ -389,5 +389,5 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     }
 }
 
-#[cfg(all(test, target_os = "linux", not(framepool_os = "none"), not(feature = "loom")))]
+#[cfg(all(test, target_os = "linux", not(framepool_os = "none"), not(framepool_loom)))]
 mod tests;

@@ -166,7 +166,7 @@ pub(crate) struct Magazine {
 }
 
 impl Magazine {
-    #[cfg(not(all(test, feature = "loom")))]
+    #[cfg(not(framepool_loom))]
     pub(crate) const fn new() -> Self {
         Self {
             len: AtomicU32::new(0),
@@ -177,7 +177,7 @@ impl Magazine {
         }
     }
 
-    #[cfg(all(test, feature = "loom"))]
+    #[cfg(framepool_loom)]
     pub(crate) fn new() -> Self {
         Self {
             len: AtomicU32::new(0),
@@ -294,7 +294,7 @@ impl Magazine {
     }
 
     /// What another thread sees in it, without having it.
-    #[cfg(all(test, feature = "loom"))]
+    #[cfg(framepool_loom)]
     pub(crate) fn peek(&self) -> Vec<*mut u8> {
         (0..self.len.load(Relaxed)).map(|i| self.slot(i).load(Relaxed)).collect()
     }
@@ -354,5 +354,5 @@ pub(crate) type Batch = [*mut u8; MAGAZINE_BATCH];
 /// None of them.
 pub(crate) const NO_SLOTS: Batch = [ptr::null_mut(); MAGAZINE_BATCH];
 
-#[cfg(all(test, not(feature = "loom")))]
+#[cfg(all(test, not(framepool_loom)))]
 mod tests;

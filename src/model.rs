@@ -1,6 +1,6 @@
 //! The real code under loom, which tries every interleaving of a few threads, and every value that a load may see.
 //!
-//! `cargo test --release --lib --features loom`; a minute or two on two cores. What is checked is in [`lanes`], in a
+//! `bash tests/loom.sh`; a minute or two on two cores. What is checked is in [`lanes`], in a
 //! small [`world`], and for the set alone in `slot_set/model.rs`. Through `sync.rs` run as they are: sets, gates,
 //! modes, magazines, places, the reclaim, and all of [`Pool`](crate::pool::Pool). Restated are only a thread's way to its own place, and its end.
 //!

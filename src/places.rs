@@ -21,12 +21,12 @@ pub(crate) struct Places {
     taken: [AtomicU64; WORDS],
     /// Places that ever had an owner are below this.
     used: AtomicUsize,
-    #[cfg(not(all(test, feature = "loom")))]
+    #[cfg(not(framepool_loom))]
     turn: AtomicUsize,
 }
 
 impl Places {
-    #[cfg(all(test, feature = "loom"))]
+    #[cfg(framepool_loom)]
     pub(crate) fn new() -> Self {
         Self { taken: core::array::from_fn(|_| AtomicU64::new(0)), used: AtomicUsize::new(0) }
     }
@@ -57,7 +57,7 @@ impl Places {
     }
 
     /// 64 places, in turn.
-    #[cfg(not(all(test, feature = "loom")))]
+    #[cfg(not(framepool_loom))]
     pub(crate) fn next_word(&self) -> core::ops::Range<usize> {
         let first = self.turn.fetch_add(1, Relaxed) % WORDS * 64;
         first..first + 64

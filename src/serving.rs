@@ -140,5 +140,5 @@ impl<T> Serving<T> {
     }
 }
 
-#[cfg(all(test, feature = "loom"))]
+#[cfg(framepool_loom)]
 mod model;

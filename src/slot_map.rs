@@ -149,5 +149,5 @@ impl Entry<'_> {
     }
 }
 
-#[cfg(all(test, not(feature = "loom")))]
+#[cfg(all(test, not(framepool_loom)))]
 mod tests;

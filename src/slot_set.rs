@@ -372,7 +372,7 @@ const fn ones(n: usize) -> u64 {
     if n == 0 { 0 } else { u64::MAX >> (u64::BITS as usize - n) }
 }
 
-#[cfg(all(test, feature = "loom"))]
+#[cfg(framepool_loom)]
 pub(crate) mod model;
-#[cfg(all(test, not(feature = "loom")))]
+#[cfg(all(test, not(framepool_loom)))]
 mod tests;

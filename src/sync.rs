@@ -19,10 +19,10 @@ compile_error!("framepool needs 64-bit atomics: its counters and slot sets are m
 /// A constructor that is `const`, but for the model checker, whose atomics cannot be made so.
 macro_rules! const_unless_modelled {
     ($visibility:vis fn new($($argument:ident: $type:ty)?) -> Self $body:block) => {
-        #[cfg(not(all(test, feature = "loom")))]
+        #[cfg(not(framepool_loom))]
         $visibility const fn new($($argument: $type)?) -> Self $body
 
-        #[cfg(all(test, feature = "loom"))]
+        #[cfg(framepool_loom)]
         $visibility fn new($($argument: $type)?) -> Self $body
     };
 }
@@ -39,18 +39,18 @@ pub(crate) trait ReadOwn {
 }
 
 /// What is written at most once, before anybody else reads it, so that reading costs what a constant's reading does.
-#[cfg(not(all(test, feature = "loom")))]
+#[cfg(not(framepool_loom))]
 pub(crate) struct SetOnce<T>(core::cell::UnsafeCell<T>);
 
 // SAFETY: shared readers get shared references, and by `set`'s contract there is no writer beside them.
-#[cfg(not(all(test, feature = "loom")))]
+#[cfg(not(framepool_loom))]
 unsafe impl<T: Send + Sync> Sync for SetOnce<T> {}
 
 /// A panic elsewhere leaves nothing half written: nobody can read while it is written.
-#[cfg(not(all(test, feature = "loom")))]
+#[cfg(not(framepool_loom))]
 impl<T: core::panic::RefUnwindSafe> core::panic::RefUnwindSafe for SetOnce<T> {}
 
-#[cfg(not(all(test, feature = "loom")))]
+#[cfg(not(framepool_loom))]
 impl<T> SetOnce<T> {
     pub(crate) const fn new(value: T) -> Self {
         Self(core::cell::UnsafeCell::new(value))
@@ -74,7 +74,7 @@ impl<T> SetOnce<T> {
     }
 }
 
-#[cfg(not(all(test, feature = "loom")))]
+#[cfg(not(framepool_loom))]
 mod imp {
     use core::sync::atomic::{Ordering::SeqCst, compiler_fence};
 
@@ -139,7 +139,7 @@ mod imp {
     }
 }
 
-#[cfg(all(test, feature = "loom"))]
+#[cfg(framepool_loom)]
 mod imp {
     use core::ops::Deref;
 

@@ -81,7 +81,7 @@ impl Text {
     }
 }
 
-#[cfg(all(test, not(feature = "loom")))]
+#[cfg(all(test, not(framepool_loom)))]
 mod tests {
     use super::*;
 

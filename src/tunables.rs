@@ -1,7 +1,7 @@
 //! Every number that somebody chose, with its unit, its reason and its cost. What follows from them is derived elsewhere.
 
 /// Whether the model checker runs this. It gets little of everything, so that a few slots and threads fill it.
-pub(crate) const IS_MODEL: bool = cfg!(all(test, feature = "loom"));
+pub(crate) const IS_MODEL: bool = cfg!(framepool_loom);
 
 /// Bytes of inaccessible address space before, between and after the slabs, at least.
 ///

@@ -169,5 +169,5 @@ impl<T> Line<T> {
     }
 }
 
-#[cfg(all(test, feature = "loom"))]
+#[cfg(framepool_loom)]
 mod model;

@@ -16,11 +16,13 @@ cd "$copy"
 # Only these promises, if any are named: tests/breakages.sh P6 P7
 only=("$@")
 
-# What is selected, under the sanitizer if there is one, for so many seconds at most: what hangs is red.
+# What is selected, under the sanitizer or the model checker if that is said, for so many seconds at most: what hangs is red.
 run_tests() {
   local seconds=$1
   shift
-  if [ -z "$sanitizer" ]; then
+  if [ "$sanitizer" = loom ]; then
+    timeout "$seconds" bash tests/loom.sh -q "${selection[@]}" "$@"
+  elif [ -z "$sanitizer" ]; then
     timeout "$seconds" cargo test -q "${selection[@]}" "$@"
   else
     STRESS_SECONDS=5 timeout "$seconds" bash tests/sanitized.sh "$sanitizer" -q "${selection[@]}" "$@"
@@ -40,7 +42,7 @@ breaks() {
     full:*) selection=(--features full --test "${target#full:}") ;;
     coroutines) selection=(-p framepool-coroutines --release) ;;
     package:*) selection=(-p "${target#package:}") ;;
-    loom:*) selection=(--release --lib --features loom "${target#loom:}") ;;
+    loom:*) sanitizer=loom selection=("${target#loom:}") ;;
     soak) selection=(--example video_chat soak) ;;
     tsan) sanitizer=thread selection=(--test stress) ;;
     asan) sanitizer=address selection=(--test address_sanitizer) ;;

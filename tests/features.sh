@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the library with every set of its features, and that by default it depends on nothing but libc and spin. (`loom` is for
-# the crate's own checks and no part of a set.) Takes some seconds once the dependencies are built.
+# Checks the library with every set of its features, and that by default it depends on nothing but libc and spin.
+# Takes some seconds once the dependencies are built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -104,7 +104,7 @@ macro_rules! check {
         }
     };
 }
-#[cfg(not(all(test, feature = "loom")))]
+#[cfg(not(framepool_loom))]
 pub(crate) use check;
 
 impl Config {
@@ -120,7 +120,7 @@ impl Config {
     /// # Errors
     ///
     /// Those of [`Config`]: what is wrong first, and what to change.
-    #[cfg(not(all(test, feature = "loom")))]
+    #[cfg(not(framepool_loom))]
     pub const fn validate(&self) -> Result<(), ConfigError> {
         let mut plan = crate::plan::Plan::EMPTY;
         plan.fill(self)

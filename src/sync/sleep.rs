@@ -3,14 +3,14 @@
 use std::sync::PoisonError;
 use std::time::Instant;
 
-#[cfg(all(test, feature = "loom"))]
+#[cfg(framepool_loom)]
 use loom::sync::Mutex;
-#[cfg(not(all(test, feature = "loom")))]
+#[cfg(not(framepool_loom))]
 use std::sync::Mutex;
 
-#[cfg(all(test, feature = "loom"))]
+#[cfg(framepool_loom)]
 pub(crate) use loom::sync::Condvar;
-#[cfg(not(all(test, feature = "loom")))]
+#[cfg(not(framepool_loom))]
 pub(crate) use std::sync::Condvar;
 
 /// A lock without poison: what it guards is in order whenever code outside this crate runs.
