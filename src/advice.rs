@@ -8,7 +8,8 @@ mod findings;
 mod fit;
 mod text;
 
-use crate::config::{Class, Config};
+use crate::class::Class;
+use crate::config::Config;
 use crate::recording::{Profile, Recording, Seen};
 use crate::stats::{Bypass, Stats};
 

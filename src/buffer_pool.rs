@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 pub use errors::{AllocError, WaitError};
 pub use pool_buf::PoolBuf;
 
-use crate::config::{CLASSES, Class, Config};
+use crate::class::{CLASSES, Class};
+use crate::config::Config;
 use crate::pools::{Block, Pools};
 use crate::residency::Residency;
 use crate::roll::Process;

@@ -9,8 +9,8 @@
 //!
 //! A thread that allocates even earlier finds no key, and asks again on its next slow path.
 
+use crate::lifecycle::thread::on_thread_exit;
 use crate::os;
-use crate::thread_record::on_thread_exit;
 
 /// Kept by the compiler, because of `used`, and by linkers, because start-up refers to it: C linkers take from an archive only what something
 /// refers to.

@@ -8,7 +8,7 @@
 //! `hits` (Release): whoever reads all hits, fences (Acquire) and then reads all returns, finds at least the returns that
 //! made those hits possible, and so no more slots in use than there were.
 
-use crate::config::CLASSES;
+use crate::class::CLASSES;
 use crate::lane::LANES;
 use crate::stats::{ClassStats, Stats};
 use crate::sync::{

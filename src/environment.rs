@@ -3,7 +3,8 @@
 //! Read while the pools are reserved, so within the program's first allocation: nothing here allocates, panics or goes through `core::fmt`.
 //! All of the variable is followed, or none of it.
 
-use crate::config::{Class, Config, ConfigError, HoldBack};
+use crate::class::Class;
+use crate::config::{Config, ConfigError, HoldBack};
 use crate::os;
 use crate::text::Text;
 

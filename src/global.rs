@@ -12,7 +12,8 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::fmt;
 use std::alloc::System;
 
-use crate::config::{Class, Config};
+use crate::class::Class;
+use crate::config::Config;
 use crate::counters::Refusal;
 use crate::lane::Lane;
 use crate::pools::{Detour, Pools, is_plain, unlikely};

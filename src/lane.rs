@@ -4,7 +4,7 @@
 //! costs a hit nothing but one more size boundary. In a class that holds nothing back every layout may have every slot: all are in
 //! the held-back lane, and its open lane is empty.
 
-use crate::config::CLASSES;
+use crate::class::CLASSES;
 
 /// How many lanes there are.
 pub(crate) const LANES: usize = 2 * CLASSES;

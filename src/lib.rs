@@ -10,6 +10,8 @@ mod advice;
 mod assert_no_misses;
 #[cfg(not(framepool_loom))]
 mod buffer_pool;
+mod class;
+#[cfg(not(framepool_loom))]
 mod config;
 #[cfg(not(framepool_loom))]
 mod constructor;
@@ -28,6 +30,8 @@ pub mod guide;
 #[cfg(not(framepool_loom))]
 mod home;
 mod lane;
+#[cfg(not(framepool_loom))]
+mod lifecycle;
 mod magazine;
 #[cfg(not(framepool_loom))]
 mod metadata;
@@ -77,6 +81,7 @@ mod stats;
 #[cfg(not(framepool_loom))]
 mod sums;
 mod sync;
+#[cfg(not(framepool_loom))]
 mod text;
 #[cfg(not(framepool_loom))]
 mod thread_record;
@@ -89,14 +94,18 @@ mod waiters;
 pub use advice::{Advice, ClassAdvice, Finding, LeftOut};
 #[cfg(not(framepool_loom))]
 pub use buffer_pool::{AllocError, BufferPool, PoolBuf, WaitError};
-pub use config::{Class, Config, ConfigError};
+pub use class::Class;
+#[cfg(not(framepool_loom))]
+pub use config::{Config, ConfigError};
 #[cfg(not(framepool_loom))]
 pub use global::PoolAlloc;
 #[cfg(not(framepool_loom))]
 pub use monitor::{Monitor, MonitorBuilder, MonitorEvent, Watched};
 #[cfg(not(framepool_loom))]
+pub use os::Limit;
+#[cfg(not(framepool_loom))]
 pub use residency::{Request, Residency};
 #[cfg(not(framepool_loom))]
 pub use slot_state::SlotState;
 #[cfg(not(framepool_loom))]
-pub use stats::{Bypass, ClassStats, Limit, Named, Reservation, Stats};
+pub use stats::{Bypass, ClassStats, Named, Reservation, Stats};

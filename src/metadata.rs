@@ -4,29 +4,33 @@
 //! written by start-up only where zero will not do: this header and the free bits. A program's is never unmapped, and nothing in it points back
 //! to the `PoolAlloc`: a thread's exit may come later than anything. Pools that are a value have no places for threads, and go with the value.
 
+mod fork;
+mod lanes;
+mod tally;
+
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
-use crate::config::{CLASSES, Class};
+use crate::class::CLASSES;
+pub(crate) use tally::Tally;
+
 use crate::counters::SharedCounters;
-use crate::fatal::{self, Misuse};
 use crate::fork::ForkMark;
 use crate::lane::{LANES, Lane};
-use crate::magazine::{Gate, Magazine, Mode};
+use crate::magazine::Mode;
 use crate::os;
+use crate::os::Limit;
 use crate::peak::Peak;
 use crate::places::Places;
 use crate::plan::Plan;
-use crate::pool::{Lanes, Pool};
-use crate::reclaim::{Caches, Reclaim};
+use crate::pool::Pool;
+use crate::reclaim::Reclaim;
 use crate::recording::Recording;
-use crate::section::Section;
 use crate::slab::Slab;
 use crate::slot_map::SlotMap;
 use crate::slot_set::SlotSet;
-use crate::stats::Limit;
 use crate::sync::{AtomicPtr, AtomicU8, AtomicU64};
-use crate::thread_record::{self, Own, ThreadRecord};
+use crate::thread_record::ThreadRecord;
 use crate::tunables::{MAGAZINE_COLD_BYTES, PLACES};
 
 /// The head of the mapping; constant once published, but for the atomics in it. What hits read comes first.
@@ -229,113 +233,5 @@ impl Metadata {
 
     pub(crate) fn pool(&self, lane: Lane) -> Pool<'_, Self> {
         Pool::new(self, lane)
-    }
-
-    /// To be called in the child of a `fork`, on the thread that called it.
-    pub(crate) fn settle_child(&self) {
-        self.fork_mark.iter().for_each(ForkMark::wipe);
-        self.is_settled();
-    }
-
-    /// To be asked before the reclaim lock is tried or a place is looked for: `false` while the child of a `fork` is not in order
-    /// yet.
-    #[inline]
-    pub(crate) fn is_settled(&self) -> bool {
-        self.fork_mark.as_ref().is_none_or(|mark| {
-            let begin = || Section::enter_first(self.key());
-            mark.settle(begin, || {
-                thread_record::take_over_places(self);
-                // SAFETY: this thread called `fork`. It does not hold the lock, because it would be in a section then; the threads that it has
-                // started since are sent away until this is done.
-                unsafe { self.reclaim.take_over(self) };
-            })
-        })
-    }
-}
-
-impl Caches for Metadata {
-    fn key(&self) -> usize {
-        ptr::from_ref(self).addr()
-    }
-
-    fn used_places(&self) -> usize {
-        self.places.used()
-    }
-
-    fn gate(&self, place: usize) -> &Gate {
-        self.record(place).gate()
-    }
-
-    fn magazine(&self, place: usize, lane: Lane) -> &Magazine {
-        self.record(place).magazine(lane)
-    }
-
-    fn mode(&self, lane: Lane) -> &Mode {
-        &self.modes[lane.index()]
-    }
-
-    fn set(&self, lane: Lane) -> &SlotSet {
-        &self.lanes[lane.index()].set
-    }
-
-    fn give_to_set(&self, lane: Lane, slots: &[*mut u8]) {
-        self.pool(lane).give_to_set(slots);
-    }
-}
-
-impl Lanes for Metadata {
-    type Own = Own;
-
-    #[inline]
-    fn inside<R>(&self, own: Own, lane: Lane, f: impl FnOnce(&Magazine) -> Option<R>) -> Option<R> {
-        let inside = own.enter()?;
-        f(inside.magazine(lane))
-    }
-
-    #[inline]
-    fn home(&self, own: Own) -> usize {
-        own.home(self)
-    }
-
-    #[inline]
-    fn first_capacity(&self, lane: Lane) -> usize {
-        self.first_capacities[lane.index()]
-    }
-
-    #[inline]
-    fn most_capacity(&self, lane: Lane) -> usize {
-        self.most_capacities[lane.index()]
-    }
-
-    fn with_reclaim<R>(&self, f: impl FnOnce(&Reclaim) -> R) -> R {
-        let section = Section::enter(self.key());
-        let result = f(&self.reclaim);
-        drop(section);
-        // If a signal handler has forked in the section.
-        self.is_settled();
-        result
-    }
-
-    #[inline]
-    fn is_settled(&self) -> bool {
-        self.is_settled()
-    }
-
-    #[inline]
-    fn start(&self, lane: Lane, index: usize) -> *mut u8 {
-        let LaneParts { slab, first, .. } = &self.lanes[lane.index()];
-        // SAFETY: the offset of a slot in the reservation at `base`.
-        unsafe { Slab::pointer(self.base, slab.offset_of(first + index)) }
-    }
-
-    #[inline]
-    fn index(&self, lane: Lane, start: *mut u8) -> usize {
-        let LaneParts { slab, first, .. } = &self.lanes[lane.index()];
-        slab.index_of(start.addr() - self.base.addr()) - first
-    }
-
-    fn double_free(&self, lane: Lane, start: *mut u8) -> ! {
-        let index = self.lanes[lane.index()].first + self.index(lane, start);
-        fatal::misuse(Misuse::DoubleFree, Class::ALL[lane.class()], index, start.addr());
     }
 }

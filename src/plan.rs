@@ -7,7 +7,8 @@
 use core::alloc::Layout;
 use core::ops::Range;
 
-use crate::config::{CLASSES, Class, ClassConfig, Config, ConfigError, Problem, check, refuse};
+use crate::class::{CLASSES, Class};
+use crate::config::{ClassConfig, Config, ConfigError, Problem, check, refuse};
 use crate::lane::Lane;
 use crate::slab::Slab;
 use crate::tunables::{GUARD_BYTES, MAGAZINE_LEAST, MAGAZINE_MAX, SLOT_BYTES_PER_MAP_BYTE};
@@ -151,6 +152,25 @@ impl Plan {
             let (index, bytes_in) = self.classes[class as usize].slab.locate(offset)?;
             Some((class, index, bytes_in))
         })
+    }
+}
+
+impl Config {
+    /// Whether the table makes sense, for tables that are not known when the program is built.
+    ///
+    /// ```
+    /// use framepool::{Class, Config};
+    ///
+    /// let error = Config::new().class(Class::Medium, 65_537, 64).validate().unwrap_err();
+    /// assert!(error.to_string().ends_with("a slot size is a multiple of 64 bytes; the next one is 65600"));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Config`]: what is wrong first, and what to change.
+    pub const fn validate(&self) -> Result<(), ConfigError> {
+        let mut plan = Plan::EMPTY;
+        plan.fill(self)
     }
 }
 

@@ -17,11 +17,12 @@ pub(crate) use find::Found;
 use route::Routes;
 pub(crate) use route::{Detour, is_plain, unlikely};
 
-use crate::config::{CLASSES, Class, Config};
+use crate::class::{CLASSES, Class};
+use crate::config::Config;
 use crate::counters::{Counters, Refusal};
 use crate::home::Home;
 use crate::lane::Lane;
-use crate::metadata::Metadata;
+use crate::metadata::{Metadata, Tally};
 use crate::plan::Plan;
 use crate::poison;
 use crate::readiness::Readiness;
@@ -29,7 +30,7 @@ use crate::serving::{Serving, State};
 use crate::slot_map::Slot;
 use crate::slot_state::SlotState;
 use crate::sync::{AtomicU64, SetOnce};
-use crate::thread_record::{Own, Tally};
+use crate::thread_record::Own;
 
 /// One allocator's pools. What every call reads comes first.
 #[repr(C, align(128))]
@@ -130,7 +131,7 @@ impl Pools {
     #[inline]
     pub(crate) fn own(&self) -> Option<Own> {
         let metadata = self.home.pointer();
-        if metadata.is_null() { None } else { Own::at(metadata) }
+        if metadata.is_null() { None } else { Own::at(metadata.addr()) }
     }
 
     /// Whether the pools are ready and not switched off.

@@ -13,7 +13,6 @@ use core::ops::Range;
 use core::ptr::NonNull;
 
 use crate::config::MemoryConfig;
-use crate::metadata::Metadata;
 use crate::os::{self, Errno};
 use crate::plan::Plan;
 use crate::poison;
@@ -181,11 +180,4 @@ impl Readiness {
         self.asked.fetch_or(1 << request as u8, Relaxed);
         self.refused[request as usize].store(Errno::code_of(outcome), Relaxed);
     }
-}
-
-/// Makes the metadata resident, so that first uses of slots cause no fault there. It is best effort and not reported: a few
-/// hundred KiB.
-pub(crate) fn populate_metadata(metadata: &Metadata) {
-    // SAFETY: its own mapping, which outlives the reference.
-    let _ = unsafe { os::populate(metadata.mapping.pages) };
 }

@@ -16,7 +16,8 @@
 use core::alloc::Layout;
 use core::ops::Range;
 
-use crate::config::{CLASSES, Config};
+use crate::class::CLASSES;
+use crate::config::Config;
 use crate::os;
 use crate::sync::{AtomicI64, AtomicU64, Ordering::Relaxed};
 

@@ -4,8 +4,8 @@
 //! faults there (P8). Nothing is touched: an untouched slot costs no memory. Four or five system calls in all.
 
 use crate::os;
+use crate::os::Limit;
 use crate::plan::Plan;
-use crate::stats::Limit;
 
 /// Reserves the slots of `plan`; `None`, and nothing kept, if the system refuses any part of it.
 pub(crate) fn reserve(plan: &Plan, source: os::Source<'_>) -> Option<os::Mapping> {

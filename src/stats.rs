@@ -21,7 +21,8 @@
 
 use core::fmt;
 
-use crate::config::{CLASSES, Class};
+use crate::class::{CLASSES, Class};
+use crate::os::Limit;
 use crate::recording::Recording;
 
 /// Why a request went past the pools although no class that fits was exhausted for it.
@@ -90,36 +91,6 @@ impl Reservation {
     /// Whether the operating system refused.
     pub const fn is_failed(self) -> bool {
         matches!(self, Reservation::Failed(_))
-    }
-}
-
-/// A limit of the process (`setrlimit`) that can refuse the pools their memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub enum Limit {
-    /// All address space: `RLIMIT_AS`, `ulimit -v`.
-    AddressSpace,
-    /// Private writable memory, used or not, on Linux: `RLIMIT_DATA`, `ulimit -d`, systemd's `LimitDATA`.
-    Data,
-    /// Locked memory, where `mlockall` locks all that comes: `RLIMIT_MEMLOCK`, `ulimit -l`.
-    LockedMemory,
-}
-
-impl Limit {
-    /// Its names for programs and in shells.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Limit::AddressSpace => "RLIMIT_AS (ulimit -v)",
-            Limit::Data => "RLIMIT_DATA (ulimit -d)",
-            Limit::LockedMemory => "RLIMIT_MEMLOCK (ulimit -l)",
-        }
-    }
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }
 

@@ -3,7 +3,7 @@
 //! All hits are read before all returns, so what the difference says was never above the truth: see [`counters`](crate::counters). What the
 //! sums need lies in the metadata, which is there when the `PoolAlloc` is gone or elsewhere, as it may be when the program exits.
 
-use crate::config::Class;
+use crate::class::Class;
 use crate::counters::{LaneCounters, add};
 use crate::lane::Lane;
 use crate::metadata::Metadata;

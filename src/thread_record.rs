@@ -15,18 +15,11 @@
 //! | who has which place | see [`places`](crate::places) | |
 //! | `owner` | see [`orphans`](crate::orphans) | |
 
-use core::ptr::{NonNull, from_ref, null_mut};
+use core::ptr::{from_ref, null_mut};
 
-use crate::constructor;
-use crate::counters::{self, Add, Counters, LaneCounters};
-use crate::home::Home;
+use crate::counters::{Counters, LaneCounters};
 use crate::lane::{LANES, Lane};
 use crate::magazine::{Gate, Magazine};
-use crate::metadata::Metadata;
-use crate::orphans;
-use crate::os;
-use crate::reclaim::Caches;
-use crate::section::Section;
 use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Relaxed, light_fence};
 
 /// One place of the table.
@@ -34,7 +27,7 @@ use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Relaxed, light_fen
 pub(crate) struct ThreadRecord {
     /// Its key is the address of the metadata.
     gate: Gate,
-    /// What [`os::this_thread`] says of its owner, or of who [asks](orphans) for it; 0 if it has none.
+    /// What [`os::this_thread`](crate::os::this_thread) says of its owner, or of who [asks](crate::orphans) for it; 0 if it has none.
     pub(crate) owner: AtomicU64,
     counters: Counters,
     lanes: [LaneRecord; LANES],
@@ -113,7 +106,7 @@ pub(crate) fn hide() {
 
 /// Shows requests what this thread has.
 ///
-/// A signal handler may have bound the thread since that was looked up; then [`bind`] puts it right.
+/// A signal handler may have bound the thread since that was looked up; then that shows it.
 pub(crate) fn show() {
     let visible = BINDING.with(Binding::visible);
     RECORD.with(|record| record.store(visible, Relaxed));
@@ -122,6 +115,35 @@ pub(crate) fn show() {
 /// This thread's place, hidden or not; null if it has none.
 pub(crate) fn own_record() -> *const ThreadRecord {
     BINDING.with(|binding| binding.own.load(Relaxed))
+}
+
+/// Whether this thread may still get a place, as far as its requests can see.
+pub(crate) fn is_unbound() -> bool {
+    core::ptr::eq(this_thread(), &UNBOUND)
+}
+
+/// Takes this thread's one chance to get a place: whether that was still there, or `None` if a handler that interrupted this, or that this
+/// interrupts, is at it. To be [shown](show) afterwards.
+pub(crate) fn begin_to_bind() -> Option<bool> {
+    let unbound = from_ref(&UNBOUND).cast_mut();
+    let without = from_ref(&WITHOUT).cast_mut();
+    // One step, so that of a thread and the handlers that interrupt it only one goes on to claim a place.
+    RECORD.with(|record| record.compare_exchange(unbound, without, Relaxed, Relaxed)).ok()?;
+    light_fence();
+    let was_bound = BINDING.with(|binding| binding.is_bound.swap(true, Relaxed));
+    Some(!was_bound)
+}
+
+/// Gives this thread a place. Seen by its requests once it is [shown](show).
+pub(crate) fn set_own_record(record: &'static ThreadRecord) {
+    BINDING.with(|binding| binding.own.store(from_ref(record).cast_mut(), Relaxed));
+}
+
+/// Takes this thread's place away from it, for ever.
+pub(crate) fn forget_own_record() {
+    BINDING.with(|binding| binding.own.store(null_mut(), Relaxed));
+    light_fence();
+    hide();
 }
 
 /// This thread's own place: plain loads and stores.
@@ -138,11 +160,20 @@ pub(crate) struct Inside {
 }
 
 impl Own {
-    /// This thread's place at `metadata`; `None` if it has none, or if it was interrupted inside.
+    /// This thread's place with the allocator of this key; `None` if it has none, or if it was interrupted inside.
     #[inline(always)]
-    pub(crate) fn at(metadata: *const Metadata) -> Option<Self> {
-        let (record, key) = (this_thread(), metadata.addr());
+    pub(crate) fn at(key: usize) -> Option<Self> {
+        let record = this_thread();
         record.gate.is_mine(key).then_some(Self { record, key })
+    }
+
+    /// A place that is this thread's, whether its requests see it or not.
+    pub(crate) fn hidden(record: &'static ThreadRecord) -> Self {
+        Self { record, key: record.gate.key() }
+    }
+
+    pub(crate) fn record(self) -> &'static ThreadRecord {
+        self.record
     }
 
     /// Never `None` for a caller that was outside when it got this.
@@ -154,7 +185,7 @@ impl Own {
 
     /// Runs `f` inside.
     #[inline(always)]
-    fn with(self, f: impl FnOnce(&Inside)) {
+    pub(crate) fn with(self, f: impl FnOnce(&Inside)) {
         if let Some(inside) = self.enter() {
             f(&inside);
         }
@@ -162,13 +193,8 @@ impl Own {
 
     /// [`at`](Self::at) and [`enter`](Self::enter) in one.
     #[inline(always)]
-    pub(crate) fn enter_at(metadata: *const Metadata) -> Option<Inside> {
-        Self { record: this_thread(), key: metadata.addr() }.enter()
-    }
-
-    /// Where in the sets this thread looks first.
-    pub(crate) fn home(self, metadata: &Metadata) -> usize {
-        metadata.place_of(self.record)
+    pub(crate) fn enter_at(key: usize) -> Option<Inside> {
+        Self { record: this_thread(), key }.enter()
     }
 }
 
@@ -197,64 +223,6 @@ impl Drop for Inside {
     }
 }
 
-/// Where this thread counts.
-#[derive(Clone, Copy)]
-pub(crate) enum Tally<'a> {
-    /// In its own place: plain loads and stores.
-    Own(Own),
-    /// Where all do that have none: atomic additions. Which counters those are is asked when something is counted, for the pools may
-    /// become ready meanwhile.
-    Shared(&'a Home),
-}
-
-impl Tally<'_> {
-    /// This thread's place, if it has one.
-    #[inline]
-    pub(crate) fn own(self) -> Option<Own> {
-        match self {
-            Self::Own(own) => Some(own),
-            Self::Shared(_) => None,
-        }
-    }
-
-    /// Counts a hit of `bytes` bytes.
-    #[inline]
-    pub(crate) fn hit(self, lane: Lane, bytes: usize) {
-        match self {
-            Self::Own(own) => own.with(|inside| inside.counters(lane).count_hit(bytes)),
-            Self::Shared(home) => {
-                home.shared()
-                    .into_iter()
-                    .for_each(|shared| shared.lanes[lane.index()].count_shared_hit(bytes));
-            }
-        }
-    }
-
-    /// Adds to the counters of a lane that `update` picks.
-    #[inline]
-    pub(crate) fn lane(self, lane: Lane, update: impl Fn(&LaneCounters, Add)) {
-        match self {
-            Self::Own(own) => own.with(|inside| update(inside.counters(lane), counters::owned)),
-            Self::Shared(home) => {
-                home.shared()
-                    .into_iter()
-                    .for_each(|shared| update(&shared.lanes[lane.index()], counters::shared));
-            }
-        }
-    }
-
-    /// Adds to the other counters that `update` picks.
-    #[inline]
-    pub(crate) fn count(self, update: impl Fn(&Counters, Add)) {
-        match self {
-            Self::Own(own) => own.with(|inside| update(inside.rest(), counters::owned)),
-            Self::Shared(home) => {
-                update(home.shared().map_or(home.early(), |shared| &shared.rest), counters::shared);
-            }
-        }
-    }
-}
-
 /// What others see of a place.
 impl ThreadRecord {
     pub(crate) fn gate(&self) -> &Gate {
@@ -272,106 +240,4 @@ impl ThreadRecord {
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
     }
-}
-
-/// Gives this thread a place at `metadata` if it may have one and has none with any allocator.
-pub(crate) fn bind(metadata: &'static Metadata) {
-    let unbound = from_ref(&UNBOUND).cast_mut();
-    let without = from_ref(&WITHOUT).cast_mut();
-    if !core::ptr::eq(this_thread(), &UNBOUND) {
-        return;
-    }
-    // A thread may come again that allocates before the constructor has run, or in an unsettled child.
-    let Some(exit_hook) = constructor::exit_hook() else { return };
-    if !metadata.is_settled() {
-        return;
-    }
-    // One step, so that of a thread and the handlers that interrupt it only one goes on to claim a place.
-    if RECORD.with(|record| record.compare_exchange(unbound, without, Relaxed, Relaxed)).is_err() {
-        return;
-    }
-    light_fence();
-    let was_bound = BINDING.with(|binding| binding.is_bound.swap(true, Relaxed));
-    if !was_bound {
-        let section = Section::enter(metadata.key());
-        claim(metadata, exit_hook);
-        drop(section);
-        // If a signal handler has forked in the section.
-        metadata.is_settled();
-    }
-    show();
-}
-
-/// Makes one of the free places this thread's, if its exit can be watched.
-fn claim(metadata: &'static Metadata, exit_hook: os::ExitHook) {
-    let this_thread = os::this_thread();
-    let set_up = |place| {
-        let record = metadata.record(place);
-        for lane in Lane::ALL {
-            record.magazine(lane).start(metadata.cold_capacity(lane));
-        }
-        record.owner.store(this_thread, Relaxed);
-        record.gate.set(metadata.key());
-    };
-    let free = metadata.places.claim(set_up);
-    let Some(place) = free.or_else(|| orphans::adopt(metadata, this_thread, set_up)) else { return };
-    let record = metadata.record(place);
-    if !exit_hook.watch_this_thread(NonNull::from(record).cast()) {
-        leave(metadata, record);
-        return;
-    }
-    BINDING.with(|binding| binding.own.store(from_ref(record).cast_mut(), Relaxed));
-}
-
-/// Gives a place back for the next thread to claim.
-fn leave(metadata: &Metadata, record: &ThreadRecord) {
-    record.owner.store(0, Relaxed);
-    metadata.places.release(metadata.place_of(record));
-}
-
-/// In the child of a `fork`: frees the places of the threads that did not come along. One caught inside, or while it got its place ready, stays
-/// taken, and what its magazines hold is lost; the magazines of the others are left for a reclaim or the next owner.
-///
-/// Places that nobody has are left alone: the gates of new ones have no key yet.
-pub(crate) fn take_over_places(metadata: &Metadata) {
-    let own = own_record();
-    for record in metadata.places.taken().map(|place| metadata.record(place)) {
-        if core::ptr::eq(record, own) {
-            record.owner.store(os::this_thread(), Relaxed);
-        } else if record.gate.abandon_unless_open(metadata.key()) {
-            leave(metadata, record);
-        }
-    }
-}
-
-/// The pthread key's destructor: empties the magazines of the thread that is exiting, and gives its place to the next one, counts and
-/// all.
-///
-/// # Safety
-///
-/// `record` is what [`claim`] gave `watch_this_thread` on this thread.
-pub(crate) unsafe extern "C" fn on_thread_exit(record: *mut core::ffi::c_void) {
-    // Destructors that run after this one may allocate and free; they use the sets and the shared counters.
-    // SAFETY: by contract a record of a table that is never unmapped.
-    let record = unsafe { &*record.cast::<ThreadRecord>() };
-    let address = record.gate.key();
-    // SAFETY: `claim` made the address of this record's metadata the key.
-    let metadata = unsafe { &*core::ptr::with_exposed_provenance::<Metadata>(address) };
-    let section = Section::enter(address);
-    BINDING.with(|binding| binding.own.store(null_mut(), Relaxed));
-    light_fence();
-    hide();
-    let own = Own { record, key: address };
-    for lane in Lane::ALL {
-        metadata.pool(lane).empty_own_magazine(own);
-    }
-    // A signal handler may have ended the thread inside, its magazine half moved. Then no other thread gets the place.
-    if record.gate.abandon_unless_open(address) {
-        leave(metadata, record);
-    } else {
-        record.owner.store(0, Relaxed);
-    }
-    drop(section);
-    // If a signal handler has forked in the section.
-    metadata.is_settled();
 }

@@ -20,7 +20,7 @@
 
 use core::ops::Range;
 
-use crate::config::SLOT_STEP;
+use crate::class::SLOT_STEP;
 use crate::lane::Lane;
 use crate::metadata::{LaneParts, Metadata};
 use crate::slot_map::Entry;

@@ -68,29 +68,29 @@ breaks "P3 what sleeping threads have cached is called in" src/reclaim.rs \
   's/self\.add_all\(lane, caches\.used_places\(\)\);//' magazines
 breaks "P3 whoever was inside is looked at again" src/reclaim.rs \
   's/is_settled = false;/*word ^= bit;/' never_waits
-breaks "P3 a child of a fork has the places of the threads that are gone" src/thread_record.rs \
-  's/(abandon_unless_open\(metadata\.key\(\)\) \{\n\s+)leave\(metadata, record\);/$1let _ = record;/' lib
+breaks "P3 a child of a fork has the places of the threads that are gone" src/metadata/fork.rs \
+  's/(abandon_unless_open\(self\.key\(\)\) \{\n\s+)self\.release_place\(record\);/$1let _ = record;/' lib
 breaks "P9 only the thread that forked frees the places of the others" src/fork.rs \
   's/WIPED if os::is_first_thread\(\) =>/WIPED =>/' lib
 breaks "P9 a child settles once" src/fork.rs \
   's/if self\.word\(\)\.load\(Acquire\) != settled_here\(\) \{/{/' lib
-breaks "P9 a thread that ended inside keeps its place" src/thread_record.rs \
-  's/if record\.gate\.abandon_unless_open\(address\) \{/if record.gate.abandon_unless_open(address) || true {/' lib
+breaks "P9 a thread that ended inside keeps its place" src/lifecycle/thread.rs \
+  's/if record\.gate\(\)\.abandon_unless_open\(address\) \{/if record.gate().abandon_unless_open(address) || true {/' lib
 breaks "P9 start-up calls no allocator" src/roll.rs \
   's/(pub\(crate\) fn enlist.*?\{\n)/$1    os::after_fork(settle_all);\n/' late_key
 breaks "P9 a reclaim that a fork cuts short leaves no slot in two places" src/magazine.rs \
   's/        for \(i, out\) in \(len - moved\.\.len\)\.zip\(out\) \{\n\s+\*out = self\.get\(i\);\n\s+\}\n\s+self\.len\.store\(len - moved, Relaxed\);\n\s+moved as usize/        self.move_oldest(moved, out)/' fork_anywhere
 breaks "P9 a thread that a handler forks on settles after what it was at" src/section.rs \
   's/if is_inside \{ None \} else/if is_inside \&\& false { None } else/' fork_anywhere
-breaks "P9 it settles when it is through with that" src/metadata.rs \
-  's/        self\.is_settled\(\);\n        result/        result/; s/(fn settle_child.*?)self\.is_settled\(\);/$1_ = self;/s' fork_anywhere
+breaks "P9 it settles when it is through with that" src/metadata/lanes.rs \
+  's/        self\.is_settled\(\);\n        result/        result/' fork_anywhere
 breaks "P9 a place that was being claimed is not pending in the child" src/places.rs \
   's/self\.taken\.iter\(\)\.zip\(\(0\.\.\)\.step_by\(64\)\)\.flat_map/self.taken[..self.used().div_ceil(64)].iter().zip((0..).step_by(64)).flat_map/; s/bits & 1 << place != 0\)\.map\(move/bits \& 1 << place != 0 \&\& first + place < self.used()).map(move/; s/flat_map\(\|/flat_map(move |/' fork_anywhere
-breaks "P9 places that nobody has are left alone" src/thread_record.rs \
-  's/metadata\.places\.taken\(\)\.map/(0..crate::tunables::PLACES).map/; s/(fn take_over_places.*?)leave\(metadata, record\);/$1record.owner.store(0, Relaxed);/s' lib
+breaks "P9 places that nobody has are left alone" src/metadata/fork.rs \
+  's/self\.places\.taken\(\)\.map/(0..crate::tunables::PLACES).map/; s/(fn take_over_places.*?)self\.release_place\(record\);/$1record.owner.store(0, Relaxed);/s' lib
 breaks "P9 a child settles at once" src/roll.rs \
   's/    all\(\)\.for_each\(Metadata::settle_child\);\n//' fork
-breaks "P9 a child does not rely on the kernel to wipe the mark" src/metadata.rs \
+breaks "P9 a child does not rely on the kernel to wipe the mark" src/metadata/fork.rs \
   's/        self\.fork_mark\.iter\(\)\.for_each\(ForkMark::wipe\);\n//' fork
 breaks "P3 a child of a fork inside a fallback keeps its own place" src/thread_record.rs \
   's/BINDING\.with\(\|binding\| binding\.own\.load\(Relaxed\)\)/this_thread()/' lib
@@ -142,8 +142,8 @@ breaks "P8 guards fault" src/os/unix.rs \
   's/map\(bytes \+ align, libc::PROT_NONE/map(bytes + align, libc::PROT_READ | libc::PROT_WRITE/' guards
 breaks "P9 a handler does not enter an owner's magazines" src/magazine.rs \
   's/self\.state\.store\(CLOSED, Relaxed\);//' life_cycle
-breaks "P9 a place is given back" src/thread_record.rs \
-  's/    metadata\.places\.release\(metadata\.place_of\(record\)\);/    _ = metadata;/' lib
+breaks "P9 a place is given back" src/metadata/fork.rs \
+  's/        self\.places\.release\(self\.place_of\(record\)\);/        _ = self;/' lib
 breaks "P9 a first request in a handler calls no allocator" src/os/unix.rs \
   's/if cfg!\(target_env = "gnu"\) && self\.0 >= KEYS_WITH_ROOM/if false \&\& self.0 >= KEYS_WITH_ROOM/' late_key
 breaks "P9 a thread without a hook leaves its place to the next" src/orphans.rs \
@@ -156,14 +156,14 @@ breaks "P9 a library is looked for by its own name" src/os/pin.rs \
   's/\(\*map\)\[1\]\.cast_const\(\)\.cast::<c_char>\(\) == own\.dli_fname/!(*map)[1].cast_const().cast::<c_char>().is_null()/' package:framepool-unloading
 breaks "P9 another namespace has no hook" src/os/pin.rs \
   's/&& namespace == 0/\&\& namespace > -9/' package:framepool-unloading
-breaks "P9 threads ask again that allocate before the constructor" src/thread_record.rs \
-  's/let Some\(exit_hook\) = constructor::exit_hook\(\) else \{ return \};/let Some(exit_hook) = constructor::exit_hook() else { hide(); return };/' package:framepool-unloading
+breaks "P9 threads ask again that allocate before the constructor" src/lifecycle/thread.rs \
+  's/let Some\(exit_hook\) = exit_hook\(\) else \{ return \};/let Some(exit_hook) = exit_hook() else { thread_record::hide(); return };/' package:framepool-unloading
 breaks "P9 places of dead threads are found" src/orphans.rs \
   's/owner == this_thread \|\| os::is_gone\(owner, this_thread\)/owner == this_thread \&\& os::is_gone(owner, this_thread)/' lib
 breaks "P9 living threads keep their places" src/os/threads.rs \
   's/find\(thread\)\.err\(\) == gone/(find(thread).err() == gone || true)/' lib
-breaks "P9 a thread past its exit has no place" src/thread_record.rs \
-  's/(on_thread_exit.*?)    BINDING\.with\(\|binding\| binding\.own\.store\(null_mut\(\), Relaxed\)\);\n    light_fence\(\);\n    hide\(\);\n/$1/s' lib
+breaks "P9 a thread past its exit has no place" src/lifecycle/thread.rs \
+  's/    thread_record::forget_own_record\(\);\n//' lib
 breaks "P9 what a full magazine was made to let go of is given back" src/pool.rs \
   's/(moved = magazine\.unload\(&mut older\);)/$1 if magazine.push(start) { return Some(()); } moved = 0;/' fork
 breaks "P9 the first allocation fits a small stack" src/metadata.rs \
@@ -493,12 +493,12 @@ breaks "loom a switch that comes with start-up is not lost" src/serving.rs \
   's/self\.state\.swap\((if .*?), SeqCst\);\n        self\.refresh\(from\);/self.refresh(from);\n        self.state.swap($1, SeqCst);/' loom:serving
 breaks "P3 what a dead thread had cached is called in" src/reclaim.rs \
   's/self\.add_all\(lane, caches\.used_places\(\)\);//' dead_threads
-breaks "P9 a cancelled thread leaves nothing in its magazines" src/thread_record.rs \
+breaks "P9 a cancelled thread leaves nothing in its magazines" src/lifecycle/thread.rs \
   's/        metadata\.pool\(lane\)\.empty_own_magazine\(own\);/        _ = (metadata, own, lane);/' dead_threads
 breaks "P9 an interrupted thread's own handler goes to the sets" src/magazine.rs \
   's/self\.state\.store\(CLOSED, Relaxed\);//' life_cycle
-breaks "P9 nested destructors have the shared sets" src/thread_record.rs \
-  's/(on_thread_exit.*?)    BINDING\.with\(\|binding\| binding\.own\.store\(null_mut\(\), Relaxed\)\);\n    light_fence\(\);\n    hide\(\);\n/$1/s' life_cycle
+breaks "P9 nested destructors have the shared sets" src/lifecycle/thread.rs \
+  's/    thread_record::forget_own_record\(\);\n//' life_cycle
 breaks "P13 trim gives a group's memory back" src/os/linux.rs \
   's/libc::MADV_DONTNEED\) \};/libc::MADV_WILLNEED) };/' limits
 breaks "P10 a fence that a filter refuses is noticed" src/reclaim.rs \
@@ -574,11 +574,11 @@ breaks "magazines who comes now and then stays cold" src/magazine.rs \
 breaks "P9 a handler goes to the sets, between any two instructions" src/magazine.rs \
   's/self\.state\.store\(CLOSED, Relaxed\);//' every_instruction
 breaks "P9 of a thread and its handler one claims a place" src/thread_record.rs \
-  's/if RECORD\.with\(\|record\| record\.compare_exchange\(unbound, without, Relaxed, Relaxed\)\)\.is_err\(\) \{/if { let _ = without; RECORD.with(|record| record.load(Relaxed)) != unbound } {/; s/let was_bound = BINDING\.with\(\|binding\| binding\.is_bound\.swap\(true, Relaxed\)\);/BINDING.with(|binding| binding.is_bound.store(true, Relaxed));\n    let was_bound = false;/' every_instruction
+  's/RECORD\.with\(\|record\| record\.compare_exchange\(unbound, without, Relaxed, Relaxed\)\)\.ok\(\)\?;/if { let _ = without; RECORD.with(|record| record.load(Relaxed)) != unbound } { return None; }/; s/let was_bound = BINDING\.with\(\|binding\| binding\.is_bound\.swap\(true, Relaxed\)\);/BINDING.with(|binding| binding.is_bound.store(true, Relaxed));\n    let was_bound = false;/' every_instruction
 breaks "P9 own counters are added to inside the gate" src/thread_record.rs \
   's/if let Some\(inside\) = self\.enter\(\) \{\n\s+f\(&inside\);/{\n            let inside = core::mem::ManuallyDrop::new(Inside { record: self.record, key: self.key });\n            f(&inside);/' every_instruction
-breaks "P9 a handler in a thread's exit has the shared sets" src/thread_record.rs \
-  's/(on_thread_exit.*?)    BINDING\.with\(\|binding\| binding\.own\.store\(null_mut\(\), Relaxed\)\);\n    light_fence\(\);\n    hide\(\);\n/$1/s' every_instruction
+breaks "P9 a handler in a thread's exit has the shared sets" src/lifecycle/thread.rs \
+  's/    thread_record::forget_own_record\(\);\n//' every_instruction
 breaks "P9 the reclaim lock is only tried" src/sync.rs \
   's/self\.0\.try_lock\(\)\.map\(/Some(self.0.lock()).map(/' every_instruction
 breaks "P9 a take from a word is one step" src/slot_set.rs \

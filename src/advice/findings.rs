@@ -4,7 +4,8 @@ use core::fmt;
 use core::ops::Range;
 
 use super::{is_worth_a_slot, with_headroom};
-use crate::config::{Class, Config};
+use crate::class::Class;
+use crate::config::Config;
 use crate::recording::{Profile, Recording, Seen, bin_of};
 use crate::stats::Stats;
 

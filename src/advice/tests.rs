@@ -4,7 +4,7 @@ use core::alloc::Layout;
 use std::alloc::System;
 
 use super::*;
-use crate::config::CLASSES;
+use crate::class::CLASSES;
 
 fn begin(recording: &Recording, layout: Layout) {
     recording.begin(layout);

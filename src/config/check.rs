@@ -1,131 +1,12 @@
-//! What makes sense in a table, and the texts that say what to change where something does not.
+//! What makes sense in a table.
 //!
 //! All of it runs at compile time for a `static`; nothing here allocates or prints.
 
-use core::fmt;
-
-use super::{CLASSES, Class, ClassConfig, Config, SLOT_STEP};
-use crate::text::Text;
-
-/// Why a table makes no sense, and what to change: see [`Config::validate`].
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct ConfigError(Problem);
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Problem {
-    SlotBytes { class: Class, slot_bytes: usize },
-    Order { class: Class, slot_bytes: usize, below: Class, below_bytes: usize },
-    NoSlots { class: Class },
-    TooManySlots { class: Class, slots: usize },
-    HoldsBackMore { class: Class, held: usize, slots: usize },
-    HoldsBackForNobody { class: Class, min_bytes: usize, slot_bytes: usize },
-    AddressSpace,
-    Granules { bytes: usize },
-    SlotMap { map_bytes: usize, granule_bytes: usize },
-}
-
-impl ConfigError {
-    /// In one line of ASCII.
-    pub(crate) const fn text(&self) -> Text {
-        let mut text = Text::new();
-        self.tell(&mut text);
-        text
-    }
-
-    /// The same at the end of a text.
-    pub(crate) const fn tell(&self, text: &mut Text) {
-        match self.0 {
-            Problem::SlotBytes { class, slot_bytes } => {
-                of_size(text, class, slot_bytes)
-                    .str("a slot size is a multiple of 64 bytes; the next one is ");
-                text.decimal((slot_bytes / SLOT_STEP * SLOT_STEP).saturating_add(SLOT_STEP));
-            }
-            Problem::Order { class, slot_bytes, below, below_bytes } => {
-                of_size(text, class, slot_bytes);
-                text.str("slot sizes ascend from class to class; make them larger than ");
-                text.str(below.name()).str("'s ").decimal(below_bytes);
-            }
-            Problem::NoSlots { class } => {
-                text.str(class.name()).str(" has no slots: give it at least 1");
-            }
-            Problem::TooManySlots { class, slots } => {
-                text.str(class.name()).str(" has ").decimal(slots).str(" slots: give it at most ");
-                text.decimal(Config::MAX_SLOTS);
-            }
-            Problem::HoldsBackMore { class, held, slots } => {
-                text.str(class.name()).str(" holds back ").decimal(held).str(" slots: it has ");
-                text.decimal(slots).str("; hold back at most that");
-            }
-            Problem::HoldsBackForNobody { class, min_bytes, slot_bytes } => {
-                text.str(class.name()).str(" holds slots back for ").decimal(min_bytes);
-                text.str(" bytes and more, which no layout of it has: make that at most ")
-                    .decimal(slot_bytes);
-            }
-            Problem::AddressSpace => {
-                text.str("this table exceeds the address space: give its classes fewer or smaller slots");
-            }
-            Problem::Granules { bytes } => {
-                text.str("this table has more than 2^32 granules of ").decimal(bytes);
-                text.str(" bytes: give all classes slot sizes that are multiples of more");
-            }
-            Problem::SlotMap { map_bytes, granule_bytes } => {
-                text.str("the slot map of this table takes ").decimal(map_bytes);
-                text.str(" bytes, more than 1/32 of its slots: give the larger classes more slots, or all ");
-                text.str("classes slot sizes that are multiples of more than ").decimal(granule_bytes);
-            }
-        }
-    }
-}
-
-const fn of_size(text: &mut Text, class: Class, slot_bytes: usize) -> &mut Text {
-    text.str(class.name()).str(" slots of ").decimal(slot_bytes).str(" bytes: ")
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.text().as_str())
-    }
-}
-
-impl fmt::Debug for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ConfigError").field(&self.text().as_str()).finish()
-    }
-}
-
-impl core::error::Error for ConfigError {}
-
-/// `?` for a `const fn`.
-macro_rules! check {
-    ($result:expr) => {
-        match $result {
-            Ok(value) => value,
-            Err(error) => return Err(error),
-        }
-    };
-}
-#[cfg(not(framepool_loom))]
-pub(crate) use check;
+use super::error::{ConfigError, Problem, check, refuse};
+use super::{ClassConfig, Config};
+use crate::class::{CLASSES, Class, SLOT_STEP};
 
 impl Config {
-    /// Whether the table makes sense, for tables that are not known when the program is built.
-    ///
-    /// ```
-    /// use framepool::{Class, Config};
-    ///
-    /// let error = Config::new().class(Class::Medium, 65_537, 64).validate().unwrap_err();
-    /// assert!(error.to_string().ends_with("a slot size is a multiple of 64 bytes; the next one is 65600"));
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Config`]: what is wrong first, and what to change.
-    #[cfg(not(framepool_loom))]
-    pub const fn validate(&self) -> Result<(), ConfigError> {
-        let mut plan = crate::plan::Plan::EMPTY;
-        plan.fill(self)
-    }
-
     /// Whether each class makes sense by itself and beside its neighbours.
     pub(crate) const fn check(&self) -> Result<(), ConfigError> {
         let mut i = 0;
@@ -161,8 +42,4 @@ impl Config {
         }
         Ok(())
     }
-}
-
-pub(crate) const fn refuse<T>(problem: Problem) -> Result<T, ConfigError> {
-    Err(ConfigError(problem))
 }

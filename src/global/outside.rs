@@ -6,8 +6,8 @@ use core::ptr;
 use std::alloc::System;
 
 use super::PoolAlloc;
+use crate::metadata::Tally;
 use crate::nested;
-use crate::thread_record::Tally;
 
 impl<A> PoolAlloc<A> {
     /// Runs `f` without the pools: what this thread allocates there through this allocator, the fallback serves, uncounted.

@@ -13,7 +13,7 @@
 
 use metrics::{counter, gauge};
 
-use crate::config::Class;
+use crate::class::Class;
 use crate::residency::Residency;
 use crate::stats::{Bypass, Reservation, Stats};
 

@@ -4,7 +4,7 @@ use core::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::config::{CLASSES, Class};
+use crate::class::{CLASSES, Class};
 use crate::residency::{REQUESTS, Request, Residency};
 use crate::stats::Stats;
 

@@ -88,7 +88,7 @@ fn a_guard_that_outlives_its_thread_takes_no_place_from_the_next_owner() {
     with_a_place(|pools| {
         let place = move || {
             pools.prepare(&std::alloc::System);
-            pools.own().map(|own| own.home(pools.metadata()))
+            pools.own().map(|own| pools.metadata().place_of(own.record()))
         };
         let first = std::thread::spawn(move || (place(), enter(0)));
         let (first_place, guard) = first.join().unwrap();

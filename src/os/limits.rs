@@ -1,8 +1,39 @@
 //! Which of the process's limits stands behind memory that was refused.
 
+use core::fmt;
+
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")))]
 use super::Errno;
-use crate::stats::Limit;
+
+/// A limit of the process (`setrlimit`) that can refuse the pools their memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub enum Limit {
+    /// All address space: `RLIMIT_AS`, `ulimit -v`.
+    AddressSpace,
+    /// Private writable memory, used or not, on Linux: `RLIMIT_DATA`, `ulimit -d`, systemd's `LimitDATA`.
+    Data,
+    /// Locked memory, where `mlockall` locks all that comes: `RLIMIT_MEMLOCK`, `ulimit -l`.
+    LockedMemory,
+}
+
+impl Limit {
+    /// Its names for programs and in shells.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Limit::AddressSpace => "RLIMIT_AS (ulimit -v)",
+            Limit::Data => "RLIMIT_DATA (ulimit -d)",
+            Limit::LockedMemory => "RLIMIT_MEMLOCK (ulimit -l)",
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
 
 /// The limit that refused `bytes` bytes of address space, of which `writable` were to be writable; `None` if it was none that is known. To be
 /// called right after the refusal. A few system calls.

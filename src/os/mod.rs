@@ -37,6 +37,7 @@ mod trial;
 
 pub(crate) use errno::{Errno, keeping_errno};
 pub(crate) use fence::{after_fork, can_fence_all, fence_all, map_wiped_on_fork};
+pub use limits::Limit;
 pub(crate) use limits::limit_behind;
 pub(crate) use requests::{
     DISCARD_KEEPS_REQUESTS, discard, given, leave_out_of_core_dumps, lock, name, populate, resident,

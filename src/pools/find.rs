@@ -3,7 +3,7 @@
 use core::alloc::Layout;
 
 use super::Pools;
-use crate::config::Class;
+use crate::class::Class;
 use crate::fatal::{self, Misuse};
 use crate::lane::Lane;
 use crate::slot_map::Slot;

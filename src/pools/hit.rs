@@ -6,6 +6,7 @@
 //! a small stack.
 
 use core::alloc::Layout;
+use core::ptr;
 
 use super::{Block, Found, Pools, route::unlikely};
 use crate::counters::{self, Refusal};
@@ -21,7 +22,7 @@ impl Pools {
     #[inline(always)]
     pub(crate) fn enter(&self) -> Option<(Inside, &Metadata)> {
         let metadata = self.serving.pointer();
-        let inside = Own::enter_at(metadata)?;
+        let inside = Own::enter_at(metadata.addr())?;
         // SAFETY: a thread has a place at metadata that start-up published, for ever.
         Some((inside, unsafe { &*metadata }))
     }
@@ -115,7 +116,7 @@ impl Pools {
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn give_cached(metadata: &Metadata, Found { start, lane }: Found, entry: Entry<'_>) -> bool {
-        let Some(inside) = Own::enter_at(metadata) else { return false };
+        let Some(inside) = Own::enter_at(ptr::from_ref(metadata).addr()) else { return false };
         let own = metadata.own_pointer(start);
         if !metadata.modes[lane.index()].is_cached() || !inside.magazine(lane).push(own) {
             return false;

@@ -6,7 +6,7 @@
 use core::alloc::Layout;
 
 use super::Pools;
-use crate::config::{CLASSES, SLOT_STEP};
+use crate::class::{CLASSES, SLOT_STEP};
 use crate::counters::Refusal;
 use crate::lane::Lane;
 use crate::metadata::Metadata;

@@ -8,9 +8,12 @@ use core::ptr::{self, NonNull};
 
 use super::Pools;
 use super::route::Routes;
-use crate::config::{Class, Config};
+use crate::class::Class;
+use crate::config::Config;
+use crate::constructor;
 use crate::environment;
-use crate::metadata::Metadata;
+use crate::lifecycle::thread;
+use crate::metadata::{Metadata, Tally};
 use crate::os;
 use crate::poison;
 use crate::readiness::Reserved;
@@ -19,7 +22,6 @@ use crate::reservation;
 use crate::roll;
 use crate::serving::State;
 use crate::stats::{Reservation, Stats};
-use crate::thread_record::{self, Tally};
 
 /// What start-up has found out before it reserves anything.
 struct Settled {
@@ -37,7 +39,7 @@ impl Pools {
         }
         if let Some(metadata) = self.home.get().filter(|metadata| metadata.recording.is_none()) {
             // SAFETY: with places it is never unmapped.
-            thread_record::bind(unsafe { &*ptr::from_ref(metadata) });
+            thread::bind(unsafe { &*ptr::from_ref(metadata) }, constructor::exit_hook);
         }
     }
 

@@ -8,7 +8,7 @@ use crate::tunables::PLACES;
 /// The number of its place, which it claims if it has none.
 fn place_of_this_thread(pools: &'static Pools) -> Option<usize> {
     pools.prepare(&std::alloc::System);
-    pools.own().map(|own| own.home(pools.metadata()))
+    pools.own().map(|own| pools.metadata().place_of(own.record()))
 }
 
 /// As it is for a thread that finds another one at the reservation, which is over when it looks for a slot.
@@ -207,10 +207,10 @@ fn places_of_threads_that_died_without_giving_them_back_are_found_by_the_next() 
         for _ in 0..PLACES {
             let work = || {
                 assert!(gets_a_place());
-                let own = pools.own().unwrap().home(pools.metadata());
+                let own = pools.metadata().place_of(pools.own().unwrap().record());
                 bound.wait();
                 done.wait();
-                assert_eq!(pools.own().unwrap().home(pools.metadata()), own);
+                assert_eq!(pools.metadata().place_of(pools.own().unwrap().record()), own);
             };
             std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, work).unwrap();
         }

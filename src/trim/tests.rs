@@ -4,7 +4,8 @@ use std::alloc::System;
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::config::{Class, Config};
+use crate::class::Class;
+use crate::config::Config;
 use crate::plan::Plan;
 use crate::reservation;
 

@@ -2,6 +2,7 @@
 
 mod dots;
 mod lines;
+mod page;
 pub(crate) mod plots;
 pub(crate) mod readme;
 mod style;

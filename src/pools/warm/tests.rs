@@ -4,11 +4,12 @@ use core::alloc::Layout;
 use std::alloc::System;
 
 use super::*;
-use crate::config::{Class, Config};
+use crate::class::Class;
+use crate::config::Config;
 use crate::magazine::Mode;
+use crate::metadata::Tally;
 use crate::pools::Block;
 use crate::reclaim::Caches;
-use crate::thread_record::Tally;
 
 fn pools() -> &'static Pools {
     pools_with(Config::new())

@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::plots::{Drawn, Page, log_bounds, page};
+use super::page::{Drawn, Page, log_bounds, page, short};
 use super::style::{self, FAINT, FONT, INK};
 use crate::contestants::CONTESTANTS;
 use crate::results::{Figures, Key, Results};
@@ -87,23 +87,4 @@ fn draw_panel(area: &Page<'_>, caption: &str, spreads: &[(&str, Option<Spread>)]
         chart.draw_series([beside])?;
     }
     Ok(())
-}
-
-/// A label of an axis: `20`, `3k`, `4M`.
-pub(super) fn short(value: f64) -> String {
-    match value {
-        millions if millions >= 1e6 => format!("{}M", millions / 1e6),
-        thousands if thousands >= 1e3 => format!("{}k", thousands / 1e3),
-        _ => format!("{value}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn labels_are_short() {
-        assert_eq!([0.5, 20.0, 3e3, 4.5e6].map(short), ["0.5", "20", "3k", "4.5M"]);
-    }
 }

@@ -5,8 +5,7 @@ use std::ops::Range;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::dots::short;
-use super::plots::{Drawn, Page, log_bounds, page};
+use super::page::{Drawn, Page, log_bounds, page, short};
 use super::style::{self, FAINT, FONT, INK};
 use crate::contestants::CONTESTANTS;
 use crate::results::{Figures, Key, Results};

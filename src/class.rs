@@ -1,0 +1,43 @@
+//! The four size classes.
+
+/// One of the four size classes, smallest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub enum Class {
+    /// Slots of 1 KiB by default: audio packets.
+    Small,
+    /// Slots of 64 KiB by default: small frames.
+    Medium,
+    /// Slots of 256 KiB by default: larger frames.
+    Large,
+    /// Slots of 2 MiB by default: HD frames.
+    XLarge,
+}
+
+/// How many classes there are.
+pub(crate) const CLASSES: usize = Class::ALL.len();
+
+impl Class {
+    /// The four classes, smallest first.
+    pub const ALL: [Class; 4] = [Class::Small, Class::Medium, Class::Large, Class::XLarge];
+
+    /// The class's name as the statistics and the abort texts print it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Class::Small => "Small",
+            Class::Medium => "Medium",
+            Class::Large => "Large",
+            Class::XLarge => "XLarge",
+        }
+    }
+}
+
+impl core::fmt::Display for Class {
+    /// Pads as a string does: `{:<6}` lines the four names up.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Slot sizes are multiples of this: a cache line on most machines, and the alignment that every slot has at least.
+pub(crate) const SLOT_STEP: usize = 64;

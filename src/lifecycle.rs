@@ -1,0 +1,3 @@
+//! What begins and ends: a thread's place.
+
+pub(crate) mod thread;

@@ -1,0 +1,86 @@
+//! How a thread gets its place, and leaves it when it exits.
+//!
+//! Exit is the destructor of a pthread key, because registering a thread-local's `Drop` allocates.
+
+use core::ptr::{NonNull, with_exposed_provenance};
+
+use crate::lane::Lane;
+use crate::metadata::Metadata;
+use crate::orphans;
+use crate::os;
+use crate::reclaim::Caches;
+use crate::section::Section;
+use crate::sync::Ordering::Relaxed;
+use crate::thread_record::{self, Own, ThreadRecord};
+
+/// Gives this thread a place at `metadata` if it may have one and has none with any allocator.
+pub(crate) fn bind(metadata: &'static Metadata, exit_hook: fn() -> Option<os::ExitHook>) {
+    if !thread_record::is_unbound() {
+        return;
+    }
+    // A thread may come again that allocates before the constructor has run, or in an unsettled child.
+    let Some(exit_hook) = exit_hook() else { return };
+    if !metadata.is_settled() {
+        return;
+    }
+    let Some(may_claim) = thread_record::begin_to_bind() else { return };
+    if may_claim {
+        let section = Section::enter(metadata.key());
+        claim(metadata, exit_hook);
+        drop(section);
+        // If a signal handler has forked in the section.
+        metadata.is_settled();
+    }
+    thread_record::show();
+}
+
+/// Makes one of the free places this thread's, if its exit can be watched.
+fn claim(metadata: &'static Metadata, exit_hook: os::ExitHook) {
+    let this_thread = os::this_thread();
+    let set_up = |place| {
+        let record = metadata.record(place);
+        for lane in Lane::ALL {
+            record.magazine(lane).start(metadata.cold_capacity(lane));
+        }
+        record.owner.store(this_thread, Relaxed);
+        record.gate().set(metadata.key());
+    };
+    let free = metadata.places.claim(set_up);
+    let Some(place) = free.or_else(|| orphans::adopt(metadata, this_thread, set_up)) else { return };
+    let record = metadata.record(place);
+    if exit_hook.watch_this_thread(NonNull::from(record).cast()) {
+        thread_record::set_own_record(record);
+    } else {
+        metadata.release_place(record);
+    }
+}
+
+/// The pthread key's destructor: empties the magazines of the thread that is exiting, and gives its place to the next one, counts and
+/// all.
+///
+/// # Safety
+///
+/// `record` is what [`claim`] gave `watch_this_thread` on this thread.
+pub(crate) unsafe extern "C" fn on_thread_exit(record: *mut core::ffi::c_void) {
+    // Destructors that run after this one may allocate and free; they use the sets and the shared counters.
+    // SAFETY: by contract a record of a table that is never unmapped.
+    let record = unsafe { &*record.cast::<ThreadRecord>() };
+    let own = Own::hidden(record);
+    let address = record.gate().key();
+    // SAFETY: `claim` made the address of this record's metadata the key.
+    let metadata = unsafe { &*with_exposed_provenance::<Metadata>(address) };
+    let section = Section::enter(address);
+    thread_record::forget_own_record();
+    for lane in Lane::ALL {
+        metadata.pool(lane).empty_own_magazine(own);
+    }
+    // A signal handler may have ended the thread inside, its magazine half moved. Then no other thread gets the place.
+    if record.gate().abandon_unless_open(address) {
+        metadata.release_place(record);
+    } else {
+        record.owner.store(0, Relaxed);
+    }
+    drop(section);
+    // If a signal handler has forked in the section.
+    metadata.is_settled();
+}

@@ -1,0 +1,64 @@
+//! Where a thread counts what it asks of the pools.
+
+use crate::counters::{self, Add, Counters, LaneCounters};
+use crate::home::Home;
+use crate::lane::Lane;
+use crate::thread_record::Own;
+
+/// Where this thread counts.
+#[derive(Clone, Copy)]
+pub(crate) enum Tally<'a> {
+    /// In its own place: plain loads and stores.
+    Own(Own),
+    /// Where all do that have none: atomic additions. Which counters those are is asked when something is counted, for the pools may
+    /// become ready meanwhile.
+    Shared(&'a Home),
+}
+
+impl Tally<'_> {
+    /// This thread's place, if it has one.
+    #[inline]
+    pub(crate) fn own(self) -> Option<Own> {
+        match self {
+            Self::Own(own) => Some(own),
+            Self::Shared(_) => None,
+        }
+    }
+
+    /// Counts a hit of `bytes` bytes.
+    #[inline]
+    pub(crate) fn hit(self, lane: Lane, bytes: usize) {
+        match self {
+            Self::Own(own) => own.with(|inside| inside.counters(lane).count_hit(bytes)),
+            Self::Shared(home) => {
+                home.shared()
+                    .into_iter()
+                    .for_each(|shared| shared.lanes[lane.index()].count_shared_hit(bytes));
+            }
+        }
+    }
+
+    /// Adds to the counters of a lane that `update` picks.
+    #[inline]
+    pub(crate) fn lane(self, lane: Lane, update: impl Fn(&LaneCounters, Add)) {
+        match self {
+            Self::Own(own) => own.with(|inside| update(inside.counters(lane), counters::owned)),
+            Self::Shared(home) => {
+                home.shared()
+                    .into_iter()
+                    .for_each(|shared| update(&shared.lanes[lane.index()], counters::shared));
+            }
+        }
+    }
+
+    /// Adds to the other counters that `update` picks.
+    #[inline]
+    pub(crate) fn count(self, update: impl Fn(&Counters, Add)) {
+        match self {
+            Self::Own(own) => own.with(|inside| update(inside.rest(), counters::owned)),
+            Self::Shared(home) => {
+                update(home.shared().map_or(home.early(), |shared| &shared.rest), counters::shared);
+            }
+        }
+    }
+}
