@@ -8,9 +8,9 @@ mod findings;
 mod fit;
 mod text;
 
-use crate::class::Class;
 use crate::config::Config;
-use crate::recording::{Profile, Recording, Seen};
+use crate::slots::class::Class;
+use crate::stats::recording::{Profile, Recording, Seen};
 use crate::stats::{Bypass, Stats};
 
 pub use findings::Finding;

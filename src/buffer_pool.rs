@@ -20,18 +20,18 @@ use std::time::{Duration, Instant};
 pub use errors::{AllocError, WaitError};
 pub use pool_buf::PoolBuf;
 
-use crate::class::{CLASSES, Class};
 use crate::config::Config;
+use crate::lifecycle::registry::Process;
+use crate::memory::residency::Residency;
+use crate::metadata::slot_state::SlotState;
 use crate::pools::{Block, Pools};
-use crate::residency::Residency;
-use crate::roll::Process;
-use crate::slot_state::SlotState;
+use crate::slots::class::{CLASSES, Class};
+use crate::slots::waiters::{Waiters, Wish};
 use crate::stats::Stats;
 use crate::sync::{
     AtomicPtr,
     Ordering::{AcqRel, Acquire},
 };
-use crate::waiters::{Waiters, Wish};
 
 /// The four pools as a value, for a subsystem of its own: a handle that can be cloned.
 ///

@@ -1,17 +1,19 @@
 //! The table: which slots each class has, and who may have them. A `const` builder, checked when the allocator is built.
 //!
 //! Nothing here runs after start-up. A table that makes no sense stops the build with a text that says what to change
-//! (P10); `check.rs` is the list of what makes sense, and [`Plan`](crate::plan::Plan) is what follows from it.
+//! (P10); `check.rs` is the list of what makes sense, and [`Plan`](plan::Plan) is what follows from it.
 
 mod check;
+pub(crate) mod environment;
 mod error;
-mod memory;
+mod memory_options;
+pub(crate) mod plan;
 
 pub use error::ConfigError;
 pub(crate) use error::{Problem, check, refuse};
-pub(crate) use memory::MemoryConfig;
+pub(crate) use memory_options::MemoryConfig;
 
-use crate::class::{CLASSES, Class};
+use crate::slots::class::{CLASSES, Class};
 use crate::tunables::{
     MAGAZINE_FIRST, MAGAZINE_FIRST_BYTES, MAGAZINE_LEAST, MAGAZINE_MOST, MAGAZINE_MOST_BYTES,
 };
@@ -130,7 +132,7 @@ impl Default for Config {
 
 impl Config {
     /// The most slots that one class may have: 131,072.
-    pub const MAX_SLOTS: usize = crate::slot_set::MAX_SLOTS;
+    pub const MAX_SLOTS: usize = crate::slots::slot_set::MAX_SLOTS;
 
     /// The default table: Small 1 KiB x 1024, Medium 64 KiB x 64, Large 256 KiB x 32, XLarge 2 MiB x 64.
     ///

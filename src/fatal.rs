@@ -3,7 +3,7 @@
 //! Written straight to standard error without allocating, locking (where there is a `write`) or `core::fmt`, then SIGABRT: the process may
 //! be anywhere, inside the fallback or a signal handler included.
 
-use crate::class::Class;
+use crate::slots::class::Class;
 use crate::text::Text;
 
 /// How a pointer or its layout was wrong.

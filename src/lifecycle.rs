@@ -1,3 +1,11 @@
-//! What begins and ends: a thread's place.
+//! What begins and ends: the library, the pools, a thread's place, and the process.
 
+#[cfg(not(framepool_loom))]
+pub(crate) mod constructor;
+#[cfg(not(framepool_loom))]
+pub(crate) mod orphans;
+#[cfg(not(framepool_loom))]
+pub(crate) mod registry;
+pub(crate) mod serving;
+#[cfg(not(framepool_loom))]
 pub(crate) mod thread;

@@ -1,8 +1,8 @@
 //! One thread's cached slots of one lane, and how a thread and a reclaim keep out of each other's way.
 //!
-//! A magazine is a small LIFO (Bonwick and Adams 2001) of free slots in front of a [`SlotSet`](crate::slot_set), so that a hit
+//! A magazine is a small LIFO (Bonwick and Adams 2001) of free slots in front of a [`SlotSet`](crate::slots::slot_set), so that a hit
 //! costs a few plain loads and stores. Its owner touches it only inside its [`Gate`], and only if it then reads
-//! [`Mode::CACHED`] from its lane; anybody else only during a [reclaim](crate::reclaim):
+//! [`Mode::CACHED`] from its lane; anybody else only during a [reclaim]:
 //!
 //! | owner | reclaim, under its lock |
 //! |---|---|
@@ -20,6 +20,9 @@
 //! | the gate | its owner (Relaxed to close, Release to open), read by reclaims (Acquire) | all that the owner did inside |
 //! | a mode | reclaims (SeqCst to revoke, Release to restore), read by owners (Acquire) | that magazines are empty |
 //! | `len`, `slots` | the owner inside, or a reclaim (Relaxed) | nothing: the gate and the mode do |
+
+pub(crate) mod lane_pool;
+pub(crate) mod reclaim;
 
 use core::ptr;
 

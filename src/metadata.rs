@@ -5,32 +5,36 @@
 //! to the `PoolAlloc`: a thread's exit may come later than anything. Pools that are a value have no places for threads, and go with the value.
 
 mod fork;
+pub(crate) mod fork_mark;
 mod lanes;
+pub(crate) mod published;
+pub(crate) mod slot_state;
+mod snapshot;
 mod tally;
 
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
-use crate::class::CLASSES;
+use crate::slots::class::CLASSES;
 pub(crate) use tally::Tally;
 
-use crate::counters::SharedCounters;
-use crate::fork::ForkMark;
-use crate::lane::{LANES, Lane};
+use crate::config::plan::Plan;
 use crate::magazine::Mode;
+use crate::magazine::lane_pool::Pool;
+use crate::magazine::reclaim::Reclaim;
+use crate::metadata::fork_mark::ForkMark;
 use crate::os;
 use crate::os::Limit;
-use crate::peak::Peak;
-use crate::places::Places;
-use crate::plan::Plan;
-use crate::pool::Pool;
-use crate::reclaim::Reclaim;
-use crate::recording::Recording;
-use crate::slab::Slab;
-use crate::slot_map::SlotMap;
-use crate::slot_set::SlotSet;
+use crate::slots::lane::{LANES, Lane};
+use crate::slots::slab::Slab;
+use crate::slots::slot_map::SlotMap;
+use crate::slots::slot_set::SlotSet;
+use crate::stats::counters::SharedCounters;
+use crate::stats::peak::Peak;
+use crate::stats::recording::Recording;
 use crate::sync::{AtomicPtr, AtomicU8, AtomicU64};
-use crate::thread_record::ThreadRecord;
+use crate::thread::places::Places;
+use crate::thread::state::ThreadRecord;
 use crate::tunables::{MAGAZINE_COLD_BYTES, PLACES};
 
 /// The head of the mapping; constant once published, but for the atomics in it. What hits read comes first.
@@ -53,7 +57,7 @@ pub(crate) struct Metadata {
     /// Of who has no place.
     pub(crate) shared: SharedCounters,
     fork_mark: Option<ForkMark>,
-    /// The one before this on the [roll](crate::roll) of all.
+    /// The one before this on the [roll](crate::lifecycle::registry) of all.
     pub(crate) older: AtomicPtr<Metadata>,
     pub(crate) recording: Option<&'static Recording>,
     /// What refused the reservation, if that is known and it was a limit.

@@ -20,8 +20,8 @@ pub use watch::MonitorEvent;
 use watch::Watch;
 pub use watched::Watched;
 
+use crate::lifecycle::registry::Process;
 use crate::os;
-use crate::roll::Process;
 use crate::sync::{Condvar, Lock};
 
 /// Watches an allocator from a thread of its own until it is dropped.

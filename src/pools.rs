@@ -4,12 +4,13 @@
 //! it. A program's pools are reserved on the first allocation and never torn down; those of a value go with it. Whoever finds another thread (or the code
 //! that a signal interrupted) at that goes to the fallback for this once; nobody waits.
 
+mod fast_path;
 mod find;
-mod hit;
-mod record;
+mod recording;
+mod residency;
 mod route;
 mod start_up;
-mod warm;
+mod trim;
 
 use core::alloc::Layout;
 
@@ -17,25 +18,25 @@ pub(crate) use find::Found;
 use route::Routes;
 pub(crate) use route::{Detour, is_plain, unlikely};
 
-use crate::class::{CLASSES, Class};
 use crate::config::Config;
-use crate::counters::{Counters, Refusal};
-use crate::home::Home;
-use crate::lane::Lane;
+use crate::config::plan::Plan;
+use crate::lifecycle::serving::{Serving, State};
+use crate::memory::options::Readiness;
+use crate::metadata::published::Home;
+use crate::metadata::slot_state::SlotState;
 use crate::metadata::{Metadata, Tally};
-use crate::plan::Plan;
-use crate::poison;
-use crate::readiness::Readiness;
-use crate::serving::{Serving, State};
-use crate::slot_map::Slot;
-use crate::slot_state::SlotState;
+use crate::os::asan;
+use crate::slots::class::{CLASSES, Class};
+use crate::slots::lane::Lane;
+use crate::slots::slot_map::Slot;
+use crate::stats::counters::{Counters, Refusal};
 use crate::sync::{AtomicU64, SetOnce};
-use crate::thread_record::Own;
+use crate::thread::state::Own;
 
 /// One allocator's pools. What every call reads comes first.
 #[repr(C, align(128))]
 pub(crate) struct Pools {
-    /// Out of the metadata. During a [recording](record) it spans all there is, so that every block looks owned.
+    /// Out of the metadata. During a [recording] it spans all there is, so that every block looks owned.
     serving: Serving<Metadata>,
     routes: SetOnce<Routes>,
     hardened: bool,
@@ -154,7 +155,7 @@ impl Pools {
         let entry = unsafe { metadata.map.entry_of_start(start.addr()) };
         let is_clean = entry.is_clean();
         entry.hand_out(lane);
-        poison::open(start, size, metadata.slot_bytes(lane));
+        asan::open(start, size, metadata.slot_bytes(lane));
         Block { start, is_clean }
     }
 
@@ -230,7 +231,7 @@ impl Pools {
     }
 
     /// Nobody who gives a slot that a layout of this lane may have misses what this thread did before: see
-    /// [`SlotSet::meet_givers`](crate::slot_set::SlotSet::meet_givers).
+    /// [`SlotSet::meet_givers`](crate::slots::slot_set::SlotSet::meet_givers).
     pub(crate) fn meet_givers(&self, lane: Lane) {
         for lane in [lane, lane.open()] {
             self.metadata().pool(lane).set().meet_givers();
@@ -294,12 +295,12 @@ impl Pools {
             metadata.pool(lane).double_free(start);
         }
         if self.zero_on_free {
-            poison::open(start, self.slot_bytes(found), self.slot_bytes(found));
+            asan::open(start, self.slot_bytes(found), self.slot_bytes(found));
             // SAFETY: a whole slot.
             unsafe { start.write_bytes(0, self.slot_bytes(found)) };
             entry.set_clean(lane);
         }
-        poison::close(start, metadata.slot_bytes(lane));
+        asan::close(start, metadata.slot_bytes(lane));
         // Before the slot can be taken again: see `counters`.
         tally.lane(lane, |counters, add| add(&counters.returns, 1));
         metadata.pool(lane).give(tally.own(), metadata.own_pointer(start));
@@ -312,13 +313,13 @@ impl Pools {
             add(&counters.reallocs_in_place, 1);
             add(&counters.requested_bytes, size as u64);
         });
-        poison::open(found.start, size, self.slot_bytes(found));
+        asan::open(found.start, size, self.slot_bytes(found));
     }
 
     /// All bytes of the live slot that starts at `start`, for its owner to use; `None` if it is none of ours.
     pub(crate) fn open_whole(&self, start: *mut u8) -> Option<usize> {
         let bytes = self.usable_size(start)?;
-        poison::open(start, bytes, bytes);
+        asan::open(start, bytes, bytes);
         Some(bytes)
     }
 

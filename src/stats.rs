@@ -19,11 +19,15 @@
 //! So `total_allocs = hits + misses + bypasses` counts each search for a place, `fallbacks = misses + bypasses + shrunk in the fallback +
 //! shrunk to the fallback` each call that the fallback sees, and `in_use = hits - returns` in each class.
 
+pub(crate) mod counters;
+pub(crate) mod peak;
+pub(crate) mod recording;
+
 use core::fmt;
 
-use crate::class::{CLASSES, Class};
 use crate::os::Limit;
-use crate::recording::Recording;
+use crate::slots::class::{CLASSES, Class};
+use crate::stats::recording::Recording;
 
 /// Why a request went past the pools although no class that fits was exhausted for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

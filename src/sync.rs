@@ -42,7 +42,7 @@ pub(crate) trait ReadOwn {
 #[cfg(not(framepool_loom))]
 pub(crate) struct SetOnce<T>(core::cell::UnsafeCell<T>);
 
-// SAFETY: shared readers get shared references, and by `set`'s contract there is no writer beside them.
+// SAFETY: shared readers get shared references, and by `set_with`'s contract there is no writer beside them.
 #[cfg(not(framepool_loom))]
 unsafe impl<T: Send + Sync> Sync for SetOnce<T> {}
 
@@ -66,7 +66,7 @@ impl<T> SetOnce<T> {
 
     /// # Safety
     ///
-    /// [`set`](Self::set) has returned, as far as this thread can see, or will never be called.
+    /// [`set_with`](Self::set_with) has returned, as far as this thread can see, or will never be called.
     #[inline(always)]
     pub(crate) unsafe fn get(&self) -> &T {
         // SAFETY: by contract nobody writes it any more.

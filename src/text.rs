@@ -1,7 +1,7 @@
 //! A message put together in a fixed buffer, without `core::fmt`, an allocation or a panic.
 //!
 //! Needed where nothing else will do: the compile-time errors of [`Config`](crate::Config), because a `const` panic takes a ready
-//! `&str` and no arguments, and the texts of [`fatal`](crate::fatal) and [`environment`](crate::environment), because those are
+//! `&str` and no arguments, and the texts of [`fatal`](crate::fatal) and [`environment`](crate::config::environment), because those are
 //! written inside the allocator. What does not fit is cut off; every step costs the bytes that it writes.
 
 /// Bytes that a message may have. The longest one in use has about 200.

@@ -58,57 +58,57 @@ breaks() {
   cp original "$file"
 }
 
-breaks "P1 a block goes back by address" src/global.rs \
+breaks "P1 a block goes back by address" src/pool_alloc.rs \
   's/if self\.pools\.spans\(ptr\) \{\n(\s+\/\/ SAFETY: the caller.s contract\.\n\s+unsafe \{ self\.dealloc_slot)/if self.pools.spans(ptr) && layout.size() > 1 << 20 {\n$1/' vec
-breaks "P2 a hit makes no system call" src/pools/hit.rs \
+breaks "P2 a hit makes no system call" src/pools/fast_path.rs \
   's/(let start = inside\.magazine\(lane\)\.pop\(\)\?;)/$1 std::thread::yield_now();/' never_waits
-breaks "P3 a slot given back can be taken again" src/slot_set.rs \
+breaks "P3 a slot given back can be taken again" src/slots/slot_set.rs \
   's/self\.shared\.level\.fetch_add\(slots\.len\(\) as u64, AcqRel\);//' routing
-breaks "P3 what sleeping threads have cached is called in" src/reclaim.rs \
+breaks "P3 what sleeping threads have cached is called in" src/magazine/reclaim.rs \
   's/self\.add_all\(lane, caches\.used_places\(\)\);//' magazines
-breaks "P3 whoever was inside is looked at again" src/reclaim.rs \
+breaks "P3 whoever was inside is looked at again" src/magazine/reclaim.rs \
   's/is_settled = false;/*word ^= bit;/' never_waits
 breaks "P3 a child of a fork has the places of the threads that are gone" src/metadata/fork.rs \
   's/(abandon_unless_open\(self\.key\(\)\) \{\n\s+)self\.release_place\(record\);/$1let _ = record;/' lib
-breaks "P9 only the thread that forked frees the places of the others" src/fork.rs \
+breaks "P9 only the thread that forked frees the places of the others" src/metadata/fork_mark.rs \
   's/WIPED if os::is_first_thread\(\) =>/WIPED =>/' lib
-breaks "P9 a child settles once" src/fork.rs \
+breaks "P9 a child settles once" src/metadata/fork_mark.rs \
   's/if self\.word\(\)\.load\(Acquire\) != settled_here\(\) \{/{/' lib
 breaks "P9 a thread that ended inside keeps its place" src/lifecycle/thread.rs \
   's/if record\.gate\(\)\.abandon_unless_open\(address\) \{/if record.gate().abandon_unless_open(address) || true {/' lib
-breaks "P9 start-up calls no allocator" src/roll.rs \
+breaks "P9 start-up calls no allocator" src/lifecycle/registry.rs \
   's/(pub\(crate\) fn enlist.*?\{\n)/$1    os::after_fork(settle_all);\n/' late_key
 breaks "P9 a reclaim that a fork cuts short leaves no slot in two places" src/magazine.rs \
   's/        for \(i, out\) in \(len - moved\.\.len\)\.zip\(out\) \{\n\s+\*out = self\.get\(i\);\n\s+\}\n\s+self\.len\.store\(len - moved, Relaxed\);\n\s+moved as usize/        self.move_oldest(moved, out)/' fork_anywhere
-breaks "P9 a thread that a handler forks on settles after what it was at" src/section.rs \
+breaks "P9 a thread that a handler forks on settles after what it was at" src/thread/section.rs \
   's/if is_inside \{ None \} else/if is_inside \&\& false { None } else/' fork_anywhere
 breaks "P9 it settles when it is through with that" src/metadata/lanes.rs \
   's/        self\.is_settled\(\);\n        result/        result/' fork_anywhere
-breaks "P9 a place that was being claimed is not pending in the child" src/places.rs \
+breaks "P9 a place that was being claimed is not pending in the child" src/thread/places.rs \
   's/self\.taken\.iter\(\)\.zip\(\(0\.\.\)\.step_by\(64\)\)\.flat_map/self.taken[..self.used().div_ceil(64)].iter().zip((0..).step_by(64)).flat_map/; s/bits & 1 << place != 0\)\.map\(move/bits \& 1 << place != 0 \&\& first + place < self.used()).map(move/; s/flat_map\(\|/flat_map(move |/' fork_anywhere
 breaks "P9 places that nobody has are left alone" src/metadata/fork.rs \
   's/self\.places\.taken\(\)\.map/(0..crate::tunables::PLACES).map/; s/(fn take_over_places.*?)self\.release_place\(record\);/$1record.owner.store(0, Relaxed);/s' lib
-breaks "P9 a child settles at once" src/roll.rs \
+breaks "P9 a child settles at once" src/lifecycle/registry.rs \
   's/    all\(\)\.for_each\(Metadata::settle_child\);\n//' fork
 breaks "P9 a child does not rely on the kernel to wipe the mark" src/metadata/fork.rs \
   's/        self\.fork_mark\.iter\(\)\.for_each\(ForkMark::wipe\);\n//' fork
-breaks "P3 a child of a fork inside a fallback keeps its own place" src/thread_record.rs \
+breaks "P3 a child of a fork inside a fallback keeps its own place" src/thread/state.rs \
   's/BINDING\.with\(\|binding\| binding\.own\.load\(Relaxed\)\)/this_thread()/' lib
-breaks "P2 an exhausted class costs no fence for each give" src/reclaim.rs \
+breaks "P2 an exhausted class costs no fence for each give" src/magazine/reclaim.rs \
   's/set\.free\(\) \* 2 >= set\.slots\(\)/set.free() > 0/' never_waits
-breaks "P3 a slot without a hint is found" src/slot_set.rs \
+breaks "P3 a slot without a hint is found" src/slots/slot_set.rs \
   's/let groups = .*?;/let groups = 0;/' lib
-breaks "P4 slots are aligned" src/plan.rs \
+breaks "P4 slots are aligned" src/config/plan.rs \
   's/let align = if slot_align > GUARD_BYTES \{ slot_align \} else \{ GUARD_BYTES \};/_ = slot_align; let align = GUARD_BYTES;/' routing
 breaks "P5 a dirty slot is cleared" src/pools.rs \
   's/if !self\.is_clean \{/if false {/' zeroed
-breaks "P5 an untouched slot is not cleared" src/slot_map.rs \
+breaks "P5 an untouched slot is not cleared" src/slots/slot_map.rs \
   's/self\.read\(\)\.0 & DIRTY == 0/false/' zeroed
 breaks "P5 zero_on_free clears" src/pools.rs \
   's/start\.write_bytes\(0, self\.slot_bytes\(found\)\)/start.write_bytes(0, 1)/' zeroed
 breaks "P6 a shrink moves at a quarter" src/pools.rs \
   's/size <= self\.slot_bytes\(found\) \/ 4/size <= self.slot_bytes(found) \/ 2/' realloc
-breaks "P6 a fallback block that shrinks stays" src/global/realloc.rs \
+breaks "P6 a fallback block that shrinks stays" src/pool_alloc/realloc.rs \
   's/if new_layout\.size\(\) <= layout\.size\(\) \{/if false {/' realloc
 breaks "P6 a shrink never goes below a floor" src/pools.rs \
   's/let Ok\(lane\) = self\.lane_above_floor\(class, layout\.size\(\)\) else \{ return Shrink::ToFallback \};/let lane = Lane::new(class, true);/' realloc
@@ -118,9 +118,9 @@ breaks "P6 a remainder keeps no slot that is held back for larger layouts" src/p
   's/ && \(lane\.is_held\(\) \|\| !found\.lane\.is_held\(\)\)//' realloc
 breaks "P6 a shrink starts no reclaim" src/pools.rs \
   's/take_without_reclaim/take/' realloc
-breaks "P6 a shrink that the fallback refuses stays" src/global/realloc.rs \
+breaks "P6 a shrink that the fallback refuses stays" src/pool_alloc/realloc.rs \
   's/                if start\.is_null\(\) \{\n\s+return None;\n\s+\}\n//' no_memory
-breaks "P14 a shrink to the fallback is counted" src/global/realloc.rs \
+breaks "P14 a shrink to the fallback is counted" src/pool_alloc/realloc.rs \
   's/                count_passed_on\(.*?shrunk_to_fallback\);\n//s' dhat
 breaks "values a remainder holds no larger slot" src/buffer_pool/allocator.rs \
   's/(Shrink::ToFallback => \{)/$1 if new.size() < 1000 { return None; }/' full:collections
@@ -128,15 +128,15 @@ breaks "values a shrink outside the pools is counted" src/buffer_pool/allocator.
   's/            count_passed_on\(self\.shared\.pools\.shared_tally\(\), new\.size\(\).*?\}\);\n/            _ = was_pooled;\n/s' full:collections
 breaks "values a move that is not of the pools is not counted" src/buffer_pool/allocator.rs \
   's/u64::from\(concerns_pools\)/{ let _ = concerns_pools; 1 }/' full:collections
-breaks "P6 a failed realloc leaves the block" src/global/realloc.rs \
+breaks "P6 a failed realloc leaves the block" src/pool_alloc/realloc.rs \
   's/if !new\.is_null\(\) \{/if true {/' no_memory
-breaks "P7 a double free is seen" src/slot_map.rs \
+breaks "P7 a double free is seen" src/slots/slot_map.rs \
   's/self\.0 & LIVE != 0\n/self.0 != 0\n/' misuse
-breaks "P7 an interior pointer is seen" src/slot_map.rs \
+breaks "P7 an interior pointer is seen" src/slots/slot_map.rs \
   's/address & self\.within_granule == 0/true/' misuse
 breaks "P7 a wrong layout is seen" src/pools/find.rs \
   's/&& self\.plan\(\)\.classes\[found\.lane\.class\(\)\]\.fits\(layout\)/\&\& layout.size() > 0/' misuse
-breaks "P7 hardened sees racing frees" src/slot_map.rs \
+breaks "P7 hardened sees racing frees" src/slots/slot_map.rs \
   's/Relaxed\) & LIVE != 0/Relaxed) != 0/' misuse
 breaks "P8 guards fault" src/os/unix.rs \
   's/map\(bytes \+ align, libc::PROT_NONE/map(bytes + align, libc::PROT_READ | libc::PROT_WRITE/' guards
@@ -146,7 +146,7 @@ breaks "P9 a place is given back" src/metadata/fork.rs \
   's/        self\.places\.release\(self\.place_of\(record\)\);/        _ = self;/' lib
 breaks "P9 a first request in a handler calls no allocator" src/os/unix.rs \
   's/if cfg!\(target_env = "gnu"\) && self\.0 >= KEYS_WITH_ROOM/if false \&\& self.0 >= KEYS_WITH_ROOM/' late_key
-breaks "P9 a thread without a hook leaves its place to the next" src/orphans.rs \
+breaks "P9 a thread without a hook leaves its place to the next" src/lifecycle/orphans.rs \
   's/is_gone && record\.owner/false \&\& is_gone \&\& record.owner/' late_key
 breaks "P9 a library that may be unloaded is kept" src/os/pin.rs \
   's/ \| libc::RTLD_NODELETE//; s/let stays = (is_own && .*?);/let stays = $1;\n    \/\/ SAFETY: as above.\n    unsafe { libc::dlclose(handle) };/s' package:framepool-unloading
@@ -157,42 +157,42 @@ breaks "P9 a library is looked for by its own name" src/os/pin.rs \
 breaks "P9 another namespace has no hook" src/os/pin.rs \
   's/&& namespace == 0/\&\& namespace > -9/' package:framepool-unloading
 breaks "P9 threads ask again that allocate before the constructor" src/lifecycle/thread.rs \
-  's/let Some\(exit_hook\) = exit_hook\(\) else \{ return \};/let Some(exit_hook) = exit_hook() else { thread_record::hide(); return };/' package:framepool-unloading
-breaks "P9 places of dead threads are found" src/orphans.rs \
+  's/let Some\(exit_hook\) = exit_hook\(\) else \{ return \};/let Some(exit_hook) = exit_hook() else { state::hide(); return };/' package:framepool-unloading
+breaks "P9 places of dead threads are found" src/lifecycle/orphans.rs \
   's/owner == this_thread \|\| os::is_gone\(owner, this_thread\)/owner == this_thread \&\& os::is_gone(owner, this_thread)/' lib
 breaks "P9 living threads keep their places" src/os/threads.rs \
   's/find\(thread\)\.err\(\) == gone/(find(thread).err() == gone || true)/' lib
 breaks "P9 a thread past its exit has no place" src/lifecycle/thread.rs \
-  's/    thread_record::forget_own_record\(\);\n//' lib
-breaks "P9 what a full magazine was made to let go of is given back" src/pool.rs \
+  's/    state::forget_own_record\(\);\n//' lib
+breaks "P9 what a full magazine was made to let go of is given back" src/magazine/lane_pool.rs \
   's/(moved = magazine\.unload\(&mut older\);)/$1 if magazine.push(start) { return Some(()); } moved = 0;/' fork
 breaks "P9 the first allocation fits a small stack" src/metadata.rs \
   's/(let parts = Parts::of)/core::hint::black_box([0_u8; 6000]); $1/' stack
-breaks "P10 a refused reservation is noticed" src/serving.rs \
+breaks "P10 a refused reservation is noticed" src/lifecycle/serving.rs \
   's/if base\.is_null\(\) \{ FAILED \} else \{ READY \}/READY/' no_memory
 breaks "P10 the limit that refused is named" src/os/limits.rs \
   's/in_use\.saturating_add\(more as u64\) > limit/in_use > limit/' no_memory
 breaks "P10 a slot size is a multiple of 64" src/config/check.rs \
   's/if slot_bytes == 0 \|\| !slot_bytes\.is_multiple_of\(SLOT_STEP\) \{/if slot_bytes == 0 {/' config
-breaks "P10 the slot map is bounded" src/plan.rs \
+breaks "P10 the slot map is bounded" src/config/plan.rs \
   's/if self\.map_bytes\(\) > .*? \{/if false {/' config
-breaks "P11 nothing allocates" src/pools/hit.rs \
+breaks "P11 nothing allocates" src/pools/fast_path.rs \
   's/(let start = inside\.magazine\(lane\)\.pop\(\)\?;)/$1 drop(std::hint::black_box(vec![0_u8; 3 << 20]));/' never_allocates
-breaks "P12 each hit is counted" src/counters.rs \
+breaks "P12 each hit is counted" src/stats/counters.rs \
   's/self\.hits\.load\(Relaxed\)\.wrapping_add\(1\)/1/' stats
-breaks "P12 peak is the most at once" src/peak.rs \
+breaks "P12 peak is the most at once" src/stats/peak.rs \
   's/self\.highest\.fetch_max\(in_use, Relaxed\);//' stats
-breaks "small layouts leave held-back slots alone" src/plan.rs \
+breaks "small layouts leave held-back slots alone" src/config/plan.rs \
   's/if held == 0 \{ 0 \} else \{ min_bytes \}/0/' routing
-breaks "switched off, nothing new is taken" src/serving.rs \
+breaks "switched off, nothing new is taken" src/lifecycle/serving.rs \
   's/ && self\.enabled\.load\(SeqCst\)//' routing
-breaks "P13 prewarm makes slots resident" src/pools/warm.rs \
+breaks "P13 prewarm makes slots resident" src/pools/residency.rs \
   's/self\.readiness\.populate\(reserved\);//' residency
-breaks "P13 prewarm makes the last page of a slab resident" src/readiness.rs \
+breaks "P13 prewarm makes the last page of a slab resident" src/memory/options.rs \
   's/\.next_multiple_of\(os::page_bytes\(\)\)/ \& !4095/' residency
-breaks "P13 prefault makes slots resident" src/readiness.rs \
+breaks "P13 prefault makes slots resident" src/memory/options.rs \
   's/if self\.wishes\.prefault \{/if false {/' residency
-breaks "P13 a report touches nothing" src/pools/warm.rs \
+breaks "P13 a report touches nothing" src/pools/residency.rs \
   's/(\|reserved\|) self\.readiness\.report\(reserved\)\)/$1 { self.readiness.populate(reserved); self.readiness.report(reserved) })/' residency
 breaks "P13 touching a page writes to it" src/os/touch.rs \
   's/let _ = byte\.compare_exchange\(.*?\);/let _ = found;/' lib
@@ -206,17 +206,17 @@ breaks "P13 huge pages are declined" src/os/linux.rs \
   's/else \{ libc::MADV_NOHUGEPAGE \}/else { libc::MADV_NORMAL }/' residency
 breaks "P13 the metadata gets no huge page" src/metadata.rs \
   's/os::use_huge_pages\(mapping\.pages, false\)/os::use_huge_pages(mapping.pages, true)/' residency
-breaks "P13 core dumps leave slots out" src/readiness.rs \
+breaks "P13 core dumps leave slots out" src/memory/options.rs \
   's/if !self\.wishes\.core_dumps \{/if false {/' residency
-breaks "P13 a refused lock is reported" src/readiness.rs \
+breaks "P13 a refused lock is reported" src/memory/options.rs \
   's/return Err\(refused\);/let _ = refused; return Ok(());/' residency_refused
-breaks "P13 what fits the limit is locked" src/readiness.rs \
+breaks "P13 what fits the limit is locked" src/memory/options.rs \
   's/locked = slots;/locked = 0;/' residency_refused
 breaks "P13 an unused slot costs nothing, locked or not" src/os/linux.rs \
   's/const MLOCK_ONFAULT: c_int = 1;/const MLOCK_ONFAULT: c_int = 0;/' residency_refused
 breaks "P13 locks have a lower rung" src/os/linux.rs \
   's/=> system::lock\(pages\)/=> { let _ = system::lock; Err(refused) }/' residency_refused
-breaks "P13 prewarm in a forked child locks anew" src/pools/warm.rs \
+breaks "P13 prewarm in a forked child locks anew" src/pools/residency.rs \
   's/self\.readiness\.ask\(reserved\);//' residency_refused
 breaks "P13 without /proc what is resident is told" src/os/linux.rs \
   's/Given \{ resident: resident\(pages\), /Given { resident: 0 * resident(pages), /' residency_refused
@@ -224,87 +224,87 @@ breaks "P10 without memory no page is touched" src/os/linux.rs \
   's/\[libc::EINVAL, /[libc::ENOMEM, /' residency_refused
 breaks "P12 assert_no_misses sees a single miss" src/assert_no_misses.rs \
   's/stats\.misses\(\) == 0/stats.misses() < 2/' assert_no_misses
-breaks "P14 what the fallback asks for is its own" src/global/outside.rs \
+breaks "P14 what the fallback asks for is its own" src/pool_alloc/fallback.rs \
   's/self\.unpooled\(\|\| f\(&self\.fallback\)\)/f(\&self.fallback)/' dhat
-breaks "P14 what a fallback behind another one asks for is its own" src/nested.rs \
+breaks "P14 what a fallback behind another one asks for is its own" src/thread/nested.rs \
   's/self\.rows\.iter\(\)\.find\(is_free\)/self.rows[..1].iter().find(is_free)/; s/self\.unlisted\.load\(Relaxed\) != 0 \|\| //' unpooled
-breaks "P14 a thread inside more allocators than there are rows is outside all pools" src/nested.rs \
+breaks "P14 a thread inside more allocators than there are rows is outside all pools" src/thread/nested.rs \
   's/self\.unlisted\.load\(Relaxed\) != 0 \|\| //' lib
-breaks "P9 what suspends inside and ends elsewhere changes nothing there" src/nested.rs \
+breaks "P9 what suspends inside and ends elsewhere changes nothing there" src/thread/nested.rs \
   's/            if nesting\.thread\.load\(Relaxed\) != self\.thread \{\n\s+return;\n\s+\}\n//' lib
-breaks "P9 guards end in any order" src/nested.rs \
-  's/            if nesting\.total\.load\(Relaxed\) == 0 \{\n\s+thread_record::show\(\);\n\s+\}/            thread_record::show();/' lib
-breaks "P14 unpooled ends when it unwinds" src/nested.rs \
+breaks "P9 guards end in any order" src/thread/nested.rs \
+  's/            if nesting\.total\.load\(Relaxed\) == 0 \{\n\s+state::show\(\);\n\s+\}/            state::show();/' lib
+breaks "P14 unpooled ends when it unwinds" src/thread/nested.rs \
   's/let _guard = (Guard::enter\(allocator\.addr\(\)\));\n    f\(\)/let guard = core::mem::ManuallyDrop::new($1);\n    let result = f();\n    guard.leave();\n    result/' unpooled
 breaks "P14 a realloc in place is answered" src/pools.rs \
   's/add\(&counters\.reallocs_in_place, 1\);/_ = \&counters.reallocs_in_place;/' dhat
-breaks "P14 a block of the pools moves nowhere while they are left out" src/global/realloc.rs \
+breaks "P14 a block of the pools moves nowhere while they are left out" src/pool_alloc/realloc.rs \
   's/(fn place_for_remainder.*?)if self\.is_nested_now\(\) \{/$1if false {/s' unpooled
-breaks "P14 a block of the fallback stays there while the pools are left out" src/global/realloc.rs \
+breaks "P14 a block of the fallback stays there while the pools are left out" src/pool_alloc/realloc.rs \
   's/if self\.is_nested_now\(\) \{\n(\s+\/\/ Neither)/if false {\n$1/' unpooled
 
-breaks "trim takes from a range what is free there only" src/slot_set.rs \
+breaks "trim takes from a range what is free there only" src/slots/slot_set.rs \
   's/let mut left = bits & mask;/let mut left = bits;/' lib
-breaks "trim gives permits back that found no slot" src/slot_set.rs \
+breaks "trim gives permits back that found no slot" src/slots/slot_set.rs \
   's/if found < permits \{/if false {/' lib
-breaks "trim drops no live byte" src/trim.rs \
+breaks "trim drops no live byte" src/pools/trim.rs \
   's/chunk_by\(\|a, b\| a \+ 1 == \*b\)/chunk_by(|_, _| true)/' trim
-breaks "trim starts with the first whole page" src/trim.rs \
+breaks "trim starts with the first whole page" src/pools/trim.rs \
   's/self\.start\(first\)\.next_multiple_of\(self\.page_bytes\)/self.start(first) \& !(self.page_bytes - 1)/' trim
-breaks "trim ends with the last whole page" src/trim.rs \
+breaks "trim ends with the last whole page" src/pools/trim.rs \
   's/if is_last \{/if true {/' trim
-breaks "trim reaches the end of a slab" src/trim.rs \
+breaks "trim reaches the end of a slab" src/pools/trim.rs \
   's/if is_last \{/if false {/' trim_memory
-breaks "trim keeps slots for the page that they share with the next" src/trim.rs \
+breaks "trim keeps slots for the page that they share with the next" src/pools/trim.rs \
   's/let may_go_on = .*?;/let may_go_on = false;/' lib
-breaks "trim keeps slots no longer than it is at them" src/trim.rs \
+breaks "trim keeps slots no longer than it is at them" src/pools/trim.rs \
   's/may_go_on && self\.end/may_go_on \&\& self.start/' lib
 breaks "trim holds an eighth of a lane" src/tunables.rs \
   's/TRIM_LANE_SHARE: usize = 8/TRIM_LANE_SHARE: usize = 4/' trim
 breaks "trim leaves half of what is free" src/tunables.rs \
   's/TRIM_FREE_SHARE: usize = 2/TRIM_FREE_SHARE: usize = 1/' lib
-breaks "trim makes no slot clean that shares a page with a live one" src/trim.rs \
+breaks "trim makes no slot clean that shares a page with a live one" src/pools/trim.rs \
   's/edge\.from <= first_page && //' trim
-breaks "trim makes no slot clean that was refused" src/trim.rs \
+breaks "trim makes no slot clean that was refused" src/pools/trim.rs \
   's/edge\.from = edge\.to;//' trim_memory
-breaks "trim makes slots clean" src/trim.rs \
+breaks "trim makes slots clean" src/pools/trim.rs \
   's/self\.entry\(slot\)\.set_clean\(self\.lane\);//' trim
-breaks "trim makes no call for clean slots" src/trim.rs \
+breaks "trim makes no call for clean slots" src/pools/trim.rs \
   's/let is_needed = self\.is_warm/let is_needed = true/' trim_memory
-breaks "trim gives back what prewarm made resident" src/readiness.rs \
+breaks "trim gives back what prewarm made resident" src/memory/options.rs \
   's/self\.set_warmed\(\);//' trim_memory
-breaks "trim remembers what it left of that" src/pools/warm.rs \
+breaks "trim remembers what it left of that" src/pools/residency.rs \
   's/if is_warm && !is_complete \{/if false {/' trim_memory
-breaks "trim gives back what lies in a huge page" src/readiness.rs \
+breaks "trim gives back what lies in a huge page" src/memory/options.rs \
   's/ \|\| self\.wishes\.huge_pages//' trim_memory
-breaks "trim counts what was resident" src/pools/warm.rs \
+breaks "trim counts what was resident" src/pools/residency.rs \
   's/let resident = os::resident\(pages\) as usize;/let resident = pages.len();/' trim_memory
-breaks "trim gives all slots back to their sets" src/trim.rs \
+breaks "trim gives all slots back to their sets" src/pools/trim.rs \
   's/walk\.give\(done\);/if done.len() != 3 { walk.give(done); }/' trim
-breaks "trim empties other threads magazines" src/pools/warm.rs \
+breaks "trim empties other threads magazines" src/pools/residency.rs \
   's/if is_settled \{/if false {/' trim
-breaks "trim leaves lanes cached" src/pools/warm.rs \
+breaks "trim leaves lanes cached" src/pools/residency.rs \
   's/metadata\.with_reclaim\(\|reclaim\| reclaim\.let_back\(metadata, &mut closed\)\);/_ = \&mut closed;/' lib
-breaks "trim hides no peak" src/pools/warm.rs \
+breaks "trim hides no peak" src/pools/residency.rs \
   's/metadata\.peaks\[lane\.class\(\)\]\.look_anew\(\);//' lib
 breaks "P5 a discard that did nothing makes no slot clean" src/os/trial.rs \
   's/leaves_zeros\n    \}/_ = leaves_zeros;\n        true\n    }/' trim_memory
-breaks "trim gives back what was cleared when it was freed" src/pools/warm.rs \
+breaks "trim gives back what was cleared when it was freed" src/pools/residency.rs \
   's/ \|\| self\.zero_on_free;/;/' trim_memory
-breaks "trim leaves errno as it was" src/pools/warm.rs \
+breaks "trim leaves errno as it was" src/pools/residency.rs \
   's/os::keeping_errno\(\|\| self\.trim_all\(reserved\)\)/self.trim_all(reserved)/' trim_memory
 breaks "errno stays as it was" src/os/errno.rs \
   's/unsafe \{ place\.write\(before\) \}/let _ = before/' residency_refused
 
-breaks "loom permits that find no slot in a range go back" src/slot_set.rs \
+breaks "loom permits that find no slot in a range go back" src/slots/slot_set.rs \
   's/if found < permits \{/if false {/' loom:those_who_take_from_a_range
 breaks "loom the owner fences" src/magazine.rs \
   's/            light_fence\(\);\n//' loom:two_lanes
-breaks "loom a reclaim fences" src/reclaim.rs \
+breaks "loom a reclaim fences" src/magazine/reclaim.rs \
   's/ && !heavy_fence\(\)/ \&\& false/' loom:two_lanes
-breaks "loom the mode changes before the fence" src/reclaim.rs \
+breaks "loom the mode changes before the fence" src/magazine/reclaim.rs \
   's/(let closed = lanes\.map\()/_ = heavy_fence(); $1/; s/ && !heavy_fence\(\)/ \&\& false/' loom:two_lanes
-breaks "loom places are counted after the fence" src/reclaim.rs \
+breaks "loom places are counted after the fence" src/magazine/reclaim.rs \
   's/(let closed = lanes\.map\()/let used = caches.used_places(); $1/; s/self\.add_all\(lane, caches\.used_places\(\)\)/self.add_all(lane, used)/' loom:a_new_place
 breaks "loom a gate read open shows what was done inside" src/magazine.rs \
   's/self\.state\.load\(Acquire\) == key/self.state.load(Relaxed) == key/' loom:two_lanes
@@ -314,39 +314,39 @@ breaks "loom a mode read as cached shows empty magazines" src/magazine.rs \
   's/self\.0\.load\(Acquire\)/self.0.load(Relaxed)/' loom:an_owner_may
 breaks "loom a mode is stored with Release" src/magazine.rs \
   's/self\.0\.store\(mode, SeqCst\)/self.0.store(mode, Relaxed)/' loom:an_owner_may
-breaks "loom a reclaim leaves closed gates alone" src/reclaim.rs \
+breaks "loom a reclaim leaves closed gates alone" src/magazine/reclaim.rs \
   's/if caches\.gate\(place\)\.is_open\(caches\.key\(\)\) \{/if true {/' loom:two_lanes
-breaks "loom an owner leaves magazines of set-only lanes alone" src/pool.rs \
+breaks "loom an owner leaves magazines of set-only lanes alone" src/magazine/lane_pool.rs \
   's/if self\.mode\(\)\.is_cached\(\) \{ f\(magazine\) \} else \{ None \}/if true { f(magazine) } else { None }/' loom:two_lanes
-breaks "loom nothing is restored while a place is pending" src/reclaim.rs \
+breaks "loom nothing is restored while a place is pending" src/magazine/reclaim.rs \
   's/caches\.mode\(lane\)\.get\(\) == Mode::SET_ONLY && //' loom:stopped_inside
-breaks "loom who was inside is remembered" src/reclaim.rs \
+breaks "loom who was inside is remembered" src/magazine/reclaim.rs \
   's/is_settled = false;/*word ^= bit;/' loom:two_lanes
-breaks "loom a pending lane says so" src/reclaim.rs \
+breaks "loom a pending lane says so" src/magazine/reclaim.rs \
   's/is_settled = false;/{}/' loom:two_lanes
-breaks "loom a pending lane is called in" src/pool.rs \
+breaks "loom a pending lane is called in" src/magazine/lane_pool.rs \
   's/may_hide_slots\(\)/is_cached()/' loom:two_lanes
-breaks "loom a lane is restored" src/pool.rs \
+breaks "loom a lane is restored" src/magazine/lane_pool.rs \
   's/self\.lanes\.with_reclaim\(\|reclaim\| reclaim\.restore\(self\.lanes, self\.lane\)\);//' loom:two_lanes
-breaks "loom what does not fit a magazine goes to the set" src/pool.rs \
+breaks "loom what does not fit a magazine goes to the set" src/magazine/lane_pool.rs \
   's/self\.give_to_set\(&starts\[pushed\.unwrap_or\(0\)\.\.\]\);/_ = pushed;/' loom:two_owners
 breaks "loom a reclaim takes from the top of a magazine" src/magazine.rs \
   's/(fn empty\(.*?\{\n).*?\n    \}\n/$1        self.move_oldest(self.len(), out) as usize\n    }\n/s' loom:a_magazine
-breaks "loom who takes a slot sees what was written to it" src/slot_set.rs \
+breaks "loom who takes a slot sees what was written to it" src/slots/slot_set.rs \
   's/(compare_exchange_weak\(bits, bits & !mask \| left, )Acquire/$1Relaxed/' loom:a_group
-breaks "loom a giver shows what was written to the slots of a word" src/slot_set.rs \
+breaks "loom a giver shows what was written to the slots of a word" src/slots/slot_set.rs \
   's/0, slots, AcqRel\)/0, slots, Acquire)/' loom:one_word
-breaks "loom a giver shows what was written to slots of several words" src/slot_set.rs \
+breaks "loom a giver shows what was written to slots of several words" src/slots/slot_set.rs \
   's/now, SeqCst\)/now, Relaxed)/' loom:a_group
-breaks "loom a released place shows what its owner left" src/places.rs \
+breaks "loom a released place shows what its owner left" src/thread/places.rs \
   's/\(1 << \(place % 64\)\), Release/(1 << (place % 64)), Relaxed/' loom:a_place_passes
-breaks "loom a claim sees what the last owner left" src/places.rs \
+breaks "loom a claim sees what the last owner left" src/thread/places.rs \
   's/fetch_update\(Acquire/fetch_update(Relaxed/' loom:a_place_passes
-breaks "loom who clears a hint looks again" src/slot_set.rs \
+breaks "loom who clears a hint looks again" src/slots/slot_set.rs \
   's/            if !is_empty\(\) \{\n\s*summary\.fetch_or\(hint, SeqCst\);\n\s*\}\n//' loom:a_group
-breaks "loom who clears a hint looks at the latest" src/slot_set.rs \
+breaks "loom who clears a hint looks at the latest" src/slots/slot_set.rs \
   's/word\(word\)\.load\(SeqCst\) == 0/word(word).load(Acquire) == 0/' loom:a_group
-breaks "loom a giver looks at the latest hint" src/slot_set.rs \
+breaks "loom a giver looks at the latest hint" src/slots/slot_set.rs \
   's/summary\.load\(SeqCst\) & hint/summary.load(Acquire) & hint/' loom:a_group
 
 breaks "values a buffer shows nothing that nobody wrote" src/buffer_pool.rs \
@@ -367,36 +367,36 @@ breaks "values a give wakes who waits" src/buffer_pool.rs \
   's/(pools\.shared_tally\(\), found\) \};\n)        self\.serve\(class\);/$1        let _ = class;/' wait_pooled
 breaks "values a trim wakes who waits" src/buffer_pool.rs \
   's/        \(0\.\.CLASSES\)\.for_each\(\|class\| self\.shared\.serve\(class\)\);\n//' wait_pooled
-breaks "values who came first goes first" src/waiters.rs \
+breaks "values who came first goes first" src/slots/waiters.rs \
   's/        match self\.tickets\(\)\.last\(\) \{\n\s+Some\(last\) => last\.next\.set\(ticket\),\n\s+None => self\.first\.set\(ticket\),\n\s+\}/        ticket.next.set(self.first.get()); self.first.set(ticket);/' wait_pooled
-breaks "values who cannot be served holds up nobody" src/waiters.rs \
+breaks "values who cannot be served holds up nobody" src/slots/waiters.rs \
   's/ else if ticket\.wish\.lane\.is_held\(\) \{/ else {/' wait_pooled
-breaks "values whose time is up leaves the line" src/waiters.rs \
+breaks "values whose time is up leaves the line" src/slots/waiters.rs \
   's/                    line\.remove\(&ticket\);\n\s+self\.count_in\(-1\);\n//' wait_pooled
 breaks "values a block that shrinks to nothing keeps its slot" src/buffer_pool/allocator.rs \
   's/(unsafe fn deallocate.*?)if self\.shared\.has\(ptr\) \{/$1if layout.size() != 0 \&\& self.shared.has(ptr) {/s' full:collections
 breaks "values what a growing block gains is zeros" src/buffer_pool/allocator.rs \
   's/write_bytes\(0, new\.size\(\) - old\.size\(\)\)/write_bytes(0, 0)/' full:collections
-breaks "loom a waiter meets the givers" src/waiters.rs \
+breaks "loom a waiter meets the givers" src/slots/waiters.rs \
   's/            meet_givers\(\);/            let _ = meet_givers;/' loom:whoever_waits
-breaks "loom who meets the givers changes the level" src/slot_set.rs \
+breaks "loom who meets the givers changes the level" src/slots/slot_set.rs \
   's/        self\.shared\.level\.fetch_add\(0, AcqRel\);\n//' loom:whoever_waits
-breaks "loom a give meets the waiters" src/slot_set.rs \
+breaks "loom a give meets the waiters" src/slots/slot_set.rs \
   's/0, slots, AcqRel\)/0, slots, crate::sync::Ordering::Release)/' loom:whoever_waits
-breaks "loom a give to several words meets the waiters" src/slot_set.rs \
+breaks "loom a give to several words meets the waiters" src/slots/slot_set.rs \
   's/slots\.len\(\) as u64, AcqRel\)/slots.len() as u64, crate::sync::Ordering::Release)/' loom:whoever_waits
-breaks "loom who takes a slot that was given gives it again" src/waiters.rs \
+breaks "loom who takes a slot that was given gives it again" src/slots/waiters.rs \
   's/            self\.serve_line\(take\);/            let _ = take;/' loom:a_slot_that_somebody
 
 breaks "env a table is tried" src/pools/start_up.rs \
   's/self\.plan\.set_with\(\|plan\| _ = plan\.fill\(&config\)\);//' environment
 breaks "env sizes are routed by the table that is tried" src/pools/start_up.rs \
   's/            self\.routes\.set_with\(\|routes\| \*routes = Routes::new\(self\.plan\(\)\)\);\n//' environment
-breaks "env off is off" src/environment.rs \
+breaks "env off is off" src/config/environment.rs \
   's/b"off" => words\.is_off = true/b"off" => words.is_off = false/' environment
-breaks "env stats are written at the end" src/constructor.rs \
+breaks "env stats are written at the end" src/lifecycle/constructor.rs \
   's/        os::at_exit\(show_all\);/        let _ = show_all;/' environment
-breaks "env the program's own changes are not seen" src/constructor.rs \
+breaks "env the program's own changes are not seen" src/lifecycle/constructor.rs \
   's/    os::keep_variable\(\);\n//' environment
 breaks "env the table is written to what standard error was" src/os/unix.rs \
   's/            write_to\(self\.descriptor, text\);/            write_to(libc::STDERR_FILENO, text);/' environment
@@ -404,20 +404,20 @@ breaks "env the table is written into no other file" src/os/unix.rs \
   's/if identity\(self\.descriptor\) == Some\(\(self\.device, self\.inode\)\) \{/{/' environment
 breaks "env a program with rights of its own does not listen" src/os/unix.rs \
   's/if has_rights_of_its_own\(\)/if has_rights_of_its_own() \&\& false/' environment
-breaks "env reading it allocates nothing" src/environment.rs \
+breaks "env reading it allocates nothing" src/config/environment.rs \
   's/(pub\(crate\) fn read.*?\{\n)/$1    drop(core::hint::black_box(Box::new(1)));\n/' never_allocates
 breaks "env a program that is not to listen does not" src/pools/start_up.rs \
   's/if self\.config\.env\n/if true\n/' environment
 
 breaks "advice during a recording not even 0 bytes have a route" src/pools/route.rs \
   's/self\.fits_below = \[0; CLASSES\]/self.fits_below = [1; CLASSES]/' advice
-breaks "P9 a handler that interrupts a plain fallback gets slots" src/global/outside.rs \
+breaks "P9 a handler that interrupts a plain fallback gets slots" src/pool_alloc/fallback.rs \
   's/ \|\| self\.has_plain_fallback//' unpooled
 breaks "advice a free of the fallback is seen" src/pools/start_up.rs \
   's/if recording\.is_some\(\) \{ usize::MAX \} else \{ plan\.span \}/plan.span/' advice
-breaks "advice a block that moves is old and new at once" src/recording.rs \
+breaks "advice a block that moves is old and new at once" src/stats/recording.rs \
   's/            self\.path\(bin\)\.for_each\(Level::rise\);\n            self\.end\(old\);/            self.end(old);\n            self.path(bin).for_each(Level::rise);/' lib
-breaks "advice several bins are never told less than lived at once" src/recording.rs \
+breaks "advice several bins are never told less than lived at once" src/stats/recording.rs \
   's/            \+ self\.most_below/            .max(self.most_below/; s/middle\.\.of_node\.end, wanted\)\n/middle..of_node.end, wanted))\n/' lib
 breaks "advice a size that comes and goes gets a class" src/advice.rs \
   's/if seen\.largest <= largest_slot \{ seen\.requests >= MANY \} else \{ is_worth_a_slot\(&profile, seen\) \}/seen.largest <= largest_slot/' lib
@@ -425,26 +425,26 @@ breaks "advice a class that fills the table up takes nothing" src/advice/fit.rs 
   's/groups\.iter\(\)\.all\(is_clear\) && classes/classes/; s/let is_clear =/let _is_clear =/' lib
 breaks "advice a table makes sense" src/advice/fit.rs \
   's/cuts\.filter\(\|classes\| table\(classes\)\.validate\(\)\.is_ok\(\)\)/cuts/' lib
-breaks "advice a resized block is not two" src/recording.rs \
+breaks "advice a resized block is not two" src/stats/recording.rs \
   's/        if bin != old_bin \{\n            self\.path/        if bin < BINS {\n            self.path/' lib
 
 breaks "advice sizes count where they have room" src/advice/fit.rs \
   's/first\.bin\.\.bin_of\(slot_bytes\) \+ 1/first.bin..last.bin + 1/' lib
 breaks "advice what shrank may be where it was" src/advice/fit.rs \
   's/filled\(with_shrunk\(groups, profile, floor\), unit\)/{ let _ = with_shrunk; filled(groups, unit) }/' lib
-breaks "advice alignment is not that of the crowd" src/recording.rs \
+breaks "advice alignment is not that of the crowd" src/stats/recording.rs \
   's/layout\.size\(\)\.max\(layout\.align\(\)\)/layout.size()/' lib
 breaks "advice the value for FRAMEPOOL leaves nothing to the program" src/advice/text.rs \
   's/:floor=\{floor\}:hold=0/:hold=0/; s/slots, floor, \.\. \} = advice;\n(\s+let name)/slots, .. } = advice;\n$1/' advice
 breaks "advice a number of classes that is impossible is not tried" src/advice/fit.rs \
   's/\(1\.\.=CLASSES\)\.filter\(is_possible\)/{ let _ = is_possible; 1..=CLASSES }/' lib
-breaks "advice demand is never less than what is in use" src/pools/record.rs \
+breaks "advice demand is never less than what is in use" src/pools/recording.rs \
   's/                recording\.occupy\(classes\[1\]\);\n                recording\.vacate\(classes\[0\]\);/                recording.vacate(classes[0]);\n                std::thread::yield_now();\n                recording.occupy(classes[1]);/; s/if classes\[0\] != classes\[1\]/if classes[0].is_some()/' advice
-breaks "advice what is unpooled is no demand" src/pools/record.rs \
+breaks "advice what is unpooled is no demand" src/pools/recording.rs \
   's/if is_nested \|\| !self\.is_serving\(\)/if !self.is_serving()/' advice
 breaks "advice without slots nothing is recorded" src/pools/start_up.rs \
   's/recording\.filter\(\|_\| reservation\.is_some\(\)\)/recording/' advice
-breaks "env the table at the end waits for nobody" src/roll.rs \
+breaks "env the table at the end waits for nobody" src/lifecycle/registry.rs \
   's/output\.write\(text\.as_bytes\(\)\)/{ _ = output; _ = std::io::Write::write_all(\&mut std::io::stderr(), text.as_bytes()) }/' environment
 
 breaks "monitor misses are told once an episode" src/monitor/watch.rs \
@@ -465,63 +465,63 @@ breaks "monitor its starter keeps its signals" src/os/signals.rs \
   's/            libc::pthread_sigmask\(libc::SIG_SETMASK, &before, core::ptr::null_mut\(\)\);/            _ = before;/' full:monitor
 breaks "values a child has no part in its parent's queue" src/buffer_pool.rs \
   's/if inherited\.process == Process::this\(\)/if true/' wait_pooled
-breaks "values a child has no part in its parent's queue although both have one number" src/roll.rs \
+breaks "values a child has no part in its parent's queue although both have one number" src/lifecycle/registry.rs \
   's/    FORKS\.fetch_add\(1, Relaxed\);\n//' wait_pooled
 breaks "monitor the log is silent without news" src/monitor.rs \
   's/watch\.has_changed\(\)\.then_some\(&now\)/Some(\&now)/' full:monitor
 
-breaks "P12 a hit while the pools get ready is counted" src/home.rs \
+breaks "P12 a hit while the pools get ready is counted" src/metadata/published.rs \
   's/        self\.get\(\)\.map\(\|metadata\| &metadata\.shared\)/        if cfg!(test) { None } else { self.get().map(|metadata| \&metadata.shared) }/' lib
-breaks "slot states tell cached slots from live ones" src/slot_state.rs \
+breaks "slot states tell cached slots from live ones" src/metadata/slot_state.rs \
   's/entry\.read\(\)\.is_live\(\)/true/' magazines
 
-breaks "P10 without a fence nobody touches what others have cached" src/reclaim.rs \
+breaks "P10 without a fence nobody touches what others have cached" src/magazine/reclaim.rs \
   's/if closed\.contains\(&true\) && !heavy_fence\(\) \{/if closed.contains(&true) \&\& { let _ = heavy_fence(); false } {/' lib
-breaks "loom only one starts" src/serving.rs \
+breaks "loom only one starts" src/lifecycle/serving.rs \
   's/self\.state\.compare_exchange\(UNTOUCHED, STARTING, Acquire, Relaxed\)\.is_ok\(\)/{ self.state.store(STARTING, Relaxed); true }/' loom:serving
-breaks "loom who is served sees what start-up did" src/serving.rs \
+breaks "loom who is served sees what start-up did" src/lifecycle/serving.rs \
   's/self\.pointer\.load\(Acquire\)/self.pointer.load(Relaxed)/' loom:serving
-breaks "loom who frees sees what start-up did" src/serving.rs \
+breaks "loom who frees sees what start-up did" src/lifecycle/serving.rs \
   's/self\.span\.load\(Acquire\)/self.span.load(Relaxed)/' loom:serving
-breaks "loom the span is stored with Release" src/serving.rs \
+breaks "loom the span is stored with Release" src/lifecycle/serving.rs \
   's/self\.span\.store\(span, Release\)/self.span.store(span, Relaxed)/' loom:serving
-breaks "loom the base is there before the span" src/serving.rs \
+breaks "loom the base is there before the span" src/lifecycle/serving.rs \
   's/(            self\.base\.store\(base, Relaxed\);\n)(            self\.span\.store\(span, Release\);\n)/$2$1/' loom:serving
-breaks "loom who changed whether the pools serve looks again" src/serving.rs \
+breaks "loom who changed whether the pools serve looks again" src/lifecycle/serving.rs \
   's/if wanted\(\) == now \{/if true {/' loom:serving
-breaks "loom a switch that comes with start-up is not lost" src/serving.rs \
+breaks "loom a switch that comes with start-up is not lost" src/lifecycle/serving.rs \
   's/self\.state\.swap\((if .*?), SeqCst\);\n        self\.refresh\(from\);/self.refresh(from);\n        self.state.swap($1, SeqCst);/' loom:serving
-breaks "P3 what a dead thread had cached is called in" src/reclaim.rs \
+breaks "P3 what a dead thread had cached is called in" src/magazine/reclaim.rs \
   's/self\.add_all\(lane, caches\.used_places\(\)\);//' dead_threads
 breaks "P9 a cancelled thread leaves nothing in its magazines" src/lifecycle/thread.rs \
   's/        metadata\.pool\(lane\)\.empty_own_magazine\(own\);/        _ = (metadata, own, lane);/' dead_threads
 breaks "P9 an interrupted thread's own handler goes to the sets" src/magazine.rs \
   's/self\.state\.store\(CLOSED, Relaxed\);//' life_cycle
 breaks "P9 nested destructors have the shared sets" src/lifecycle/thread.rs \
-  's/    thread_record::forget_own_record\(\);\n//' life_cycle
+  's/    state::forget_own_record\(\);\n//' life_cycle
 breaks "P13 trim gives a group's memory back" src/os/linux.rs \
   's/libc::MADV_DONTNEED\) \};/libc::MADV_WILLNEED) };/' limits
-breaks "P10 a fence that a filter refuses is noticed" src/reclaim.rs \
+breaks "P10 a fence that a filter refuses is noticed" src/magazine/reclaim.rs \
   's/if closed\.contains\(&true\) && !heavy_fence\(\) \{/if closed.contains(&true) \&\& { let _ = heavy_fence(); false } {/' limits
 breaks "P10 a reservation that may not be locked is refused" src/pools/start_up.rs \
   's/let reservation = metadata\.and_then\(\|_\| reservation::reserve\(plan, source\)\);/let reservation = metadata.and_then(|_| Some(reservation::reserve(plan, source).expect("memory")));/' limits
 
 breaks "tsan a gate is opened with Release" src/magazine.rs \
   's/(fn leave.*?store\(key, )Release/$1Relaxed/s' tsan
-breaks "tsan who takes a slot knows what its last owner did" src/slot_set.rs \
+breaks "tsan who takes a slot knows what its last owner did" src/slots/slot_set.rs \
   's/bits & !mask \| left, Acquire, Relaxed/bits \& !mask | left, Relaxed, Relaxed/' tsan
-breaks "tsan who gives a slot tells what was done" src/slot_set.rs \
+breaks "tsan who gives a slot tells what was done" src/slots/slot_set.rs \
   's/give_bits\(&self\.shared\.level, 0, slots, AcqRel\)/give_bits(\&self.shared.level, 0, slots, Relaxed)/' tsan
-breaks "asan a freed slot is closed on the short way" src/pools/hit.rs \
-  's/        poison::close\(start, metadata\.slot_bytes\(lane\)\);\n//' asan
+breaks "asan a freed slot is closed on the short way" src/pools/fast_path.rs \
+  's/        asan::close\(start, metadata\.slot_bytes\(lane\)\);\n//' asan
 breaks "asan a freed slot is closed on the long way" src/pools.rs \
-  's/        poison::close\(start, metadata\.slot_bytes\(lane\)\);\n//' asan
-breaks "asan the slack is closed" src/poison.rs \
+  's/        asan::close\(start, metadata\.slot_bytes\(lane\)\);\n//' asan
+breaks "asan the slack is closed" src/os/asan.rs \
   's/imp::forbid\(start\.wrapping_add\(bytes\), slot_bytes - bytes\);/_ = slot_bytes;/' asan
 breaks "asan what a shrink in place gives up is closed" src/pools.rs \
-  's/        poison::open\(found\.start, size, self\.slot_bytes\(found\)\);\n//' asan
+  's/        asan::open\(found\.start, size, self\.slot_bytes\(found\)\);\n//' asan
 breaks "asan a buffer has all of its slot" src/pools.rs \
-  's/        poison::open\(start, bytes, bytes\);\n//' asan
+  's/        asan::open\(start, bytes, bytes\);\n//' asan
 breaks "asan slots are closed at first" src/pools/start_up.rs \
   's/            reserved\.close\(\);\n//' asan
 
@@ -533,9 +533,9 @@ breaks "soak a forgotten large block is a block more" examples/video_chat/server
   's/(let rgb = studio\.developer\.develop\(frame\);)/$1 std::mem::forget(Vec::<u8>::with_capacity(3 << 20));/' soak
 breaks "soak memory that grows is told" examples/video_chat/server/capture.rs \
   's/(captured\.frames \+= 1;)/$1 std::hint::black_box(unsafe { libc::memset(libc::malloc(64 << 10), 1, 64 << 10) });/' soak
-breaks "soak a slot that a reclaim or an exit drops is missed" src/pool.rs \
+breaks "soak a slot that a reclaim or an exit drops is missed" src/magazine/lane_pool.rs \
   's/self\.give_to_set\(&slots\[\.\.moved\]\);/self.give_to_set(\&slots[1..moved]);/' soak
-breaks "soak refusals are counted" src/counters.rs \
+breaks "soak refusals are counted" src/stats/counters.rs \
   's/        owned\(&self\.refused\[class\]\[reason as usize\], 1\);/        let _ = (class, reason);/' soak
 
 breaks "model who is entitled to held-back slots, to the byte" src/pools/route.rs \
@@ -546,21 +546,21 @@ breaks "model each byte that is asked for in place is counted" src/pools.rs \
   's/            add\(&counters\.requested_bytes, size as u64\);/            _ = size;/' model
 breaks "model the last byte is zeroed" src/pools.rs \
   's/write_bytes\(0, layout\.size\(\)\)/write_bytes(0, layout.size() - 1)/' model
-breaks "model the last byte is copied" src/global/realloc.rs \
+breaks "model the last byte is copied" src/pool_alloc/realloc.rs \
   's/copy_from_nonoverlapping\(ptr, size\.min\(new_size\)\)/copy_from_nonoverlapping(ptr, size.min(new_size) - 1)/' model
-breaks "model the fallback gets a block back with the layout that it had" src/global/realloc.rs \
+breaks "model the fallback gets a block back with the layout that it had" src/pool_alloc/realloc.rs \
   's/fallback\.dealloc\(ptr, layout\)\);\n            \}\n            self/fallback.dealloc(ptr, new_layout));\n            }\n            self/' model
-breaks "model what may have every slot misses only when none is free" src/pool.rs \
+breaks "model what may have every slot misses only when none is free" src/magazine/lane_pool.rs \
   's/taken\.or_else\(\|\| self\.with\(self\.lane\.open\(\)\)\.take_here\(own\)\)/taken/' model
-breaks "model an unpooled request is not counted" src/global/outside.rs \
+breaks "model an unpooled request is not counted" src/pool_alloc/fallback.rs \
   's/if self\.is_nested\(\) \{ None \} else \{ Some\(self\.tally\(\)\) \}/Some(self.tally())/' model
 
-breaks "stress what a full magazine lets go of is not lost" src/pool.rs \
+breaks "stress what a full magazine lets go of is not lost" src/magazine/lane_pool.rs \
   's/self\.give_to_set\(&older\[\.\.moved\]\);/self.give_to_set(&older[moved.min(1)..moved]);/' stress
-breaks "tsan a magazine has one owner at a time" src/reclaim.rs \
+breaks "tsan a magazine has one owner at a time" src/magazine/reclaim.rs \
   's/if caches\.gate\(place\)\.is_open\(caches\.key\(\)\) \{/if true {/' tsan
 
-breaks "P3 who wants what a range has not keeps nobody from the rest" src/slot_set.rs \
+breaks "P3 who wants what a range has not keeps nobody from the rest" src/slots/slot_set.rs \
   's/(self\.word\(word\)\.load\(Relaxed\)) & (bits_of)/$1 | $2/' lib
 breaks "magazines one that overflowed doubles" src/magazine.rs \
   's/u32::from\(thrift & FRESH != 0\)/0/' lib
@@ -573,43 +573,43 @@ breaks "magazines who comes now and then stays cold" src/magazine.rs \
 
 breaks "P9 a handler goes to the sets, between any two instructions" src/magazine.rs \
   's/self\.state\.store\(CLOSED, Relaxed\);//' every_instruction
-breaks "P9 of a thread and its handler one claims a place" src/thread_record.rs \
+breaks "P9 of a thread and its handler one claims a place" src/thread/state.rs \
   's/RECORD\.with\(\|record\| record\.compare_exchange\(unbound, without, Relaxed, Relaxed\)\)\.ok\(\)\?;/if { let _ = without; RECORD.with(|record| record.load(Relaxed)) != unbound } { return None; }/; s/let was_bound = BINDING\.with\(\|binding\| binding\.is_bound\.swap\(true, Relaxed\)\);/BINDING.with(|binding| binding.is_bound.store(true, Relaxed));\n    let was_bound = false;/' every_instruction
-breaks "P9 own counters are added to inside the gate" src/thread_record.rs \
+breaks "P9 own counters are added to inside the gate" src/thread/state.rs \
   's/if let Some\(inside\) = self\.enter\(\) \{\n\s+f\(&inside\);/{\n            let inside = core::mem::ManuallyDrop::new(Inside { record: self.record, key: self.key });\n            f(&inside);/' every_instruction
 breaks "P9 a handler in a thread's exit has the shared sets" src/lifecycle/thread.rs \
-  's/    thread_record::forget_own_record\(\);\n//' every_instruction
+  's/    state::forget_own_record\(\);\n//' every_instruction
 breaks "P9 the reclaim lock is only tried" src/sync.rs \
   's/self\.0\.try_lock\(\)\.map\(/Some(self.0.lock()).map(/' every_instruction
-breaks "P9 a take from a word is one step" src/slot_set.rs \
+breaks "P9 a take from a word is one step" src/slots/slot_set.rs \
   's/match word\.compare_exchange_weak\(bits, bits & !mask \| left, Acquire, Relaxed\) \{\n\s+Ok\(_\) => return found,\n\s+Err\(now\) => bits = now,\n\s+\}/word.store(bits & !mask | left, Relaxed);\n        bits = 0;\n        return found + bits as usize;/' every_instruction
-breaks "P9 a give to a word is one step" src/slot_set.rs \
+breaks "P9 a give to a word is one step" src/slots/slot_set.rs \
   's/let twice = word\.fetch_or\(bits, order\) & bits;/let before = word.load(Relaxed);\n    word.store(before | bits, Relaxed);\n    let _ = order;\n    let twice = before & bits;/' every_instruction
-breaks "P9 permits are taken in one step" src/slot_set.rs \
+breaks "P9 permits are taken in one step" src/slots/slot_set.rs \
   's/match self\.shared\.level\.compare_exchange_weak\(level, level - permits, Acquire, Relaxed\) \{\n\s+Ok\(_\) => return permits as usize,\n\s+Err\(now\) => level = now,\n\s+\}/self.shared.level.store(level - permits, Relaxed);\n            level = 0;\n            return permits as usize + level as usize;/' every_instruction
-breaks "P9 a cached slot is marked free inside the gate" src/pools/hit.rs \
+breaks "P9 a cached slot is marked free inside the gate" src/pools/fast_path.rs \
   's/(fn give_cached.*?)        entry\.retire\(lane\);\n(.*?)(        counters::owned\(&inside\.counters\(lane\)\.returns, 1\);\n)/$1$2$3        drop(inside);\n        entry.retire(lane);\n/s' every_instruction
 breaks "P9 a slot is marked free before it can be taken" src/pools.rs \
   's/        if !self\.hardened \{\n            entry\.retire\(lane\);\n        \} else if/        if self.hardened \&\&/; s/(        metadata\.pool\(lane\)\.give\(tally\.own\(\), metadata\.own_pointer\(start\)\);\n)/$1        entry.retire(lane);\n/; s/self\.hardened && !entry\.retire_once\(lane\) \{/self.hardened \&\& !entry.retire_once(lane) {/' every_instruction
-breaks "P9 a handler's reclaim leaves its own thread's magazine alone" src/reclaim.rs \
+breaks "P9 a handler's reclaim leaves its own thread's magazine alone" src/magazine/reclaim.rs \
   's/if caches\.gate\(place\)\.is_open\(caches\.key\(\)\) \{/if true {/' every_instruction
-breaks "P9 a block that moves is copied before its slot is free" src/global/realloc.rs \
+breaks "P9 a block that moves is copied before its slot is free" src/pool_alloc/realloc.rs \
   's/(                new\.copy_from_nonoverlapping\(ptr, size\.min\(new_size\)\);\n)(                self\.pools\.give\(tally, found\);\n)/$2$1/' every_instruction
 breaks "P12 a return is counted before the slot can be taken" src/pools.rs \
   's/(        tally\.lane\(lane, \|counters, add\| add\(&counters\.returns, 1\)\);\n)(        metadata\.pool\(lane\)\.give\(tally\.own\(\), metadata\.own_pointer\(start\)\);\n)/$2$1/' every_instruction
-breaks "P12 shared counters are added to in one step" src/counters.rs \
+breaks "P12 shared counters are added to in one step" src/stats/counters.rs \
   's/counter\.fetch_add\(n, Relaxed\);/counter.store(counter.load(Relaxed) + n, Relaxed);/' every_instruction
-breaks "P9 slots that the magazine does not take go back" src/pool.rs \
+breaks "P9 slots that the magazine does not take go back" src/magazine/lane_pool.rs \
   's/self\.give_to_set\(&starts\[pushed\.unwrap_or\(0\)\.\.\]\);/self.give_to_set(\&starts[pushed.unwrap_or(starts.len())..]);/' every_instruction
-breaks "P9 a lane that a handler exhausted is cached again" src/pool.rs \
+breaks "P9 a lane that a handler exhausted is cached again" src/magazine/lane_pool.rs \
   's/self\.lanes\.with_reclaim\(\|reclaim\| reclaim\.restore\(self\.lanes, self\.lane\)\);//' every_instruction
-breaks "P9 a trim holds the slots whose pages it drops" src/trim.rs \
+breaks "P9 a trim holds the slots whose pages it drops" src/pools/trim.rs \
   's/let taken = parts\.set\.take_among\(next\.\.end, &mut held\[kept\.\.most\]\);/let taken = { let mut n = 0; for slot in next..end { if parts.set.has(slot) \&\& n < most - kept { held[kept + n] = slot as u32; n += 1; } } n };/; s/if !slots\.is_empty\(\)\n\s+&& let Err/if false \&\& !slots.is_empty()\n            \&\& let Err/' every_instruction
-breaks "P9 no coroutine keeps the address of a thread-local" src/global.rs \
+breaks "P9 no coroutine keeps the address of a thread-local" src/pool_alloc.rs \
   's/#\[inline\(never\)\]\n    unsafe fn alloc\(/#[inline]\n    unsafe fn alloc(/' coroutines
-breaks "P9 a move asks again where to count and whose magazine to use" src/global/realloc.rs \
+breaks "P9 a move asks again where to count and whose magazine to use" src/pool_alloc/realloc.rs \
   's/        let new = if new_size/        let tally = self.tally_now();\n$&/; s/(if !new\.is_null\(\) \{\n)\s+let tally = self\.tally_now\(\);\n/$1/' coroutines
-breaks "P9 a call of the fallback is counted inside another one" src/global/outside.rs \
+breaks "P9 a call of the fallback is counted inside another one" src/pool_alloc/fallback.rs \
   's/        self\.unpooled\(\|\| f\(&self\.fallback\)\)/        if self.is_nested() { f(\&self.fallback) } else { self.unpooled(|| f(\&self.fallback)) }/' coroutines
 
 echo

@@ -1,6 +1,6 @@
 //! P10: limits that a program runs under, from outside or its own: never a crash, and the statistics say what happened.
 //!
-//! Address space and data are in `no_memory.rs`, locked memory in `residency_refused.rs`, each single call in `src/global/tests.rs`.
+//! Address space and data are in `no_memory.rs`, locked memory in `residency_refused.rs`, each single call in `src/pool_alloc/tests.rs`.
 
 #![cfg(all(target_os = "linux", not(framepool_os = "none")))]
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Changes the code in every small way that cargo-mutants knows, in the files that decide who gets which slot (.cargo/mutants.toml), and expects
 # a test to notice each. Installs cargo-mutants and cargo-nextest if they are missing. Takes an hour; arguments are
-# cargo-mutants's: tests/mutants.sh -f src/slab.rs
+# cargo-mutants's: tests/mutants.sh -f src/slots/slab.rs
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

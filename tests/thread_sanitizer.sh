@@ -2,7 +2,7 @@
 # The stress of tests/stress.rs, and threads that start, stop, call in and free each other's slots, under a thread sanitizer. Only tests that
 # have nothing but atomics and joins between their threads, because std itself is not instrumented. Needs a nightly toolchain. Takes some minutes.
 #
-# It sees what happens, where loom (src/model.rs) tries what may: no fence is understood by it, nor `membarrier`; that it is content with
+# It sees what happens, where loom (src/loom_tests.rs) tries what may: no fence is understood by it, nor `membarrier`; that it is content with
 # the gates and modes shows that these order all by themselves.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -4,10 +4,10 @@ use core::fmt;
 use core::ops::Range;
 
 use super::{is_worth_a_slot, with_headroom};
-use crate::class::Class;
 use crate::config::Config;
-use crate::recording::{Profile, Recording, Seen, bin_of};
+use crate::slots::class::Class;
 use crate::stats::Stats;
+use crate::stats::recording::{Profile, Recording, Seen, bin_of};
 
 /// One thing that a recorded run says about its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

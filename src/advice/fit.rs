@@ -4,9 +4,9 @@
 //! program over where the last class begins: the square of the number of bins, which is some thousand steps for most programs.
 
 use super::{ClassAdvice, table, with_headroom};
-use crate::class::{CLASSES, SLOT_STEP};
 use crate::config::Config;
-use crate::recording::{Profile, Seen, bin_of, lowest_size};
+use crate::slots::class::{CLASSES, SLOT_STEP};
+use crate::stats::recording::{Profile, Seen, bin_of, lowest_size};
 use crate::tunables::GUARD_BYTES;
 
 /// Neighbouring bins that share a class.

@@ -4,7 +4,7 @@ use core::alloc::Layout;
 use std::alloc::System;
 
 use super::*;
-use crate::class::CLASSES;
+use crate::slots::class::CLASSES;
 
 fn begin(recording: &Recording, layout: Layout) {
     recording.begin(layout);

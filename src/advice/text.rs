@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::{Advice, ClassAdvice};
-use crate::class::Class;
+use crate::slots::class::Class;
 
 impl Advice {
     /// The advised table as a value for [`FRAMEPOOL`](crate::Config::env); `None` if there is none.

@@ -4,7 +4,7 @@
 
 use super::error::{ConfigError, Problem, check, refuse};
 use super::{ClassConfig, Config};
-use crate::class::{CLASSES, Class, SLOT_STEP};
+use crate::slots::class::{CLASSES, Class, SLOT_STEP};
 
 impl Config {
     /// Whether each class makes sense by itself and beside its neighbours.

@@ -5,7 +5,7 @@
 use core::fmt;
 
 use super::Config;
-use crate::class::{Class, SLOT_STEP};
+use crate::slots::class::{Class, SLOT_STEP};
 use crate::text::Text;
 
 /// Why a table makes no sense, and what to change: see [`Config::validate`].

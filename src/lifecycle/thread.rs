@@ -4,18 +4,18 @@
 
 use core::ptr::{NonNull, with_exposed_provenance};
 
-use crate::lane::Lane;
+use crate::lifecycle::orphans;
+use crate::magazine::reclaim::Caches;
 use crate::metadata::Metadata;
-use crate::orphans;
 use crate::os;
-use crate::reclaim::Caches;
-use crate::section::Section;
+use crate::slots::lane::Lane;
 use crate::sync::Ordering::Relaxed;
-use crate::thread_record::{self, Own, ThreadRecord};
+use crate::thread::section::Section;
+use crate::thread::state::{self, Own, ThreadRecord};
 
 /// Gives this thread a place at `metadata` if it may have one and has none with any allocator.
 pub(crate) fn bind(metadata: &'static Metadata, exit_hook: fn() -> Option<os::ExitHook>) {
-    if !thread_record::is_unbound() {
+    if !state::is_unbound() {
         return;
     }
     // A thread may come again that allocates before the constructor has run, or in an unsettled child.
@@ -23,7 +23,7 @@ pub(crate) fn bind(metadata: &'static Metadata, exit_hook: fn() -> Option<os::Ex
     if !metadata.is_settled() {
         return;
     }
-    let Some(may_claim) = thread_record::begin_to_bind() else { return };
+    let Some(may_claim) = state::begin_to_bind() else { return };
     if may_claim {
         let section = Section::enter(metadata.key());
         claim(metadata, exit_hook);
@@ -31,7 +31,7 @@ pub(crate) fn bind(metadata: &'static Metadata, exit_hook: fn() -> Option<os::Ex
         // If a signal handler has forked in the section.
         metadata.is_settled();
     }
-    thread_record::show();
+    state::show();
 }
 
 /// Makes one of the free places this thread's, if its exit can be watched.
@@ -49,7 +49,7 @@ fn claim(metadata: &'static Metadata, exit_hook: os::ExitHook) {
     let Some(place) = free.or_else(|| orphans::adopt(metadata, this_thread, set_up)) else { return };
     let record = metadata.record(place);
     if exit_hook.watch_this_thread(NonNull::from(record).cast()) {
-        thread_record::set_own_record(record);
+        state::set_own_record(record);
     } else {
         metadata.release_place(record);
     }
@@ -70,7 +70,7 @@ pub(crate) unsafe extern "C" fn on_thread_exit(record: *mut core::ffi::c_void) {
     // SAFETY: `claim` made the address of this record's metadata the key.
     let metadata = unsafe { &*with_exposed_provenance::<Metadata>(address) };
     let section = Section::enter(address);
-    thread_record::forget_own_record();
+    state::forget_own_record();
     for lane in Lane::ALL {
         metadata.pool(lane).empty_own_magazine(own);
     }

@@ -1,5 +1,5 @@
 //! Who is let in, what a magazine holds, and how it comes to the size that its owner has use for. One thread; what two of them do to each
-//! other is for the models of [`model`](crate::model).
+//! other is for the models of [`model`](crate::loom_tests).
 
 use std::iter;
 

@@ -1,12 +1,12 @@
-//! What the child of a `fork` does before it goes on: see [`fork`](crate::fork).
+//! What the child of a `fork` does before it goes on: see [`fork`](crate::metadata::fork_mark).
 
 use super::Metadata;
-use crate::fork::ForkMark;
+use crate::magazine::reclaim::Caches;
+use crate::metadata::fork_mark::ForkMark;
 use crate::os;
-use crate::reclaim::Caches;
-use crate::section::Section;
 use crate::sync::Ordering::Relaxed;
-use crate::thread_record::{self, ThreadRecord};
+use crate::thread::section::Section;
+use crate::thread::state::{self, ThreadRecord};
 
 impl Metadata {
     /// To be called in the child of a `fork`, on the thread that called it.
@@ -35,7 +35,7 @@ impl Metadata {
     ///
     /// Places that nobody has are left alone: the gates of new ones have no key yet.
     pub(super) fn take_over_places(&self) {
-        let own = thread_record::own_record();
+        let own = state::own_record();
         for record in self.places.taken().map(|place| self.record(place)) {
             if core::ptr::eq(record, own) {
                 record.owner.store(os::this_thread(), Relaxed);

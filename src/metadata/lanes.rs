@@ -3,16 +3,16 @@
 use core::ptr;
 
 use super::{LaneParts, Metadata};
-use crate::class::Class;
 use crate::fatal::{self, Misuse};
-use crate::lane::Lane;
+use crate::magazine::lane_pool::Lanes;
+use crate::magazine::reclaim::{Caches, Reclaim};
 use crate::magazine::{Gate, Magazine, Mode};
-use crate::pool::Lanes;
-use crate::reclaim::{Caches, Reclaim};
-use crate::section::Section;
-use crate::slab::Slab;
-use crate::slot_set::SlotSet;
-use crate::thread_record::Own;
+use crate::slots::class::Class;
+use crate::slots::lane::Lane;
+use crate::slots::slab::Slab;
+use crate::slots::slot_set::SlotSet;
+use crate::thread::section::Section;
+use crate::thread::state::Own;
 
 impl Caches for Metadata {
     fn key(&self) -> usize {

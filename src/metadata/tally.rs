@@ -1,9 +1,9 @@
 //! Where a thread counts what it asks of the pools.
 
-use crate::counters::{self, Add, Counters, LaneCounters};
-use crate::home::Home;
-use crate::lane::Lane;
-use crate::thread_record::Own;
+use crate::metadata::published::Home;
+use crate::slots::lane::Lane;
+use crate::stats::counters::{self, Add, Counters, LaneCounters};
+use crate::thread::state::Own;
 
 /// Where this thread counts.
 #[derive(Clone, Copy)]

@@ -13,8 +13,8 @@
 
 use metrics::{counter, gauge};
 
-use crate::class::Class;
-use crate::residency::Residency;
+use crate::memory::residency::Residency;
+use crate::slots::class::Class;
 use crate::stats::{Bypass, Reservation, Stats};
 
 /// Sets everything to what it is now.

@@ -4,8 +4,8 @@ use core::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::class::{CLASSES, Class};
-use crate::residency::{REQUESTS, Request, Residency};
+use crate::memory::residency::{REQUESTS, Request, Residency};
+use crate::slots::class::{CLASSES, Class};
 use crate::stats::Stats;
 
 /// Something that a [`Monitor`](crate::Monitor) saw.

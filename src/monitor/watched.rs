@@ -3,8 +3,8 @@
 use core::alloc::GlobalAlloc;
 
 use crate::buffer_pool::BufferPool;
-use crate::global::PoolAlloc;
-use crate::residency::Residency;
+use crate::memory::residency::Residency;
+use crate::pool_alloc::PoolAlloc;
 use crate::stats::Stats;
 
 /// What a [`Monitor`](crate::Monitor) watches: a `&'static PoolAlloc`, or a [`BufferPool`]. Not for implementing elsewhere.

@@ -1,4 +1,4 @@
-//! The calls of the C library that a system may refuse, in one place, so that tests can refuse them: see [`refusing`].
+//! The calls of the C library that a system may refuse, in one place, so that tests can refuse them: see `refusing`.
 //!
 //! Each is what it is called, with its own safety. Outside unit tests nothing is added to it.
 

@@ -7,7 +7,7 @@ use core::ptr::NonNull;
 // Below `sync`, and only ever the processor's own: a model checker knows no memory that a system maps.
 use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-use crate::poison;
+use crate::os::asan;
 
 /// Makes every page of `pages` resident and this process's own.
 ///
@@ -15,7 +15,7 @@ use crate::poison;
 ///
 /// The pages are mapped, readable and writable, for the length of the call; `page_bytes` divides the system's page size.
 pub(crate) unsafe fn touch(pages: NonNull<[u8]>, page_bytes: usize) {
-    if !poison::ALLOWS_TOUCHING {
+    if !asan::ALLOWS_TOUCHING {
         return;
     }
     let start = pages.cast::<u8>();

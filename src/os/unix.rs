@@ -305,7 +305,7 @@ impl ExitHook {
     /// Has the destructor called with `value` when this thread exits; `false` if that cannot be had.
     ///
     /// glibc has room in each thread for keys below 32, and allocates for others. This may be a signal handler that interrupted `malloc`, so
-    /// then nothing is called at the thread's exit, and its place is found [by the next](crate::orphans).
+    /// then nothing is called at the thread's exit, and its place is found [by the next](crate::lifecycle::orphans).
     pub(crate) fn watch_this_thread(self, value: NonNull<c_void>) -> bool {
         const KEYS_WITH_ROOM: libc::pthread_key_t = 32;
         if cfg!(target_env = "gnu") && self.0 >= KEYS_WITH_ROOM {

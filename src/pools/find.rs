@@ -3,10 +3,10 @@
 use core::alloc::Layout;
 
 use super::Pools;
-use crate::class::Class;
 use crate::fatal::{self, Misuse};
-use crate::lane::Lane;
-use crate::slot_map::Slot;
+use crate::slots::class::Class;
+use crate::slots::lane::Lane;
+use crate::slots::slot_map::Slot;
 
 /// A live slot of ours.
 #[derive(Clone, Copy)]
@@ -17,7 +17,7 @@ pub(crate) struct Found {
 
 impl Pools {
     /// Whether an address lies in the reservation, guards included: all that decides where a block goes back to. (During a
-    /// [recording](record), whether it may.)
+    /// [recording](super::recording), whether it may.)
     #[inline(always)]
     pub(crate) fn spans(&self, ptr: *const u8) -> bool {
         // First: it publishes the base.

@@ -6,12 +6,12 @@
 use core::alloc::Layout;
 
 use super::Pools;
-use crate::class::{CLASSES, SLOT_STEP};
-use crate::counters::Refusal;
-use crate::lane::Lane;
+use crate::config::plan::{ClassPlan, Plan};
 use crate::metadata::Metadata;
-use crate::plan::{ClassPlan, Plan};
-use crate::thread_record::Inside;
+use crate::slots::class::{CLASSES, SLOT_STEP};
+use crate::slots::lane::Lane;
+use crate::stats::counters::Refusal;
+use crate::thread::state::Inside;
 
 /// What it takes to find a size's lane.
 #[repr(C)]

@@ -8,19 +8,19 @@ use core::ptr::{self, NonNull};
 
 use super::Pools;
 use super::route::Routes;
-use crate::class::Class;
 use crate::config::Config;
-use crate::constructor;
-use crate::environment;
+use crate::config::environment;
+use crate::lifecycle::constructor;
+use crate::lifecycle::registry;
+use crate::lifecycle::serving::State;
 use crate::lifecycle::thread;
+use crate::memory::options::Reserved;
+use crate::memory::reservation;
 use crate::metadata::{Metadata, Tally};
 use crate::os;
-use crate::poison;
-use crate::readiness::Reserved;
-use crate::recording::Recording;
-use crate::reservation;
-use crate::roll;
-use crate::serving::State;
+use crate::os::asan;
+use crate::slots::class::Class;
+use crate::stats::recording::Recording;
 use crate::stats::{Reservation, Stats};
 
 /// What start-up has found out before it reserves anything.
@@ -166,7 +166,7 @@ impl Pools {
             unsafe { self.home.publish(metadata) };
             if self.has_places {
                 // SAFETY: never unmapped, and from here on only read.
-                roll::enlist(unsafe { metadata.as_ref() });
+                registry::enlist(unsafe { metadata.as_ref() });
             }
         }
         let base = reservation.map(os::Mapping::base);
@@ -200,7 +200,7 @@ impl Pools {
             let Some(metadata) = metadata else { return };
             let Metadata { reservation, mapping, .. } = *metadata.as_ref();
             if let Some(reservation) = reservation {
-                poison::forget(reservation.base().as_ptr(), self.plan().span);
+                asan::forget(reservation.base().as_ptr(), self.plan().span);
                 os::unmap(reservation, source);
             }
             os::unmap(mapping, source);

@@ -1,8 +1,8 @@
 //! What only the inside can see: who has a place, where a thread's exit can be watched.
 
 use super::*;
-use crate::nested;
 use crate::sync::{AtomicU8, Ordering::SeqCst};
+use crate::thread::nested;
 use crate::tunables::PLACES;
 
 /// The number of its place, which it claims if it has none.

@@ -1,0 +1,192 @@
+//! The environment variable `FRAMEPOOL`: what it may say, and what is said of it when it is wrong.
+//!
+//! Read while the pools are reserved, so within the program's first allocation: nothing here allocates, panics or goes through `core::fmt`.
+//! All of the variable is followed, or none of it.
+
+use crate::config::{Config, ConfigError, HoldBack};
+use crate::os;
+use crate::slots::class::Class;
+use crate::text::Text;
+
+/// What the variable says beside a table.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Words {
+    pub(crate) is_off: bool,
+    /// Whether the statistics are written when the program exits.
+    pub(crate) shows_stats: bool,
+}
+
+/// Changes `config` as the variable says, and returns what else it says; `None` if there is none, or if it was wrong, which this tells on
+/// standard error. What is in `config` then is of no use.
+#[cold]
+#[inline(never)]
+pub(crate) fn read(config: &mut Config) -> Option<Words> {
+    let value = os::variable()?;
+    parse(value, config).map_err(|wrong| wrong.tell_all()).ok()
+}
+
+/// Why a value is ignored.
+enum Wrong<'a> {
+    Word(&'a [u8]),
+    /// What was to be a number.
+    Number(&'a [u8]),
+    Table(ConfigError),
+}
+
+impl Wrong<'_> {
+    #[cold]
+    #[inline(never)]
+    fn tell_all(&self) {
+        let mut text = Text::new();
+        self.tell(text.str("FRAMEPOOL is ignored: "));
+        os::write_to_stderr(text.str("\n").as_bytes());
+    }
+
+    fn tell(&self, text: &mut Text) {
+        match self {
+            Self::Word(word) => _ = text.str("it does not know '").printable(word).str("'"),
+            Self::Number(number) => _ = text.str("'").printable(number).str("' is no number that fits"),
+            Self::Table(error) => error.tell(text),
+        }
+    }
+}
+
+/// In place, because it may run on a small stack.
+fn parse<'a>(value: &'a [u8], config: &mut Config) -> Result<Words, Wrong<'a>> {
+    let mut words = Words::default();
+    for word in value.split(|&byte| byte == b',').filter(|word| !word.is_empty()) {
+        match word {
+            b"off" => words.is_off = true,
+            b"stats" => words.shows_stats = true,
+            b"record" => (words.shows_stats, config.record) = (true, true),
+            _ => set_class(word, config)?,
+        }
+    }
+    config.validate().map_err(Wrong::Table)?;
+    Ok(words)
+}
+
+/// `medium=65536x128`, and after colons `floor=2048`, `hold=32@16384`, `magazine=0`.
+#[inline(never)]
+fn set_class<'a>(word: &'a [u8], config: &mut Config) -> Result<(), Wrong<'a>> {
+    let unknown = Wrong::Word;
+    let (name, table) = split(word, b'=').ok_or(unknown(word))?;
+    let class = Class::ALL.into_iter().find(|class| name.eq_ignore_ascii_case(class.name().as_bytes()));
+    let class = class.ok_or(unknown(word))?;
+    let mut parts = table.split(|&byte| byte == b':');
+    let slots = parts.next().unwrap_or_default();
+    let (slot_bytes, slots) = split(slots, b'x').ok_or(unknown(word))?;
+    let class = &mut config.classes[class as usize];
+    (class.slot_bytes, class.slots) = (number(slot_bytes)?, number(slots)?);
+    for part in parts {
+        let (what, value) = split(part, b'=').ok_or(unknown(part))?;
+        match (what, split(value, b'@')) {
+            (b"floor", None) => class.floor = number(value)?,
+            (b"magazine", None) => class.magazine = Some(number(value)?),
+            (b"hold", Some((slots, min_bytes))) => {
+                class.hold_back = HoldBack::Slots { slots: number(slots)?, min_bytes: number(min_bytes)? };
+            }
+            (b"hold", None) if value == b"0" => class.hold_back = HoldBack::NONE,
+            _ => return Err(unknown(part)),
+        }
+    }
+    Ok(())
+}
+
+/// What is before the first such byte, and what is after it.
+fn split(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let place = text.iter().position(|&byte| byte == at)?;
+    Some((&text[..place], &text[place + 1..]))
+}
+
+fn number(digits: &[u8]) -> Result<usize, Wrong<'_>> {
+    let wrong = || Wrong::Number(digits);
+    let add = |number: usize, digit: &u8| {
+        let digit = digit.checked_sub(b'0').filter(|&digit| digit < 10)?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    };
+    if digits.is_empty() { Err(wrong()) } else { digits.iter().try_fold(0, add).ok_or_else(wrong) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::plan::Plan;
+
+    fn told(value: &str) -> String {
+        match parse(value.as_bytes(), &mut Config::new()) {
+            Ok(_) => "right".to_owned(),
+            Err(wrong) => {
+                let mut text = Text::new();
+                wrong.tell(&mut text);
+                text.as_str().to_owned()
+            }
+        }
+    }
+
+    fn table(value: &str) -> [(usize, usize, usize, usize, usize); 4] {
+        let mut config = Config::new();
+        assert_eq!(told(value), "right");
+        assert!(parse(value.as_bytes(), &mut config).is_ok());
+        Plan::new(&config).classes.map(|class| {
+            let (bytes, slots) = (class.slab.slot_bytes, class.slab.slots);
+            (bytes, slots, class.floor, class.held, class.entitled_from)
+        })
+    }
+
+    #[test]
+    fn a_class_is_changed_in_what_is_said_and_nothing_else() {
+        let before = table("");
+        assert_eq!(before[0], (1_024, 1_024, 0, 512, 256));
+        let after = table("xlarge=3110400x48,medium=65536x128");
+        assert_eq!(after, [before[0], (65_536, 128, 0, 64, 16_384), before[2], (3_110_400, 48, 0, 0, 0)]);
+        let after = table("off,Small=2048x8:floor=257:hold=0,stats,,large=262144x4:hold=3@100000,");
+        assert_eq!(after[0], (2_048, 8, 257, 0, 0));
+        assert_eq!(after[2], (262_144, 4, 0, 3, 100_000));
+    }
+
+    #[test]
+    fn words_are_heard() {
+        let settings = |value: &str| {
+            let mut config = Config::new();
+            let words = parse(value.as_bytes(), &mut config).ok().unwrap();
+            (words.is_off, words.shows_stats, config.record)
+        };
+        assert_eq!(settings(""), (false, false, false));
+        assert_eq!(settings("off"), (true, false, false));
+        assert_eq!(settings("stats,off"), (true, true, false));
+        assert_eq!(settings("record"), (false, true, true));
+    }
+
+    #[test]
+    fn whatever_is_wrong_is_told() {
+        for (value, text) in [
+            ("on", "it does not know 'on'"),
+            ("stats;off", "it does not know 'stats;off'"),
+            ("STATS", "it does not know 'STATS'"),
+            ("huge=1x2", "it does not know 'huge=1x2'"),
+            ("small=", "it does not know 'small='"),
+            ("small=64", "it does not know 'small=64'"),
+            ("small=64x8:ceiling=5", "it does not know 'ceiling=5'"),
+            ("small=64x8:floor=5@6", "it does not know 'floor=5@6'"),
+            ("small=64x8:hold=5", "it does not know 'hold=5'"),
+            ("small=64x", "'' is no number that fits"),
+            ("small=64x-1", "'-1' is no number that fits"),
+            ("small=64x99999999999999999999", "'99999999999999999999' is no number that fits"),
+            ("caf\u{e9}\n", "it does not know 'caf???'"),
+            (
+                "medium=65537x8",
+                "Medium slots of 65537 bytes: a slot size is a multiple of 64 bytes; the next one is 65600",
+            ),
+            (
+                "large=64x8",
+                "Large slots of 64 bytes: slot sizes ascend from class to class; make them larger than Medium's 65536",
+            ),
+            ("small=64x8:hold=9@1", "Small holds back 9 slots: it has 8; hold back at most that"),
+        ] {
+            assert_eq!(told(value), format!("framepool: {text}"));
+        }
+        let long = "x".repeat(10_000);
+        assert_eq!(told(&long), format!("framepool: it does not know '{}...'", &long[..80]));
+    }
+}

@@ -1,0 +1,85 @@
+//! Sums over all threads: the statistics, and how many slots of a class are live.
+//!
+//! All hits are read before all returns, so what the difference says was never above the truth: see [`counters`](crate::stats::counters). What the
+//! sums need lies in the metadata, which is there when the `PoolAlloc` is gone or elsewhere, as it may be when the program exits.
+
+use crate::metadata::Metadata;
+use crate::slots::class::Class;
+use crate::slots::lane::Lane;
+use crate::stats::counters::{LaneCounters, add};
+use crate::stats::{Recorded, Reservation, Stats};
+use crate::sync::{AtomicU64, Ordering::Acquire, fence};
+use crate::thread::state::ThreadRecord;
+
+impl Metadata {
+    /// Remembers how many slots of a class are live, if that may be more than ever.
+    #[inline]
+    pub(crate) fn look_at_peak(&self, class: usize) {
+        let lanes = [Lane::new(class, false), Lane::new(class, true)];
+        let free = lanes.map(|lane| self.pool(lane).set().free()).iter().sum();
+        if self.peaks[class].may_rise(self.slots(class), free) {
+            self.note_peak(class, free);
+        }
+    }
+
+    /// The same after a request that was entitled to every slot found none.
+    pub(crate) fn look_at_peak_of_miss(&self, class: usize) {
+        if self.peaks[class].is_below(self.slots(class)) {
+            self.note_peak(class, 0);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn note_peak(&self, class: usize, free: usize) {
+        let hits = self.sum(class, |counters| &counters.hits);
+        fence(Acquire);
+        let returns = self.sum(class, |counters| &counters.returns);
+        self.peaks[class].note(hits.saturating_sub(returns) as usize, free);
+    }
+
+    fn sum(&self, class: usize, counter: impl Fn(&LaneCounters) -> &AtomicU64) -> u64 {
+        let mut sum = 0;
+        for lane in [Lane::new(class, false), Lane::new(class, true)] {
+            self.for_each_place(|record| add(&mut sum, counter(record.lane_counters(lane))));
+            add(&mut sum, counter(&self.shared.lanes[lane.index()]));
+        }
+        sum
+    }
+
+    fn for_each_place(&self, f: impl FnMut(&ThreadRecord)) {
+        (0..self.places.used()).map(|place| self.record(place)).for_each(f);
+    }
+
+    /// Slots of a class.
+    fn slots(&self, class: usize) -> usize {
+        self.lanes[Lane::new(class, true).index()].slab.slots
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let reservation =
+            if self.base.is_null() { Reservation::Failed(self.exceeded_limit) } else { Reservation::Ready };
+        let mut stats = Stats { reservation, ..Stats::default() };
+        for class in Class::ALL {
+            stats.classes[class as usize].hits = self.sum(class as usize, |counters| &counters.hits);
+        }
+        fence(Acquire);
+        for lane in Lane::ALL {
+            let class = &mut stats.classes[lane.class()];
+            self.for_each_place(|record| record.lane_counters(lane).add_to(class));
+            self.shared.lanes[lane.index()].add_to(class);
+        }
+        self.for_each_place(|record| record.counters().add_to(&mut stats));
+        self.shared.rest.add_to(&mut stats);
+        for (class, index) in stats.classes.iter_mut().zip(0..) {
+            let slab = &self.lanes[Lane::new(index, true).index()].slab;
+            class.slot_bytes = slab.slot_bytes as u64;
+            class.slots = slab.slots as u64;
+            class.in_use = class.hits.saturating_sub(class.returns);
+            class.peak = self.peaks[index].raise_to(class.in_use as usize) as u64;
+            class.peak_demand = self.recording.map_or(0, |recording| recording.peak_demand(index)) as u64;
+        }
+        stats.recording = Recorded(self.recording);
+        stats
+    }
+}

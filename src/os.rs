@@ -1,0 +1,92 @@
+//! The operating system, as little of it as is needed: memory, standard error, the exit of a thread.
+//!
+//! | system | memory | exit of a thread | what memory is asked and found to be |
+//! |---|---|---|---|
+//! | Linux (`unix.rs`, `linux.rs`, `pin.rs`) | `mmap`, `mprotect`, `munmap` | a pthread key | `madvise`, `mlock2`, `/proc` |
+//! | other Unix (`unix.rs`, `portable.rs`) | the same | the same on Apple's, else unknown | `mlock` |
+//! | anything else (`none.rs`, `portable.rs`) | from the fallback, no guard pages | unknown | nothing |
+//!
+//! `--cfg framepool_os="none"` builds the last on any system; a Unix without `mmap` needs it.
+
+pub(crate) mod asan;
+#[cfg(all(unix, not(framepool_os = "none")))]
+pub(crate) mod calls;
+mod errno;
+mod fence;
+mod limits;
+#[cfg(all(unix, not(framepool_os = "none")))]
+mod pin;
+#[cfg_attr(
+    all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")),
+    path = "os/linux.rs"
+)]
+#[cfg_attr(
+    not(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none"))),
+    path = "os/portable.rs"
+)]
+mod requests;
+mod signals;
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")))]
+mod smaps;
+#[cfg_attr(all(unix, not(framepool_os = "none")), path = "os/unix.rs")]
+#[cfg_attr(not(all(unix, not(framepool_os = "none"))), path = "os/none.rs")]
+mod system;
+mod threads;
+mod touch;
+#[cfg(all(unix, not(framepool_os = "none")))]
+mod trial;
+
+pub(crate) use errno::{Errno, keeping_errno};
+pub(crate) use fence::{after_fork, can_fence_all, fence_all, map_wiped_on_fork};
+pub use limits::Limit;
+pub(crate) use limits::limit_behind;
+pub(crate) use requests::{
+    DISCARD_KEEPS_REQUESTS, discard, given, leave_out_of_core_dumps, lock, name, populate, resident,
+    use_huge_pages,
+};
+pub(crate) use signals::with_signals_blocked;
+#[cfg(not(all(unix, not(framepool_os = "none"))))]
+pub(crate) use system::discard_leaves_zeros;
+pub(crate) use system::{
+    ExitHook, KeptStderr, at_exit, map_zeroed, page_bytes, reserve, unmap, variable, write_to_stderr,
+};
+pub(crate) use threads::{is_first_thread, is_gone, this_process, this_thread};
+
+#[cfg(unix)]
+pub(crate) use system::keep_variable;
+#[cfg(all(unix, not(framepool_os = "none")))]
+pub(crate) use trial::discard_leaves_zeros;
+
+use core::alloc::GlobalAlloc;
+use core::ptr::NonNull;
+
+/// Where memory comes from on systems that have no `mmap`: the fallback.
+pub(crate) type Source<'a> = &'a dyn GlobalAlloc;
+
+/// Memory that was asked for, and the block that the system gave for it.
+#[derive(Clone, Copy)]
+pub(crate) struct Mapping {
+    pub(crate) pages: NonNull<[u8]>,
+    /// The same, but where it was cut out of more.
+    whole: NonNull<[u8]>,
+}
+
+impl Mapping {
+    pub(crate) fn base(self) -> NonNull<u8> {
+        self.pages.cast()
+    }
+}
+
+/// What runs when a watched thread exits, with what was given to watch it.
+pub(crate) type OnThreadExit = unsafe extern "C" fn(*mut core::ffi::c_void);
+
+/// What the system has given to a range of memory, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Given {
+    pub(crate) resident: u64,
+    pub(crate) huge: u64,
+    pub(crate) locked: u64,
+}
+
+#[cfg(test)]
+mod tests;

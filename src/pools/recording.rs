@@ -1,0 +1,75 @@
+//! How a [`Recording`] gets to see each request and each free without a word on anybody's short way.
+//!
+//! While there is one, threads have no places and no size has a route, so every allocation goes the long way; and all addresses look
+//! like the pools' own at first sight, so every free does. The long ways come here.
+
+use core::alloc::Layout;
+
+use super::Pools;
+use crate::stats::recording::Recording;
+
+impl Pools {
+    #[inline]
+    fn recording(&self) -> Option<&'static Recording> {
+        self.home.get().and_then(|metadata| metadata.recording)
+    }
+
+    #[inline]
+    pub(crate) fn is_recording(&self) -> bool {
+        self.recording().is_some()
+    }
+
+    /// What `alloc` returns, a block of this layout or null. A request that `is_nested` asks nothing of the pools, so it makes no demand on a class.
+    #[inline]
+    pub(crate) fn recorded(
+        &self,
+        layout: Layout,
+        is_nested: bool,
+        alloc: impl FnOnce() -> *mut u8,
+    ) -> *mut u8 {
+        let Some(recording) = self.recording() else { return alloc() };
+        recording.begin(layout);
+        let ptr = alloc();
+        if ptr.is_null() {
+            recording.end(layout);
+        } else {
+            recording.found(layout, self.class_in_demand(ptr, layout, is_nested));
+        }
+        ptr
+    }
+
+    /// Runs `free`, which gives a block of this layout back.
+    #[inline]
+    pub(crate) fn recorded_free(&self, ptr: *mut u8, layout: Layout, is_nested: bool, free: impl FnOnce()) {
+        let Some(recording) = self.recording() else { return free() };
+        recording.vacate(self.class_in_demand(ptr, layout, is_nested));
+        free();
+        recording.end(layout);
+    }
+
+    /// A block that was one is the other now.
+    #[cold]
+    pub(crate) fn record_resize(&self, old: (*mut u8, Layout), new: (*mut u8, Layout), is_nested: bool) {
+        if let Some(recording) = self.recording() {
+            let classes = [old, new].map(|(ptr, layout)| self.class_in_demand(ptr, layout, is_nested));
+            recording.resize(old.1, new.1);
+            // Never missing in between.
+            if classes[0] != classes[1] {
+                recording.occupy(classes[1]);
+                recording.vacate(classes[0]);
+            }
+        }
+    }
+
+    /// The class of the slot that a block has, or would have if there were enough; `None` for what bypasses the pools.
+    fn class_in_demand(&self, ptr: *mut u8, layout: Layout, is_nested: bool) -> Option<usize> {
+        if self.is_ours(ptr) {
+            return Some(self.slot_at(ptr.addr()).lane().class());
+        }
+        if is_nested || !self.is_serving() {
+            return None;
+        }
+        let class = self.plan().classes.iter().position(|class| class.fits(layout))?;
+        self.lane_above_floor(class, layout.size()).ok().filter(|lane| lane.is_held()).map(|_| class)
+    }
+}

@@ -1,0 +1,63 @@
+//! A lane: the open or the held-back slots of one class, each with its own set and magazines.
+//!
+//! The held-back lane is tried first by the layouts that may have it, the open lane is the only one for the others. So a hold-back
+//! costs a hit nothing but one more size boundary. In a class that holds nothing back every layout may have every slot: all are in
+//! the held-back lane, and its open lane is empty.
+
+use crate::slots::class::CLASSES;
+
+/// How many lanes there are.
+pub(crate) const LANES: usize = 2 * CLASSES;
+
+/// One of them, by its number: twice the class's, plus one if it is the held-back one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Lane(u32);
+
+impl Lane {
+    pub(crate) const ALL: [Lane; LANES] =
+        [Lane(0), Lane(1), Lane(2), Lane(3), Lane(4), Lane(5), Lane(6), Lane(7)];
+
+    /// Of the smallest class, the only one for tiny objects.
+    pub(crate) const TINY: Lane = Lane::new(0, false);
+
+    #[inline(always)]
+    pub(crate) const fn new(class: usize, is_held: bool) -> Self {
+        Self(((class << 1) as u32 | is_held as u32) & (LANES as u32 - 1))
+    }
+
+    /// From the low bits of a byte.
+    #[inline(always)]
+    pub(crate) const fn from_bits(bits: u8) -> Self {
+        Self(bits as u32 & (LANES as u32 - 1))
+    }
+
+    #[inline(always)]
+    pub(crate) const fn bits(self) -> u8 {
+        self.0 as u8
+    }
+
+    /// Below [`LANES`], as the compiler can see.
+    #[inline(always)]
+    pub(crate) const fn index(self) -> usize {
+        (self.0 & (LANES as u32 - 1)) as usize
+    }
+
+    #[inline(always)]
+    pub(crate) const fn class(self) -> usize {
+        self.index() >> 1
+    }
+
+    /// Whether this is the held-back lane of its class.
+    #[inline(always)]
+    pub(crate) const fn is_held(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    /// The open lane of the same class.
+    #[inline(always)]
+    pub(crate) const fn open(self) -> Self {
+        Self(self.0 & !1)
+    }
+}
+
+const _: () = assert!(LANES.is_power_of_two(), "make LANES a power of two: lanes are masked bits");

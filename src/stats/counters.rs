@@ -1,0 +1,170 @@
+//! The numbers behind [`Stats`]: one set for each thread that has a place, one that the others share.
+//!
+//! A thread adds to its own with a load and a store, which no other thread's cache line pays for; the shared ones take an
+//! atomic addition. Both count for ever: a place keeps its counts when its thread ends, and the next thread goes on
+//! from them. Sums wrap after 2^64.
+//!
+//! All are written by their owner (load and store) or by anybody (addition), read by snapshots (Relaxed), and publish nothing, but for
+//! `hits` (Release): whoever reads all hits, fences (Acquire) and then reads all returns, finds at least the returns that
+//! made those hits possible, and so no more slots in use than there were.
+
+use crate::slots::class::CLASSES;
+use crate::slots::lane::LANES;
+use crate::stats::{ClassStats, Stats};
+use crate::sync::{
+    AtomicU64,
+    Ordering::{Relaxed, Release},
+};
+
+/// Counters of one lane.
+#[repr(C)]
+pub(crate) struct LaneCounters {
+    pub(crate) hits: AtomicU64,
+    pub(crate) requested_bytes: AtomicU64,
+    pub(crate) returns: AtomicU64,
+    pub(crate) reallocs_in_place: AtomicU64,
+}
+
+/// Why a class does not serve a layout that fits it.
+#[derive(Clone, Copy)]
+pub(crate) enum Refusal {
+    Miss,
+    HeldBack,
+    BelowFloor,
+}
+
+/// What is not a lane's.
+#[repr(C)]
+pub(crate) struct Counters {
+    pub(crate) fallback_bytes: AtomicU64,
+    pub(crate) too_large: AtomicU64,
+    /// For each class, one for each [`Refusal`].
+    pub(crate) refused: [[AtomicU64; 3]; CLASSES],
+    pub(crate) over_aligned: AtomicU64,
+    pub(crate) disabled: AtomicU64,
+    pub(crate) starting: AtomicU64,
+    pub(crate) shrunk_in_fallback: AtomicU64,
+    pub(crate) shrunk_to_fallback: AtomicU64,
+    pub(crate) reallocs_moved: AtomicU64,
+    pub(crate) memsets_skipped: AtomicU64,
+    pub(crate) memsets_done: AtomicU64,
+}
+
+/// All counters of those who have none of their own, on lines of their own. All zeros are valid.
+#[repr(C, align(128))]
+pub(crate) struct SharedCounters {
+    pub(crate) lanes: [LaneCounters; LANES],
+    pub(crate) rest: Counters,
+}
+
+/// Whether anything is counted. `--cfg framepool_stats="off"` builds the crate without, only to measure what counting costs.
+const COUNTS: bool = cfg!(not(framepool_stats = "off"));
+
+/// How to add to a counter: [`owned`] or [`shared`].
+pub(crate) type Add = fn(&AtomicU64, u64);
+
+/// Adds to a counter that only this thread writes.
+#[inline(always)]
+pub(crate) fn owned(counter: &AtomicU64, n: u64) {
+    if COUNTS {
+        counter.store(counter.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+}
+
+/// Adds to a counter that any thread writes.
+pub(crate) fn shared(counter: &AtomicU64, n: u64) {
+    counter.fetch_add(n, Relaxed);
+}
+
+impl LaneCounters {
+    pub(crate) const fn new() -> Self {
+        Self {
+            hits: AtomicU64::new(0),
+            requested_bytes: AtomicU64::new(0),
+            returns: AtomicU64::new(0),
+            reallocs_in_place: AtomicU64::new(0),
+        }
+    }
+
+    /// A hit of `bytes` bytes by the owner of these counters.
+    #[inline(always)]
+    pub(crate) fn count_hit(&self, bytes: usize) {
+        owned(&self.requested_bytes, bytes as u64);
+        if COUNTS {
+            self.hits.store(self.hits.load(Relaxed).wrapping_add(1), Release);
+        }
+    }
+
+    /// The same by anybody.
+    pub(crate) fn count_shared_hit(&self, bytes: usize) {
+        shared(&self.requested_bytes, bytes as u64);
+        self.hits.fetch_add(1, Release);
+    }
+
+    /// All but the hits.
+    pub(crate) fn add_to(&self, stats: &mut ClassStats) {
+        add(&mut stats.requested_bytes, &self.requested_bytes);
+        add(&mut stats.returns, &self.returns);
+        add(&mut stats.reallocs_in_place, &self.reallocs_in_place);
+    }
+}
+
+impl Counters {
+    pub(crate) const fn new() -> Self {
+        Self {
+            fallback_bytes: AtomicU64::new(0),
+            too_large: AtomicU64::new(0),
+            refused: [const { [const { AtomicU64::new(0) }; 3] }; CLASSES],
+            over_aligned: AtomicU64::new(0),
+            disabled: AtomicU64::new(0),
+            starting: AtomicU64::new(0),
+            shrunk_in_fallback: AtomicU64::new(0),
+            shrunk_to_fallback: AtomicU64::new(0),
+            reallocs_moved: AtomicU64::new(0),
+            memsets_skipped: AtomicU64::new(0),
+            memsets_done: AtomicU64::new(0),
+        }
+    }
+
+    /// A request of `bytes` bytes that `class` refuses, by the owner of these counters.
+    #[inline(always)]
+    pub(crate) fn count_refusal(&self, class: usize, reason: Refusal, bytes: usize) {
+        owned(&self.refused[class][reason as usize], 1);
+        owned(&self.fallback_bytes, bytes as u64);
+    }
+
+    /// The same of one that no class fits.
+    #[inline(always)]
+    pub(crate) fn count_too_large(&self, bytes: usize) {
+        owned(&self.too_large, 1);
+        owned(&self.fallback_bytes, bytes as u64);
+    }
+
+    /// Calls of `alloc_zeroed` that found their slot clean, or not.
+    #[inline(always)]
+    pub(crate) fn memsets(&self, is_clean: bool) -> &AtomicU64 {
+        if is_clean { &self.memsets_skipped } else { &self.memsets_done }
+    }
+
+    pub(crate) fn add_to(&self, stats: &mut Stats) {
+        for (sum, refused) in stats.classes.iter_mut().zip(&self.refused) {
+            add(&mut sum.misses, &refused[Refusal::Miss as usize]);
+            add(&mut sum.held_back, &refused[Refusal::HeldBack as usize]);
+            add(&mut sum.below_floor, &refused[Refusal::BelowFloor as usize]);
+        }
+        add(&mut stats.fallback_bytes, &self.fallback_bytes);
+        add(&mut stats.too_large, &self.too_large);
+        add(&mut stats.over_aligned, &self.over_aligned);
+        add(&mut stats.disabled, &self.disabled);
+        add(&mut stats.starting, &self.starting);
+        add(&mut stats.shrunk_in_fallback, &self.shrunk_in_fallback);
+        add(&mut stats.shrunk_to_fallback, &self.shrunk_to_fallback);
+        add(&mut stats.reallocs_moved, &self.reallocs_moved);
+        add(&mut stats.memsets_skipped, &self.memsets_skipped);
+        add(&mut stats.memsets_done, &self.memsets_done);
+    }
+}
+
+pub(crate) fn add(sum: &mut u64, counter: &AtomicU64) {
+    *sum = sum.wrapping_add(counter.load(Relaxed));
+}

@@ -1,0 +1,69 @@
+//! Which places of the table of threads have an owner.
+//!
+//! | field | who writes | what its order publishes |
+//! |---|---|---|
+//! | `taken` | who claims (Acquire), who exits (Release) | the counts and cached slots that the last owner left |
+//! | `turn` | who looks for [orphans](crate::lifecycle::orphans) (Relaxed) | nothing |
+//! | `used` | who claims (Release), read by reclaims and snapshots (Acquire) | the gates of new places |
+
+use crate::sync::{
+    AtomicU64, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use crate::tunables::PLACES;
+
+const WORDS: usize = PLACES.div_ceil(64);
+
+/// Outside the model checker, memory of zeros.
+#[repr(C, align(128))]
+pub(crate) struct Places {
+    /// A bit for each place.
+    taken: [AtomicU64; WORDS],
+    /// Places that ever had an owner are below this.
+    used: AtomicUsize,
+    #[cfg(not(framepool_loom))]
+    turn: AtomicUsize,
+}
+
+impl Places {
+    #[cfg(framepool_loom)]
+    pub(crate) fn new() -> Self {
+        Self { taken: core::array::from_fn(|_| AtomicU64::new(0)), used: AtomicUsize::new(0) }
+    }
+
+    /// Makes the lowest free place the caller's, after `set_up` made it ready for reclaims to look at; `None` if there is none.
+    pub(crate) fn claim(&self, set_up: impl FnOnce(usize)) -> Option<usize> {
+        let place = self.taken.iter().zip((0..).step_by(64)).find_map(|(word, first)| {
+            let lowest_clear = |bits: u64| bits.checked_add(1).map(|next| bits | next);
+            let before = word.fetch_update(Acquire, Relaxed, lowest_clear).ok()?;
+            Some(first + before.trailing_ones() as usize)
+        })?;
+        set_up(place);
+        self.used.fetch_max(place + 1, Release);
+        Some(place)
+    }
+
+    /// Gives a place back for the next one to claim.
+    pub(crate) fn release(&self, place: usize) {
+        self.taken[place / 64].fetch_and(!(1 << (place % 64)), Release);
+    }
+
+    /// The places that have an owner.
+    pub(crate) fn taken(&self) -> impl Iterator<Item = usize> {
+        self.taken.iter().zip((0..).step_by(64)).flat_map(|(word, first)| {
+            let bits = word.load(Acquire);
+            (0..64).filter(move |place| bits & 1 << place != 0).map(move |place| first + place)
+        })
+    }
+
+    /// 64 places, in turn.
+    #[cfg(not(framepool_loom))]
+    pub(crate) fn next_word(&self) -> core::ops::Range<usize> {
+        let first = self.turn.fetch_add(1, Relaxed) % WORDS * 64;
+        first..first + 64
+    }
+
+    pub(crate) fn used(&self) -> usize {
+        self.used.load(Acquire)
+    }
+}

@@ -1,0 +1,68 @@
+//! Steps that a `fork` must not cut in two on the very thread that takes them. A signal handler may fork and return in the child, too.
+//!
+//! The thread that forked takes over all places of its allocators but its own. While it claims a place or leaves one, it cannot tell which
+//! place that is; while it holds the reclaim lock, the lock is not left behind. So each of these is a section, in which the
+//! thread puts off [settling](crate::metadata::fork_mark), and after which it settles. (Other threads of the parent may be anywhere; they are gone.)
+//!
+//! | field | who writes | what its order publishes |
+//! |---|---|---|
+//! | both | their thread and the signal handlers on it (Relaxed) | nothing: no other thread reads them |
+
+use crate::sync::{AtomicU32, AtomicUsize, Ordering::Relaxed, light_fence};
+
+/// Sections that a thread and the handlers that interrupt it may be in at once. In more than that, all of them are put off.
+const MOST: usize = 4;
+
+struct Sections {
+    depth: AtomicU32,
+    /// The allocator of each, by the address of its metadata; 0 where there is none.
+    allocators: [AtomicUsize; MOST],
+}
+
+thread_local! {
+    static SECTIONS: Sections = const {
+        Sections { depth: AtomicU32::new(0), allocators: [const { AtomicUsize::new(0) }; MOST] }
+    };
+}
+
+/// This thread is in a section until this is dropped. Not to be kept across code that may suspend.
+pub(crate) struct Section(());
+
+impl Section {
+    pub(crate) fn enter(allocator: usize) -> Self {
+        SECTIONS.with(|sections| {
+            let depth = sections.depth.load(Relaxed);
+            sections.depth.store(depth + 1, Relaxed);
+            light_fence();
+            if let Some(place) = sections.allocators.get(depth as usize) {
+                place.store(allocator, Relaxed);
+            }
+            light_fence();
+        });
+        Self(())
+    }
+
+    /// `None` if this thread is in a section of this allocator already.
+    pub(crate) fn enter_first(allocator: usize) -> Option<Self> {
+        let is_inside = SECTIONS.with(|sections| {
+            let depth = sections.depth.load(Relaxed) as usize;
+            let mut entered = sections.allocators.iter().take(depth);
+            depth > MOST || entered.any(|inside| inside.load(Relaxed) == allocator)
+        });
+        if is_inside { None } else { Some(Self::enter(allocator)) }
+    }
+}
+
+impl Drop for Section {
+    fn drop(&mut self) {
+        SECTIONS.with(|sections| {
+            light_fence();
+            let depth = sections.depth.load(Relaxed) - 1;
+            if let Some(place) = sections.allocators.get(depth as usize) {
+                place.store(0, Relaxed);
+            }
+            light_fence();
+            sections.depth.store(depth, Relaxed);
+        });
+    }
+}
