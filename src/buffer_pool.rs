@@ -1,6 +1,6 @@
 //! The face for one subsystem: the same pools as a value, with buffers that find their way back by themselves.
 //!
-//! Beside `global` the only room that knows a fallback: here it is the program's global allocator. There are no thread caches: each take and
+//! Beside `pool_alloc` the only room that knows a fallback: here it is the program's global allocator. There are no thread caches: each take and
 //! give goes to the shared sets, so a buffer costs a few atomic operations, and all counters are exact at once. Handles and buffers share
 //! the pools; the last of them unmaps the slots.
 //!
@@ -10,28 +10,21 @@
 mod allocator;
 mod errors;
 mod pool_buf;
+mod shared;
 
-use core::alloc::{GlobalAlloc, Layout};
 use core::fmt;
-use core::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use errors::{AllocError, WaitError};
 pub use pool_buf::PoolBuf;
 
 use crate::config::Config;
-use crate::lifecycle::registry::Process;
 use crate::memory::residency::Residency;
 use crate::metadata::slot_state::SlotState;
-use crate::pools::{Block, Pools};
 use crate::slots::class::{CLASSES, Class};
-use crate::slots::waiters::{Waiters, Wish};
 use crate::stats::Stats;
-use crate::sync::{
-    AtomicPtr,
-    Ordering::{AcqRel, Acquire},
-};
+use shared::Shared;
 
 /// The four pools as a value, for a subsystem of its own: a handle that can be cloned.
 ///
@@ -159,7 +152,7 @@ impl BufferPool {
         if len == 0 {
             return Some(PoolBuf::from_heap(Vec::new(), 0, &self.shared));
         }
-        self.shared.take_buf(len)
+        PoolBuf::take(&self.shared, len)
     }
 
     /// The same as [`alloc_pooled`](Self::alloc_pooled), but sleeps until a slot is free, for `timeout` at most: back-pressure for a producer
@@ -237,164 +230,5 @@ impl fmt::Debug for BufferPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("BufferPool");
         shown.field("name", &self.name).field("stats", &self.stats()).finish_non_exhaustive()
-    }
-}
-
-/// What handles and buffers share.
-struct Shared {
-    pools: Pools,
-    /// Never null. In the child of a `fork` it is replaced as soon as it is needed: the lock and the waiters of the parent's must not be touched.
-    /// Release and Acquire, for what it points to.
-    queues: AtomicPtr<Queues>,
-}
-
-/// Who waits, in one process.
-struct Queues {
-    process: Process,
-    /// For each class.
-    waiters: [Waiters<Block>; CLASSES],
-}
-
-impl Queues {
-    fn new() -> Box<Self> {
-        Box::new(Self { process: Process::this(), waiters: core::array::from_fn(|_| Waiters::new()) })
-    }
-}
-
-impl Shared {
-    fn new(config: Config) -> Self {
-        let pools = Pools::of_a_value(&config.without_default_hold_backs());
-        pools.reserve(&Heap);
-        Self { pools, queues: AtomicPtr::new(Box::into_raw(Queues::new())) }
-    }
-
-    /// That of `len` bytes; `None` if there is none, or if they need no memory.
-    fn layout(len: usize) -> Option<Layout> {
-        if len == 0 { None } else { Layout::array::<u8>(len).ok() }
-    }
-
-    /// An empty buffer in a slot, counted as a hit; or `None`, counted as whatever it is.
-    fn take_buf(self: &Arc<Self>, len: usize) -> Option<PoolBuf> {
-        let block = self.take(Self::layout(len)?)?;
-        // SAFETY: a block of this layout that was taken just now.
-        Some(unsafe { PoolBuf::from_slot(block.start, 0, len, self) })
-    }
-
-    /// A slot, counted as a hit, or `None`, counted as whatever it is.
-    fn take(&self, layout: Layout) -> Option<Block> {
-        self.pools.take(self.pools.shared_tally(), layout)
-    }
-
-    fn count_zeroed(&self, block: &Block) {
-        self.pools.shared_tally().count(|counters, add| add(counters.memsets(block.is_clean), 1));
-    }
-
-    fn wait(&self, layout: Layout, timeout: Duration) -> Result<Block, WaitError> {
-        let lane = self.pools.lane_to_wait_for(layout).ok_or(WaitError::NeverPooled)?;
-        let wish = Wish { lane, size: layout.size() };
-        if !self.queues().waiters[lane.class()].are_there_any()
-            && let Some(block) = self.grant(wish)
-        {
-            return Ok(block);
-        }
-        let waiters = &self.own_queues().waiters[lane.class()];
-        // A time that no clock will ever show is none.
-        let deadline = Instant::now().checked_add(timeout);
-        let meet_givers = || self.pools.meet_givers(lane);
-        let served = waiters.wait(wish, deadline, meet_givers, |wish| self.grant(wish));
-        served.ok_or_else(|| {
-            self.pools.count_refusal(self.pools.shared_tally(), lane, layout.size());
-            WaitError::TimedOut
-        })
-    }
-
-    /// A slot for whoever waits; not counted as anything if there is none.
-    fn grant(&self, Wish { lane, size }: Wish) -> Option<Block> {
-        self.pools.take_slot(self.pools.shared_tally(), lane, size)
-    }
-
-    /// Hands free slots of a class to those who wait for them.
-    #[inline]
-    fn serve(&self, class: usize) {
-        if self.queues().waiters[class].are_there_any() {
-            self.own_queues().waiters[class].serve(|wish| self.grant(wish));
-        }
-    }
-
-    fn queues(&self) -> &Queues {
-        // SAFETY: made of a box, which is freed with this only.
-        unsafe { &*self.queues.load(Acquire) }
-    }
-
-    /// Those of this process.
-    #[cold]
-    fn own_queues(&self) -> &Queues {
-        let inherited = self.queues();
-        if inherited.process == Process::this() {
-            return inherited;
-        }
-        let (old, new) = (ptr::from_ref(inherited).cast_mut(), Box::into_raw(Queues::new()));
-        // The parent's are left as they are: its threads' stacks, to which they point, may be other threads' now.
-        if self.queues.compare_exchange(old, new, AcqRel, Acquire).is_err() {
-            // SAFETY: just made, and no other thread has seen it.
-            drop(unsafe { Box::from_raw(new) });
-        }
-        self.queues()
-    }
-
-    /// Whether a block is one of the slots, and so not the global allocator's.
-    fn has(&self, start: NonNull<u8>) -> bool {
-        self.pools.spans(start.as_ptr())
-    }
-
-    /// Frees a slot, and wakes who waits for one.
-    ///
-    /// Aborts if there is no live slot at `start` that has served `layout`.
-    ///
-    /// # Safety
-    ///
-    /// Nobody uses the block any more.
-    unsafe fn give(&self, start: NonNull<u8>, layout: Layout) {
-        let found = self.pools.find(start.as_ptr(), layout);
-        let class = self.pools.class(found) as usize;
-        // SAFETY: just found; the rest is the caller's contract.
-        unsafe { self.pools.give(self.pools.shared_tally(), found) };
-        self.serve(class);
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        // SAFETY: reserved by `new`, out of the same source. Each live block belongs to a buffer or a collection that has a handle, or
-        // borrows one, so there are none left, and nobody else can call anything.
-        unsafe { self.pools.unmap(&Heap) };
-        let queues = self.queues.load(Acquire);
-        // SAFETY: made of a box, and this is the last handle. The queues of a parent process are leaked.
-        unsafe {
-            if (*queues).process == Process::this() {
-                drop(Box::from_raw(queues));
-            }
-        }
-    }
-}
-
-/// The program's global allocator, which is the fallback here.
-struct Heap;
-
-// SAFETY: passes everything on.
-unsafe impl GlobalAlloc for Heap {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's contract.
-        unsafe { std::alloc::alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the caller's contract.
-        unsafe { std::alloc::dealloc(ptr, layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's contract.
-        unsafe { std::alloc::alloc_zeroed(layout) }
     }
 }

@@ -5,7 +5,7 @@
 //! modes, magazines, places, the reclaim, and all of [`Pool`](crate::magazine::lane_pool::Pool). Restated are only a thread's way to its own place, and its end.
 //!
 //! **Bounds.** Two or three threads; one lane of 2 to 4 slots or two of one; words of 2 slots, magazines of 3, 3 places. loom
-//! [switches](check) threads against their will at most 2 to 4 times in one run, as each test says; some tests of the set have no such
+//! [switches](crate::sync::loom_check::check) threads against their will at most 2 to 4 times in one run, as each test says; some tests of the set have no such
 //! bound. Within these it is complete, but that a load sees at most 7 stores back.
 //!
 //! **What it does not show.** Of `SeqCst` loads `sync.rs` makes stronger ones, because loom's are too weak for the summary's table. A
@@ -21,50 +21,3 @@
 
 mod lanes;
 mod world;
-
-use loom::cell::UnsafeCell;
-
-/// Runs `threads` in every way in which they are interrupted at most `switches` times against their will.
-pub(crate) fn check(switches: impl Into<Option<usize>>, threads: impl Fn() + Send + Sync + 'static) {
-    let mut model = loom::model::Builder::new();
-    model.preemption_bound = switches.into();
-    model.max_branches = 10_000;
-    model.check(threads);
-}
-
-/// Of a slot: who has it. Not atomic, so loom finds whoever has it without knowing all that the last owner did.
-pub(crate) struct Content(UnsafeCell<u32>);
-
-/// In the slots that nobody has.
-const NOBODY: u32 = 0;
-
-// SAFETY: loom checks each access.
-unsafe impl Sync for Content {}
-
-impl Content {
-    pub(crate) fn free() -> Self {
-        Self(UnsafeCell::new(NOBODY))
-    }
-
-    /// To be called by who took the slot.
-    pub(crate) fn write(&self, id: u32) {
-        self.change(NOBODY, id);
-    }
-
-    /// To be called by who is going to give the slot.
-    pub(crate) fn wipe(&self, id: u32) {
-        self.change(id, NOBODY);
-    }
-
-    /// To be called by who knows that it was written.
-    pub(crate) fn read(&self, id: u32) {
-        // SAFETY: loom stops the test if anybody may write to it now.
-        assert_eq!(self.0.with(|content| unsafe { *content }), id);
-    }
-
-    fn change(&self, from: u32, to: u32) {
-        // SAFETY: loom stops the test if anybody else may be at it.
-        let before = self.0.with_mut(|content| unsafe { content.replace(to) });
-        assert_eq!(before, from, "two have this slot");
-    }
-}

@@ -1,8 +1,8 @@
 //! One thread's cached slots of one lane, and how a thread and a reclaim keep out of each other's way.
 //!
 //! A magazine is a small LIFO (Bonwick and Adams 2001) of free slots in front of a [`SlotSet`](crate::slots::slot_set), so that a hit
-//! costs a few plain loads and stores. Its owner touches it only inside its [`Gate`], and only if it then reads
-//! [`Mode::CACHED`] from its lane; anybody else only during a [reclaim]:
+//! costs a few plain loads and stores. Its owner touches it only inside its [`Gate`](gate::Gate), and only if it then reads
+//! [`Mode::CACHED`](mode::Mode::CACHED) from its lane; anybody else only during a [reclaim]:
 //!
 //! | owner | reclaim, under its lock |
 //! |---|---|
@@ -21,138 +21,15 @@
 //! | a mode | reclaims (SeqCst to revoke, Release to restore), read by owners (Acquire) | that magazines are empty |
 //! | `len`, `slots` | the owner inside, or a reclaim (Relaxed) | nothing: the gate and the mode do |
 
+pub(crate) mod gate;
 pub(crate) mod lane_pool;
+pub(crate) mod mode;
 pub(crate) mod reclaim;
 
 use core::ptr;
 
-use crate::sync::{
-    AtomicPtr, AtomicU8, AtomicU32, AtomicUsize,
-    Ordering::{Acquire, Relaxed, Release, SeqCst},
-    ReadOwn, const_unless_modelled, light_fence,
-};
+use crate::sync::{AtomicPtr, AtomicU32, Ordering::Relaxed, ReadOwn};
 use crate::tunables::{HEAT_OF_A_MEETING, HOT, MAGAZINE_BATCH, MAGAZINE_MAX};
-
-/// What keeps a thread's magazines and counters its own.
-pub(crate) struct Gate {
-    /// The key while the owner is outside, so that one comparison tells whose gate it is and that it is open.
-    state: AtomicUsize,
-    /// What opens it; constant once anybody has it.
-    key: AtomicUsize,
-}
-
-/// In a closed gate. No key, not even of an allocator that has none yet: that is 0.
-const CLOSED: usize = 3;
-/// In the gate of a thread that a `fork` left behind inside.
-const ABANDONED: usize = usize::MAX;
-
-impl Gate {
-    const_unless_modelled! {
-        pub(crate) fn new(key: usize) -> Self {
-            Self { state: AtomicUsize::new(key), key: AtomicUsize::new(key) }
-        }
-    }
-
-    /// Hands the place to an owner.
-    pub(crate) fn set(&self, key: usize) {
-        self.key.store(key, Relaxed);
-        self.state.store(key, Release);
-    }
-
-    pub(crate) fn key(&self) -> usize {
-        self.key.load(Relaxed)
-    }
-
-    /// Whether the key is this one and the owner outside, asked by the thread that may be the owner.
-    #[inline(always)]
-    pub(crate) fn is_mine(&self, key: usize) -> bool {
-        // SAFETY: only its owner changes a gate: this thread, or, if it is a stand-in, nobody.
-        unsafe { self.state.read_own() == key }
-    }
-
-    /// Lets the owner in; `false` if the key is another's, or if this interrupted the owner inside.
-    #[inline(always)]
-    pub(crate) fn enter(&self, key: usize) -> bool {
-        let is_mine = self.is_mine(key);
-        if is_mine {
-            // A signal handler that came since has gone again.
-            self.state.store(CLOSED, Relaxed);
-            light_fence();
-        }
-        is_mine
-    }
-
-    /// Lets the owner out, who came in with this key.
-    #[inline(always)]
-    pub(crate) fn leave(&self, key: usize) {
-        self.state.store(key, Release);
-    }
-
-    /// Whether the owner is outside; if so, all that it did inside is visible.
-    pub(crate) fn is_open(&self, key: usize) -> bool {
-        self.state.load(Acquire) == key
-    }
-
-    /// For the gate of a thread that no longer exists: `true` if it was open, otherwise nobody will ever pass it.
-    pub(crate) fn abandon_unless_open(&self, key: usize) -> bool {
-        let is_open = self.is_open(key);
-        if !is_open {
-            self.state.store(ABANDONED, Relaxed);
-        }
-        is_open
-    }
-
-    pub(crate) fn is_abandoned(&self) -> bool {
-        self.state.load(Relaxed) == ABANDONED
-    }
-}
-
-/// Whether the threads may cache slots of a lane.
-pub(crate) struct Mode(AtomicU8);
-
-impl Mode {
-    /// They may.
-    pub(crate) const CACHED: u8 = 0;
-    /// They may not; all free slots are in the set.
-    pub(crate) const SET_ONLY: u8 = 1;
-    /// They may not; some magazines are still to be emptied.
-    pub(crate) const PENDING: u8 = 2;
-    /// They never may.
-    pub(crate) const OFF: u8 = 3;
-
-    const_unless_modelled! {
-        pub(crate) fn new(mode: u8) -> Self {
-            Self(AtomicU8::new(mode))
-        }
-    }
-
-    #[inline(always)]
-    pub(crate) fn is_cached(&self) -> bool {
-        self.get() == Self::CACHED
-    }
-
-    #[inline(always)]
-    pub(crate) fn get(&self) -> u8 {
-        self.0.load(Acquire)
-    }
-
-    /// Whether slots that are not in the set may be in a magazine.
-    #[inline(always)]
-    pub(crate) fn may_hide_slots(&self) -> bool {
-        matches!(self.get(), Self::CACHED | Self::PENDING)
-    }
-
-    /// Whether the lane was cached and will be again.
-    #[inline]
-    pub(crate) fn is_revoked(&self) -> bool {
-        matches!(self.get(), Self::SET_ONLY | Self::PENDING)
-    }
-
-    #[inline]
-    pub(crate) fn set(&self, mode: u8) {
-        self.0.store(mode, SeqCst);
-    }
-}
 
 /// The cache itself. All zeros is an empty one. Every method is for who has the magazine: see the table
 /// above.

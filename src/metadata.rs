@@ -19,8 +19,8 @@ use crate::slots::class::CLASSES;
 pub(crate) use tally::Tally;
 
 use crate::config::plan::Plan;
-use crate::magazine::Mode;
 use crate::magazine::lane_pool::Pool;
+use crate::magazine::mode::Mode;
 use crate::magazine::reclaim::Reclaim;
 use crate::metadata::fork_mark::ForkMark;
 use crate::os;

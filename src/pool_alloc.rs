@@ -1,25 +1,20 @@
-//! The face for whole programs: `GlobalAlloc`, and where each call goes.
+//! The face for whole programs: how an allocator is made, and what can be asked of it.
 //!
-//! In by layout, out by address (P1): a block goes back to whoever served it, whatever its layout. The one room beside
-//! `buffer_pool` that knows the fallback. Nothing here blocks, panics, or holds a lock or a
-//! thread's record across a call into the fallback.
+//! Where each call of `GlobalAlloc` goes is in `global_alloc.rs` and `realloc.rs`. Beside `buffer_pool` the only room that knows the fallback.
 
 mod fallback;
+mod global_alloc;
 mod realloc;
 mod residency;
 
-use core::alloc::{GlobalAlloc, Layout};
 use core::fmt;
 use std::alloc::System;
 
 use crate::config::Config;
 use crate::metadata::slot_state::SlotState;
-use crate::pools::{Detour, Pools, is_plain, unlikely};
+use crate::pools::Pools;
 use crate::slots::class::Class;
-use crate::slots::lane::Lane;
 use crate::stats::Stats;
-use crate::stats::counters::Refusal;
-use crate::thread::state::Inside;
 
 /// A global allocator that serves every layout which fits a size class from a pool reserved up front, and passes all others
 /// to `A`.
@@ -185,208 +180,6 @@ impl<A> PoolAlloc<A> {
 impl<A> fmt::Debug for PoolAlloc<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PoolAlloc").field("stats", &self.stats()).finish_non_exhaustive()
-    }
-}
-
-// SAFETY:
-// - No unwinding: nothing below panics, and misuse aborts.
-// - A block is a slot or one of the fallback's. A slot is aligned and large enough for its layout by the choice of its class, and
-//   this caller's alone from the moment that the set let go of it until `give`. The fallback keeps the contract for
-//   its own blocks, and gets back exactly those, because the address tells: it is inside the reservation or it is not.
-// - What `stats` and the like read is never relied upon for any of this.
-// Coroutines suspend between two calls and go on on another thread. What is inlined into one of them may keep the address of a thread-local over that:
-// the compiler takes it for a constant of the function. So whatever reads a thread-local is never inlined there.
-unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for PoolAlloc<A> {
-    #[inline(never)]
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let (pools, size) = (&self.pools, layout.size());
-        let Some((inside, metadata)) = pools.enter() else {
-            // SAFETY: the caller's contract.
-            return unsafe { self.alloc_slowly(layout) };
-        };
-        if pools.is_tiny(layout) {
-            if is_plain(layout)
-                && let Some(reason) = pools.tiny_refusal(&inside, metadata, layout)
-            {
-                inside.rest().count_refusal(0, reason, size);
-                drop(inside);
-                // SAFETY: the caller's contract.
-                return self.outside(|fallback| unsafe { fallback.alloc(layout) });
-            }
-            unlikely();
-        }
-        match pools.route(layout) {
-            Ok(lane) => match Pools::take_cached(&inside, metadata, lane, size) {
-                Some(start) => start,
-                // SAFETY: the caller's contract.
-                None => unsafe { self.alloc_dry(layout, lane, inside) },
-            },
-            Err(Detour::BelowFloor(class)) => {
-                inside.rest().count_refusal(class, Refusal::BelowFloor, size);
-                drop(inside);
-                // SAFETY: the caller's contract.
-                unsafe { self.fall_back(layout) }
-            }
-            Err(Detour::TooLarge) => {
-                inside.rest().count_too_large(size);
-                drop(inside);
-                // SAFETY: the caller's contract.
-                unsafe { self.fall_back(layout) }
-            }
-            Err(Detour::Unusual) => {
-                drop(inside);
-                // SAFETY: the caller's contract.
-                unsafe { self.alloc_slowly(layout) }
-            }
-        }
-    }
-
-    #[inline]
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        if self.pools.spans(ptr) {
-            // SAFETY: the caller's contract.
-            unsafe { self.dealloc_slot(ptr, layout) }
-        } else {
-            // SAFETY: not of the pools, so of the fallback, with the layout that it was allocated with.
-            self.outside(|fallback| unsafe { fallback.dealloc(ptr, layout) });
-        }
-    }
-
-    #[inline(never)]
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        if let Some((inside, metadata)) = self.pools.enter()
-            && let Ok(lane) = self.pools.route(layout)
-            && let Some(block) = Pools::take_cached_zeroed(&inside, metadata, lane, layout.size())
-        {
-            drop(inside);
-            // SAFETY: a block of this layout that was taken just now.
-            return unsafe { block.zeroed(layout) };
-        }
-        // SAFETY: the caller's contract.
-        unsafe { self.alloc_zeroed_slowly(layout) }
-    }
-
-    #[inline]
-    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // SAFETY: the caller's contract: `new_size`, rounded up to the alignment, does not overflow.
-        let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
-        if self.pools.spans(ptr) {
-            // SAFETY: the caller's contract.
-            unsafe { self.realloc_slot(ptr, layout, new_layout) }
-        } else {
-            // SAFETY: not of the pools, so of the fallback; the rest is the caller's contract.
-            unsafe { self.realloc_fallback(ptr, layout, new_layout) }
-        }
-    }
-}
-
-/// What is too long or too rare for the above. Safety is `GlobalAlloc`'s everywhere.
-impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
-    /// The fallback's `alloc`. `System` starts with the same question and has a stack frame for the second answer, which must not be set
-    /// up by hits.
-    #[inline(always)]
-    unsafe fn fall_back(&self, layout: Layout) -> *mut u8 {
-        if is_plain(layout) {
-            // SAFETY: the caller's contract.
-            self.outside(|fallback| unsafe { fallback.alloc(layout) })
-        } else {
-            // SAFETY: as above.
-            unsafe { self.fall_back_aligned(layout) }
-        }
-    }
-
-    #[inline(never)]
-    unsafe fn fall_back_aligned(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's contract.
-        self.outside(|fallback| unsafe { fallback.alloc(layout) })
-    }
-
-    /// A lane that has nothing at hand. If it has nothing at all, this is on its way to the fallback at once.
-    #[inline(never)]
-    unsafe fn alloc_dry(&self, layout: Layout, lane: Lane, inside: Inside) -> *mut u8 {
-        if let Some(reason) = self.pools.refusal(lane) {
-            inside.rest().count_refusal(lane.class(), reason, layout.size());
-            drop(inside);
-            // SAFETY: the caller's contract.
-            return self.outside(|fallback| unsafe { fallback.alloc(layout) });
-        }
-        drop(inside);
-        // SAFETY: the caller's contract.
-        unsafe { self.alloc_slowly(layout) }
-    }
-
-    #[inline(never)]
-    unsafe fn alloc_slowly(&self, layout: Layout) -> *mut u8 {
-        let tally = self.tally_unless_nested();
-        self.pools.recorded(layout, tally.is_none(), || {
-            match tally.and_then(|tally| self.pools.take(tally, layout)) {
-                Some(block) => block.start,
-                // SAFETY: the caller's contract.
-                None => self.outside(|fallback| unsafe { fallback.alloc(layout) }),
-            }
-        })
-    }
-
-    /// Out of line, so that what it needs is not set up for blocks of the fallback.
-    #[inline(never)]
-    unsafe fn dealloc_slot(&self, ptr: *mut u8, layout: Layout) {
-        let metadata = self.pools.metadata();
-        let Some((found, entry)) = self.pools.find_quickly(metadata, ptr, layout) else {
-            // SAFETY: the caller's contract.
-            return unsafe { self.dealloc_slowly(ptr, layout) };
-        };
-        if !Pools::give_cached(metadata, found, entry) {
-            // SAFETY: just found, and the caller gives it up.
-            unsafe { self.dealloc_found(ptr) }
-        }
-    }
-
-    #[inline(never)]
-    unsafe fn dealloc_slowly(&self, ptr: *mut u8, layout: Layout) {
-        if self.pools.is_recording() {
-            // SAFETY: the caller's contract.
-            return unsafe { self.dealloc_recorded(ptr, layout) };
-        }
-        self.pools.find(ptr, layout);
-        // SAFETY: just found, and the caller gives it up.
-        unsafe { self.dealloc_found(ptr) }
-    }
-
-    /// During a recording blocks of the fallback come here, too.
-    #[cold]
-    unsafe fn dealloc_recorded(&self, ptr: *mut u8, layout: Layout) {
-        self.pools.recorded_free(ptr, layout, self.is_nested(), || {
-            if self.pools.is_ours(ptr) {
-                self.pools.find(ptr, layout);
-                // SAFETY: just found, and the caller gives it up.
-                unsafe { self.dealloc_found(ptr) }
-            } else {
-                // SAFETY: not of the pools, so of the fallback, with the layout that it was allocated with.
-                self.outside(|fallback| unsafe { fallback.dealloc(ptr, layout) });
-            }
-        });
-    }
-
-    /// Frees a slot that was found. Takes its address alone, so that who tail-calls this has a register left.
-    #[inline(never)]
-    unsafe fn dealloc_found(&self, ptr: *mut u8) {
-        // SAFETY: the caller's contract.
-        unsafe { self.pools.give(self.tally(), self.pools.find_again(ptr)) }
-    }
-
-    #[inline(never)]
-    unsafe fn alloc_zeroed_slowly(&self, layout: Layout) -> *mut u8 {
-        let tally = self.tally_unless_nested();
-        self.pools.recorded(layout, tally.is_none(), || {
-            let taken = tally.and_then(|tally| Some((tally, self.pools.take(tally, layout)?)));
-            let Some((tally, block)) = taken else {
-                // SAFETY: the caller's contract.
-                return self.outside(|fallback| unsafe { fallback.alloc_zeroed(layout) });
-            };
-            tally.count(|counters, add| add(counters.memsets(block.is_clean), 1));
-            // SAFETY: a block of this layout that was taken just now.
-            unsafe { block.zeroed(layout) }
-        })
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a thread has of its own: a place with magazines and counters, and what it is in the middle of.
 
 #[cfg(not(framepool_loom))]
+pub(crate) mod current;
+#[cfg(not(framepool_loom))]
 pub(crate) mod nested;
 pub(crate) mod places;
 #[cfg(not(framepool_loom))]

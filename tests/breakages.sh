@@ -58,7 +58,7 @@ breaks() {
   cp original "$file"
 }
 
-breaks "P1 a block goes back by address" src/pool_alloc.rs \
+breaks "P1 a block goes back by address" src/pool_alloc/global_alloc.rs \
   's/if self\.pools\.spans\(ptr\) \{\n(\s+\/\/ SAFETY: the caller.s contract\.\n\s+unsafe \{ self\.dealloc_slot)/if self.pools.spans(ptr) && layout.size() > 1 << 20 {\n$1/' vec
 breaks "P2 a hit makes no system call" src/pools/fast_path.rs \
   's/(let start = inside\.magazine\(lane\)\.pop\(\)\?;)/$1 std::thread::yield_now();/' never_waits
@@ -92,7 +92,7 @@ breaks "P9 a child settles at once" src/lifecycle/registry.rs \
   's/    all\(\)\.for_each\(Metadata::settle_child\);\n//' fork
 breaks "P9 a child does not rely on the kernel to wipe the mark" src/metadata/fork.rs \
   's/        self\.fork_mark\.iter\(\)\.for_each\(ForkMark::wipe\);\n//' fork
-breaks "P3 a child of a fork inside a fallback keeps its own place" src/thread/state.rs \
+breaks "P3 a child of a fork inside a fallback keeps its own place" src/thread/current.rs \
   's/BINDING\.with\(\|binding\| binding\.own\.load\(Relaxed\)\)/this_thread()/' lib
 breaks "P2 an exhausted class costs no fence for each give" src/magazine/reclaim.rs \
   's/set\.free\(\) \* 2 >= set\.slots\(\)/set.free() > 0/' never_waits
@@ -104,19 +104,19 @@ breaks "P5 a dirty slot is cleared" src/pools.rs \
   's/if !self\.is_clean \{/if false {/' zeroed
 breaks "P5 an untouched slot is not cleared" src/slots/slot_map.rs \
   's/self\.read\(\)\.0 & DIRTY == 0/false/' zeroed
-breaks "P5 zero_on_free clears" src/pools.rs \
+breaks "P5 zero_on_free clears" src/pools/slow_path.rs \
   's/start\.write_bytes\(0, self\.slot_bytes\(found\)\)/start.write_bytes(0, 1)/' zeroed
-breaks "P6 a shrink moves at a quarter" src/pools.rs \
+breaks "P6 a shrink moves at a quarter" src/pools/slow_path.rs \
   's/size <= self\.slot_bytes\(found\) \/ 4/size <= self.slot_bytes(found) \/ 2/' realloc
 breaks "P6 a fallback block that shrinks stays" src/pool_alloc/realloc.rs \
   's/if new_layout\.size\(\) <= layout\.size\(\) \{/if false {/' realloc
-breaks "P6 a shrink never goes below a floor" src/pools.rs \
+breaks "P6 a shrink never goes below a floor" src/pools/slow_path.rs \
   's/let Ok\(lane\) = self\.lane_above_floor\(class, layout\.size\(\)\) else \{ return Shrink::ToFallback \};/let lane = Lane::new(class, true);/' realloc
-breaks "P6 a small remainder holds no larger slot" src/pools.rs \
+breaks "P6 a small remainder holds no larger slot" src/pools/slow_path.rs \
   's/taken\.map_or\(Shrink::ToFallback,/taken.map_or(Shrink::Stays,/' realloc
-breaks "P6 a remainder keeps no slot that is held back for larger layouts" src/pools.rs \
+breaks "P6 a remainder keeps no slot that is held back for larger layouts" src/pools/slow_path.rs \
   's/ && \(lane\.is_held\(\) \|\| !found\.lane\.is_held\(\)\)//' realloc
-breaks "P6 a shrink starts no reclaim" src/pools.rs \
+breaks "P6 a shrink starts no reclaim" src/pools/slow_path.rs \
   's/take_without_reclaim/take/' realloc
 breaks "P6 a shrink that the fallback refuses stays" src/pool_alloc/realloc.rs \
   's/                if start\.is_null\(\) \{\n\s+return None;\n\s+\}\n//' no_memory
@@ -140,7 +140,7 @@ breaks "P7 hardened sees racing frees" src/slots/slot_map.rs \
   's/Relaxed\) & LIVE != 0/Relaxed) != 0/' misuse
 breaks "P8 guards fault" src/os/unix.rs \
   's/map\(bytes \+ align, libc::PROT_NONE/map(bytes + align, libc::PROT_READ | libc::PROT_WRITE/' guards
-breaks "P9 a handler does not enter an owner's magazines" src/magazine.rs \
+breaks "P9 a handler does not enter an owner's magazines" src/magazine/gate.rs \
   's/self\.state\.store\(CLOSED, Relaxed\);//' life_cycle
 breaks "P9 a place is given back" src/metadata/fork.rs \
   's/        self\.places\.release\(self\.place_of\(record\)\);/        _ = self;/' lib
@@ -157,13 +157,13 @@ breaks "P9 a library is looked for by its own name" src/os/pin.rs \
 breaks "P9 another namespace has no hook" src/os/pin.rs \
   's/&& namespace == 0/\&\& namespace > -9/' package:framepool-unloading
 breaks "P9 threads ask again that allocate before the constructor" src/lifecycle/thread.rs \
-  's/let Some\(exit_hook\) = exit_hook\(\) else \{ return \};/let Some(exit_hook) = exit_hook() else { state::hide(); return };/' package:framepool-unloading
+  's/let Some\(exit_hook\) = exit_hook\(\) else \{ return \};/let Some(exit_hook) = exit_hook() else { current::hide(); return };/' package:framepool-unloading
 breaks "P9 places of dead threads are found" src/lifecycle/orphans.rs \
   's/owner == this_thread \|\| os::is_gone\(owner, this_thread\)/owner == this_thread \&\& os::is_gone(owner, this_thread)/' lib
 breaks "P9 living threads keep their places" src/os/threads.rs \
   's/find\(thread\)\.err\(\) == gone/(find(thread).err() == gone || true)/' lib
 breaks "P9 a thread past its exit has no place" src/lifecycle/thread.rs \
-  's/    state::forget_own_record\(\);\n//' lib
+  's/    current::forget_own_record\(\);\n//' lib
 breaks "P9 what a full magazine was made to let go of is given back" src/magazine/lane_pool.rs \
   's/(moved = magazine\.unload\(&mut older\);)/$1 if magazine.push(start) { return Some(()); } moved = 0;/' fork
 breaks "P9 the first allocation fits a small stack" src/metadata.rs \
@@ -188,7 +188,7 @@ breaks "switched off, nothing new is taken" src/lifecycle/serving.rs \
   's/ && self\.enabled\.load\(SeqCst\)//' routing
 breaks "P13 prewarm makes slots resident" src/pools/residency.rs \
   's/self\.readiness\.populate\(reserved\);//' residency
-breaks "P13 prewarm makes the last page of a slab resident" src/memory/options.rs \
+breaks "P13 prewarm makes the last page of a slab resident" src/memory/reservation.rs \
   's/\.next_multiple_of\(os::page_bytes\(\)\)/ \& !4095/' residency
 breaks "P13 prefault makes slots resident" src/memory/options.rs \
   's/if self\.wishes\.prefault \{/if false {/' residency
@@ -208,9 +208,9 @@ breaks "P13 the metadata gets no huge page" src/metadata.rs \
   's/os::use_huge_pages\(mapping\.pages, false\)/os::use_huge_pages(mapping.pages, true)/' residency
 breaks "P13 core dumps leave slots out" src/memory/options.rs \
   's/if !self\.wishes\.core_dumps \{/if false {/' residency
-breaks "P13 a refused lock is reported" src/memory/options.rs \
+breaks "P13 a refused lock is reported" src/memory/reservation.rs \
   's/return Err\(refused\);/let _ = refused; return Ok(());/' residency_refused
-breaks "P13 what fits the limit is locked" src/memory/options.rs \
+breaks "P13 what fits the limit is locked" src/memory/reservation.rs \
   's/locked = slots;/locked = 0;/' residency_refused
 breaks "P13 an unused slot costs nothing, locked or not" src/os/linux.rs \
   's/const MLOCK_ONFAULT: c_int = 1;/const MLOCK_ONFAULT: c_int = 0;/' residency_refused
@@ -233,10 +233,10 @@ breaks "P14 a thread inside more allocators than there are rows is outside all p
 breaks "P9 what suspends inside and ends elsewhere changes nothing there" src/thread/nested.rs \
   's/            if nesting\.thread\.load\(Relaxed\) != self\.thread \{\n\s+return;\n\s+\}\n//' lib
 breaks "P9 guards end in any order" src/thread/nested.rs \
-  's/            if nesting\.total\.load\(Relaxed\) == 0 \{\n\s+state::show\(\);\n\s+\}/            state::show();/' lib
+  's/            if nesting\.total\.load\(Relaxed\) == 0 \{\n\s+current::show\(\);\n\s+\}/            current::show();/' lib
 breaks "P14 unpooled ends when it unwinds" src/thread/nested.rs \
   's/let _guard = (Guard::enter\(allocator\.addr\(\)\));\n    f\(\)/let guard = core::mem::ManuallyDrop::new($1);\n    let result = f();\n    guard.leave();\n    result/' unpooled
-breaks "P14 a realloc in place is answered" src/pools.rs \
+breaks "P14 a realloc in place is answered" src/pools/counting.rs \
   's/add\(&counters\.reallocs_in_place, 1\);/_ = \&counters.reallocs_in_place;/' dhat
 breaks "P14 a block of the pools moves nowhere while they are left out" src/pool_alloc/realloc.rs \
   's/(fn place_for_remainder.*?)if self\.is_nested_now\(\) \{/$1if false {/s' unpooled
@@ -247,58 +247,58 @@ breaks "trim takes from a range what is free there only" src/slots/slot_set.rs \
   's/let mut left = bits & mask;/let mut left = bits;/' lib
 breaks "trim gives permits back that found no slot" src/slots/slot_set.rs \
   's/if found < permits \{/if false {/' lib
-breaks "trim drops no live byte" src/pools/trim.rs \
+breaks "trim drops no live byte" src/pools/trim/walk.rs \
   's/chunk_by\(\|a, b\| a \+ 1 == \*b\)/chunk_by(|_, _| true)/' trim
-breaks "trim starts with the first whole page" src/pools/trim.rs \
+breaks "trim starts with the first whole page" src/pools/trim/walk.rs \
   's/self\.start\(first\)\.next_multiple_of\(self\.page_bytes\)/self.start(first) \& !(self.page_bytes - 1)/' trim
-breaks "trim ends with the last whole page" src/pools/trim.rs \
+breaks "trim ends with the last whole page" src/pools/trim/walk.rs \
   's/if is_last \{/if true {/' trim
-breaks "trim reaches the end of a slab" src/pools/trim.rs \
+breaks "trim reaches the end of a slab" src/pools/trim/walk.rs \
   's/if is_last \{/if false {/' trim_memory
-breaks "trim keeps slots for the page that they share with the next" src/pools/trim.rs \
+breaks "trim keeps slots for the page that they share with the next" src/pools/trim/walk.rs \
   's/let may_go_on = .*?;/let may_go_on = false;/' lib
-breaks "trim keeps slots no longer than it is at them" src/pools/trim.rs \
+breaks "trim keeps slots no longer than it is at them" src/pools/trim/walk.rs \
   's/may_go_on && self\.end/may_go_on \&\& self.start/' lib
 breaks "trim holds an eighth of a lane" src/tunables.rs \
   's/TRIM_LANE_SHARE: usize = 8/TRIM_LANE_SHARE: usize = 4/' trim
 breaks "trim leaves half of what is free" src/tunables.rs \
   's/TRIM_FREE_SHARE: usize = 2/TRIM_FREE_SHARE: usize = 1/' lib
-breaks "trim makes no slot clean that shares a page with a live one" src/pools/trim.rs \
+breaks "trim makes no slot clean that shares a page with a live one" src/pools/trim/walk.rs \
   's/edge\.from <= first_page && //' trim
-breaks "trim makes no slot clean that was refused" src/pools/trim.rs \
+breaks "trim makes no slot clean that was refused" src/pools/trim/walk.rs \
   's/edge\.from = edge\.to;//' trim_memory
-breaks "trim makes slots clean" src/pools/trim.rs \
+breaks "trim makes slots clean" src/pools/trim/walk.rs \
   's/self\.entry\(slot\)\.set_clean\(self\.lane\);//' trim
-breaks "trim makes no call for clean slots" src/pools/trim.rs \
+breaks "trim makes no call for clean slots" src/pools/trim/walk.rs \
   's/let is_needed = self\.is_warm/let is_needed = true/' trim_memory
 breaks "trim gives back what prewarm made resident" src/memory/options.rs \
   's/self\.set_warmed\(\);//' trim_memory
-breaks "trim remembers what it left of that" src/pools/residency.rs \
+breaks "trim remembers what it left of that" src/pools/trim.rs \
   's/if is_warm && !is_complete \{/if false {/' trim_memory
 breaks "trim gives back what lies in a huge page" src/memory/options.rs \
   's/ \|\| self\.wishes\.huge_pages//' trim_memory
-breaks "trim counts what was resident" src/pools/residency.rs \
+breaks "trim counts what was resident" src/pools/trim.rs \
   's/let resident = os::resident\(pages\) as usize;/let resident = pages.len();/' trim_memory
-breaks "trim gives all slots back to their sets" src/pools/trim.rs \
+breaks "trim gives all slots back to their sets" src/pools/trim/walk.rs \
   's/walk\.give\(done\);/if done.len() != 3 { walk.give(done); }/' trim
-breaks "trim empties other threads magazines" src/pools/residency.rs \
+breaks "trim empties other threads magazines" src/pools/trim.rs \
   's/if is_settled \{/if false {/' trim
-breaks "trim leaves lanes cached" src/pools/residency.rs \
+breaks "trim leaves lanes cached" src/pools/trim.rs \
   's/metadata\.with_reclaim\(\|reclaim\| reclaim\.let_back\(metadata, &mut closed\)\);/_ = \&mut closed;/' lib
-breaks "trim hides no peak" src/pools/residency.rs \
+breaks "trim hides no peak" src/pools/trim.rs \
   's/metadata\.peaks\[lane\.class\(\)\]\.look_anew\(\);//' lib
 breaks "P5 a discard that did nothing makes no slot clean" src/os/trial.rs \
   's/leaves_zeros\n    \}/_ = leaves_zeros;\n        true\n    }/' trim_memory
-breaks "trim gives back what was cleared when it was freed" src/pools/residency.rs \
+breaks "trim gives back what was cleared when it was freed" src/pools/trim.rs \
   's/ \|\| self\.zero_on_free;/;/' trim_memory
-breaks "trim leaves errno as it was" src/pools/residency.rs \
+breaks "trim leaves errno as it was" src/pools/trim.rs \
   's/os::keeping_errno\(\|\| self\.trim_all\(reserved\)\)/self.trim_all(reserved)/' trim_memory
 breaks "errno stays as it was" src/os/errno.rs \
   's/unsafe \{ place\.write\(before\) \}/let _ = before/' residency_refused
 
 breaks "loom permits that find no slot in a range go back" src/slots/slot_set.rs \
   's/if found < permits \{/if false {/' loom:those_who_take_from_a_range
-breaks "loom the owner fences" src/magazine.rs \
+breaks "loom the owner fences" src/magazine/gate.rs \
   's/            light_fence\(\);\n//' loom:two_lanes
 breaks "loom a reclaim fences" src/magazine/reclaim.rs \
   's/ && !heavy_fence\(\)/ \&\& false/' loom:two_lanes
@@ -306,13 +306,13 @@ breaks "loom the mode changes before the fence" src/magazine/reclaim.rs \
   's/(let closed = lanes\.map\()/_ = heavy_fence(); $1/; s/ && !heavy_fence\(\)/ \&\& false/' loom:two_lanes
 breaks "loom places are counted after the fence" src/magazine/reclaim.rs \
   's/(let closed = lanes\.map\()/let used = caches.used_places(); $1/; s/self\.add_all\(lane, caches\.used_places\(\)\)/self.add_all(lane, used)/' loom:a_new_place
-breaks "loom a gate read open shows what was done inside" src/magazine.rs \
+breaks "loom a gate read open shows what was done inside" src/magazine/gate.rs \
   's/self\.state\.load\(Acquire\) == key/self.state.load(Relaxed) == key/' loom:two_lanes
-breaks "loom a gate is opened with Release" src/magazine.rs \
+breaks "loom a gate is opened with Release" src/magazine/gate.rs \
   's/(fn leave.*?store\(key, )Release/$1Relaxed/s' loom:two_lanes
-breaks "loom a mode read as cached shows empty magazines" src/magazine.rs \
+breaks "loom a mode read as cached shows empty magazines" src/magazine/mode.rs \
   's/self\.0\.load\(Acquire\)/self.0.load(Relaxed)/' loom:an_owner_may
-breaks "loom a mode is stored with Release" src/magazine.rs \
+breaks "loom a mode is stored with Release" src/magazine/mode.rs \
   's/self\.0\.store\(mode, SeqCst\)/self.0.store(mode, Relaxed)/' loom:an_owner_may
 breaks "loom a reclaim leaves closed gates alone" src/magazine/reclaim.rs \
   's/if caches\.gate\(place\)\.is_open\(caches\.key\(\)\) \{/if true {/' loom:two_lanes
@@ -349,21 +349,21 @@ breaks "loom who clears a hint looks at the latest" src/slots/slot_set.rs \
 breaks "loom a giver looks at the latest hint" src/slots/slot_set.rs \
   's/summary\.load\(SeqCst\) & hint/summary.load(Acquire) & hint/' loom:a_group
 
-breaks "values a buffer shows nothing that nobody wrote" src/buffer_pool.rs \
-  's/PoolBuf::from_slot\(block\.start, 0, len, self\)/PoolBuf::from_slot(block.start, len, len, self)/' buffer_pool
+breaks "values a buffer shows nothing that nobody wrote" src/buffer_pool/pool_buf.rs \
+  's/Self::from_slot\(block\.start, 0, len, pool\)/Self::from_slot(block.start, len, len, pool)/' buffer_pool
 breaks "values zeros are zeros" src/buffer_pool.rs \
   's/block\.zeroed\(layout\)/block.start/' buffer_pool
-breaks "values nothing is held back by default" src/buffer_pool.rs \
+breaks "values nothing is held back by default" src/buffer_pool/shared.rs \
   's/config\.without_default_hold_backs\(\)/config/' buffer_pool
-breaks "values the last one unmaps" src/buffer_pool.rs \
+breaks "values the last one unmaps" src/buffer_pool/shared.rs \
   's/self\.pools\.unmap\(&Heap\)/_ = \&self.pools/' buffer_pool
 breaks "values the slots are unmapped too" src/pools/start_up.rs \
   's/                os::unmap\(reservation, source\);/                let _ = (reservation, source);/' buffer_pool
 breaks "values a buffer keeps its pool" src/buffer_pool/pool_buf.rs \
   's/let Some\(pool\) = self\.slot_of\(\) else/let Some(pool) = self.slot_of().filter(|pool| Arc::strong_count(pool) > 1) else/' buffer_pool
 breaks "values a buffer grows out of its slot into a larger one" src/buffer_pool/pool_buf.rs \
-  's/if let Some\(mut moved\) = self\.pool\.as_ref\(\)\.and_then\(\|pool\| pool\.take_buf\(needed\)\)/if let Some(mut moved) = None::<Self>/' buffer_pool
-breaks "values a give wakes who waits" src/buffer_pool.rs \
+  's/if let Some\(mut moved\) = self\.pool\.as_ref\(\)\.and_then\(\|pool\| Self::take\(pool, needed\)\)/if let Some(mut moved) = None::<Self>/' buffer_pool
+breaks "values a give wakes who waits" src/buffer_pool/shared.rs \
   's/(pools\.shared_tally\(\), found\) \};\n)        self\.serve\(class\);/$1        let _ = class;/' wait_pooled
 breaks "values a trim wakes who waits" src/buffer_pool.rs \
   's/        \(0\.\.CLASSES\)\.for_each\(\|class\| self\.shared\.serve\(class\)\);\n//' wait_pooled
@@ -463,7 +463,7 @@ breaks "monitor its thread takes no signals" src/os/signals.rs \
   's/libc::sigfillset\(&mut blocked\)/libc::sigemptyset(\&mut blocked)/' full:monitor
 breaks "monitor its starter keeps its signals" src/os/signals.rs \
   's/            libc::pthread_sigmask\(libc::SIG_SETMASK, &before, core::ptr::null_mut\(\)\);/            _ = before;/' full:monitor
-breaks "values a child has no part in its parent's queue" src/buffer_pool.rs \
+breaks "values a child has no part in its parent's queue" src/buffer_pool/shared.rs \
   's/if inherited\.process == Process::this\(\)/if true/' wait_pooled
 breaks "values a child has no part in its parent's queue although both have one number" src/lifecycle/registry.rs \
   's/    FORKS\.fetch_add\(1, Relaxed\);\n//' wait_pooled
@@ -495,10 +495,10 @@ breaks "P3 what a dead thread had cached is called in" src/magazine/reclaim.rs \
   's/self\.add_all\(lane, caches\.used_places\(\)\);//' dead_threads
 breaks "P9 a cancelled thread leaves nothing in its magazines" src/lifecycle/thread.rs \
   's/        metadata\.pool\(lane\)\.empty_own_magazine\(own\);/        _ = (metadata, own, lane);/' dead_threads
-breaks "P9 an interrupted thread's own handler goes to the sets" src/magazine.rs \
+breaks "P9 an interrupted thread's own handler goes to the sets" src/magazine/gate.rs \
   's/self\.state\.store\(CLOSED, Relaxed\);//' life_cycle
 breaks "P9 nested destructors have the shared sets" src/lifecycle/thread.rs \
-  's/    state::forget_own_record\(\);\n//' life_cycle
+  's/    current::forget_own_record\(\);\n//' life_cycle
 breaks "P13 trim gives a group's memory back" src/os/linux.rs \
   's/libc::MADV_DONTNEED\) \};/libc::MADV_WILLNEED) };/' limits
 breaks "P10 a fence that a filter refuses is noticed" src/magazine/reclaim.rs \
@@ -506,7 +506,7 @@ breaks "P10 a fence that a filter refuses is noticed" src/magazine/reclaim.rs \
 breaks "P10 a reservation that may not be locked is refused" src/pools/start_up.rs \
   's/let reservation = metadata\.and_then\(\|_\| reservation::reserve\(plan, source\)\);/let reservation = metadata.and_then(|_| Some(reservation::reserve(plan, source).expect("memory")));/' limits
 
-breaks "tsan a gate is opened with Release" src/magazine.rs \
+breaks "tsan a gate is opened with Release" src/magazine/gate.rs \
   's/(fn leave.*?store\(key, )Release/$1Relaxed/s' tsan
 breaks "tsan who takes a slot knows what its last owner did" src/slots/slot_set.rs \
   's/bits & !mask \| left, Acquire, Relaxed/bits \& !mask | left, Relaxed, Relaxed/' tsan
@@ -514,13 +514,13 @@ breaks "tsan who gives a slot tells what was done" src/slots/slot_set.rs \
   's/give_bits\(&self\.shared\.level, 0, slots, AcqRel\)/give_bits(\&self.shared.level, 0, slots, Relaxed)/' tsan
 breaks "asan a freed slot is closed on the short way" src/pools/fast_path.rs \
   's/        asan::close\(start, metadata\.slot_bytes\(lane\)\);\n//' asan
-breaks "asan a freed slot is closed on the long way" src/pools.rs \
+breaks "asan a freed slot is closed on the long way" src/pools/slow_path.rs \
   's/        asan::close\(start, metadata\.slot_bytes\(lane\)\);\n//' asan
 breaks "asan the slack is closed" src/os/asan.rs \
   's/imp::forbid\(start\.wrapping_add\(bytes\), slot_bytes - bytes\);/_ = slot_bytes;/' asan
-breaks "asan what a shrink in place gives up is closed" src/pools.rs \
+breaks "asan what a shrink in place gives up is closed" src/pools/counting.rs \
   's/        asan::open\(found\.start, size, self\.slot_bytes\(found\)\);\n//' asan
-breaks "asan a buffer has all of its slot" src/pools.rs \
+breaks "asan a buffer has all of its slot" src/pools/slow_path.rs \
   's/        asan::open\(start, bytes, bytes\);\n//' asan
 breaks "asan slots are closed at first" src/pools/start_up.rs \
   's/            reserved\.close\(\);\n//' asan
@@ -540,9 +540,9 @@ breaks "soak refusals are counted" src/stats/counters.rs \
 
 breaks "model who is entitled to held-back slots, to the byte" src/pools/route.rs \
   's/if size >= self\.routes\(\)\.entitled_from\[class\] \{\n            return Ok/if size > self.routes().entitled_from[class] {\n            return Ok/' model
-breaks "model a shrink moves at a quarter, to the byte" src/pools.rs \
+breaks "model a shrink moves at a quarter, to the byte" src/pools/slow_path.rs \
   's/size <= self\.slot_bytes\(found\) \/ 4/size < self.slot_bytes(found) \/ 4/' model
-breaks "model each byte that is asked for in place is counted" src/pools.rs \
+breaks "model each byte that is asked for in place is counted" src/pools/counting.rs \
   's/            add\(&counters\.requested_bytes, size as u64\);/            _ = size;/' model
 breaks "model the last byte is zeroed" src/pools.rs \
   's/write_bytes\(0, layout\.size\(\)\)/write_bytes(0, layout.size() - 1)/' model
@@ -571,15 +571,15 @@ breaks "magazines a new owner starts anew" src/magazine.rs \
 breaks "magazines who comes now and then stays cold" src/magazine.rs \
   's/heat \/ 2/heat/' lib
 
-breaks "P9 a handler goes to the sets, between any two instructions" src/magazine.rs \
+breaks "P9 a handler goes to the sets, between any two instructions" src/magazine/gate.rs \
   's/self\.state\.store\(CLOSED, Relaxed\);//' every_instruction
-breaks "P9 of a thread and its handler one claims a place" src/thread/state.rs \
+breaks "P9 of a thread and its handler one claims a place" src/thread/current.rs \
   's/RECORD\.with\(\|record\| record\.compare_exchange\(unbound, without, Relaxed, Relaxed\)\)\.ok\(\)\?;/if { let _ = without; RECORD.with(|record| record.load(Relaxed)) != unbound } { return None; }/; s/let was_bound = BINDING\.with\(\|binding\| binding\.is_bound\.swap\(true, Relaxed\)\);/BINDING.with(|binding| binding.is_bound.store(true, Relaxed));\n    let was_bound = false;/' every_instruction
-breaks "P9 own counters are added to inside the gate" src/thread/state.rs \
+breaks "P9 own counters are added to inside the gate" src/thread/current.rs \
   's/if let Some\(inside\) = self\.enter\(\) \{\n\s+f\(&inside\);/{\n            let inside = core::mem::ManuallyDrop::new(Inside { record: self.record, key: self.key });\n            f(&inside);/' every_instruction
 breaks "P9 a handler in a thread's exit has the shared sets" src/lifecycle/thread.rs \
-  's/    state::forget_own_record\(\);\n//' every_instruction
-breaks "P9 the reclaim lock is only tried" src/sync.rs \
+  's/    current::forget_own_record\(\);\n//' every_instruction
+breaks "P9 the reclaim lock is only tried" src/sync/native.rs \
   's/self\.0\.try_lock\(\)\.map\(/Some(self.0.lock()).map(/' every_instruction
 breaks "P9 a take from a word is one step" src/slots/slot_set.rs \
   's/match word\.compare_exchange_weak\(bits, bits & !mask \| left, Acquire, Relaxed\) \{\n\s+Ok\(_\) => return found,\n\s+Err\(now\) => bits = now,\n\s+\}/word.store(bits & !mask | left, Relaxed);\n        bits = 0;\n        return found + bits as usize;/' every_instruction
@@ -589,13 +589,13 @@ breaks "P9 permits are taken in one step" src/slots/slot_set.rs \
   's/match self\.shared\.level\.compare_exchange_weak\(level, level - permits, Acquire, Relaxed\) \{\n\s+Ok\(_\) => return permits as usize,\n\s+Err\(now\) => level = now,\n\s+\}/self.shared.level.store(level - permits, Relaxed);\n            level = 0;\n            return permits as usize + level as usize;/' every_instruction
 breaks "P9 a cached slot is marked free inside the gate" src/pools/fast_path.rs \
   's/(fn give_cached.*?)        entry\.retire\(lane\);\n(.*?)(        counters::owned\(&inside\.counters\(lane\)\.returns, 1\);\n)/$1$2$3        drop(inside);\n        entry.retire(lane);\n/s' every_instruction
-breaks "P9 a slot is marked free before it can be taken" src/pools.rs \
+breaks "P9 a slot is marked free before it can be taken" src/pools/slow_path.rs \
   's/        if !self\.hardened \{\n            entry\.retire\(lane\);\n        \} else if/        if self.hardened \&\&/; s/(        metadata\.pool\(lane\)\.give\(tally\.own\(\), metadata\.own_pointer\(start\)\);\n)/$1        entry.retire(lane);\n/; s/self\.hardened && !entry\.retire_once\(lane\) \{/self.hardened \&\& !entry.retire_once(lane) {/' every_instruction
 breaks "P9 a handler's reclaim leaves its own thread's magazine alone" src/magazine/reclaim.rs \
   's/if caches\.gate\(place\)\.is_open\(caches\.key\(\)\) \{/if true {/' every_instruction
 breaks "P9 a block that moves is copied before its slot is free" src/pool_alloc/realloc.rs \
   's/(                new\.copy_from_nonoverlapping\(ptr, size\.min\(new_size\)\);\n)(                self\.pools\.give\(tally, found\);\n)/$2$1/' every_instruction
-breaks "P12 a return is counted before the slot can be taken" src/pools.rs \
+breaks "P12 a return is counted before the slot can be taken" src/pools/slow_path.rs \
   's/(        tally\.lane\(lane, \|counters, add\| add\(&counters\.returns, 1\)\);\n)(        metadata\.pool\(lane\)\.give\(tally\.own\(\), metadata\.own_pointer\(start\)\);\n)/$2$1/' every_instruction
 breaks "P12 shared counters are added to in one step" src/stats/counters.rs \
   's/counter\.fetch_add\(n, Relaxed\);/counter.store(counter.load(Relaxed) + n, Relaxed);/' every_instruction
@@ -603,9 +603,9 @@ breaks "P9 slots that the magazine does not take go back" src/magazine/lane_pool
   's/self\.give_to_set\(&starts\[pushed\.unwrap_or\(0\)\.\.\]\);/self.give_to_set(\&starts[pushed.unwrap_or(starts.len())..]);/' every_instruction
 breaks "P9 a lane that a handler exhausted is cached again" src/magazine/lane_pool.rs \
   's/self\.lanes\.with_reclaim\(\|reclaim\| reclaim\.restore\(self\.lanes, self\.lane\)\);//' every_instruction
-breaks "P9 a trim holds the slots whose pages it drops" src/pools/trim.rs \
+breaks "P9 a trim holds the slots whose pages it drops" src/pools/trim/walk.rs \
   's/let taken = parts\.set\.take_among\(next\.\.end, &mut held\[kept\.\.most\]\);/let taken = { let mut n = 0; for slot in next..end { if parts.set.has(slot) \&\& n < most - kept { held[kept + n] = slot as u32; n += 1; } } n };/; s/if !slots\.is_empty\(\)\n\s+&& let Err/if false \&\& !slots.is_empty()\n            \&\& let Err/' every_instruction
-breaks "P9 no coroutine keeps the address of a thread-local" src/pool_alloc.rs \
+breaks "P9 no coroutine keeps the address of a thread-local" src/pool_alloc/global_alloc.rs \
   's/#\[inline\(never\)\]\n    unsafe fn alloc\(/#[inline]\n    unsafe fn alloc(/' coroutines
 breaks "P9 a move asks again where to count and whose magazine to use" src/pool_alloc/realloc.rs \
   's/        let new = if new_size/        let tally = self.tally_now();\n$&/; s/(if !new\.is_null\(\) \{\n)\s+let tally = self\.tally_now\(\);\n/$1/' coroutines

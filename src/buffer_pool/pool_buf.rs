@@ -12,7 +12,7 @@ use core::slice;
 use std::io;
 use std::sync::Arc;
 
-use super::Shared;
+use super::shared::Shared;
 
 /// A growable buffer of bytes out of a [`BufferPool`](crate::BufferPool), which gets its slot back when this is dropped.
 ///
@@ -73,6 +73,13 @@ unsafe impl Send for PoolBuf {}
 unsafe impl Sync for PoolBuf {}
 
 impl PoolBuf {
+    /// An empty buffer in a slot, counted as a hit; or `None`, counted as whatever it is.
+    pub(super) fn take(pool: &Arc<Shared>, len: usize) -> Option<Self> {
+        let block = pool.take(Shared::layout(len)?)?;
+        // SAFETY: a block of this layout that was taken just now.
+        Some(unsafe { Self::from_slot(block.start, 0, len, pool) })
+    }
+
     /// # Safety
     ///
     /// A slot of the pools that serves `asked` bytes, was taken just now, and whose first `len` bytes are initialized.
@@ -169,7 +176,7 @@ impl PoolBuf {
     fn grow(&mut self, additional: usize) {
         let needed = self.len.checked_add(additional).filter(|&needed| needed <= isize::MAX as usize);
         let needed = needed.expect("capacity overflow");
-        if let Some(mut moved) = self.pool.as_ref().and_then(|pool| pool.take_buf(needed)) {
+        if let Some(mut moved) = self.pool.as_ref().and_then(|pool| Self::take(pool, needed)) {
             moved.extend_from_slice(self);
             *self = moved;
         } else {

@@ -10,12 +10,13 @@ use crate::metadata::Metadata;
 use crate::os;
 use crate::slots::lane::Lane;
 use crate::sync::Ordering::Relaxed;
+use crate::thread::current::{self, Own};
 use crate::thread::section::Section;
-use crate::thread::state::{self, Own, ThreadRecord};
+use crate::thread::state::ThreadRecord;
 
 /// Gives this thread a place at `metadata` if it may have one and has none with any allocator.
 pub(crate) fn bind(metadata: &'static Metadata, exit_hook: fn() -> Option<os::ExitHook>) {
-    if !state::is_unbound() {
+    if !current::is_unbound() {
         return;
     }
     // A thread may come again that allocates before the constructor has run, or in an unsettled child.
@@ -23,7 +24,7 @@ pub(crate) fn bind(metadata: &'static Metadata, exit_hook: fn() -> Option<os::Ex
     if !metadata.is_settled() {
         return;
     }
-    let Some(may_claim) = state::begin_to_bind() else { return };
+    let Some(may_claim) = current::begin_to_bind() else { return };
     if may_claim {
         let section = Section::enter(metadata.key());
         claim(metadata, exit_hook);
@@ -31,7 +32,7 @@ pub(crate) fn bind(metadata: &'static Metadata, exit_hook: fn() -> Option<os::Ex
         // If a signal handler has forked in the section.
         metadata.is_settled();
     }
-    state::show();
+    current::show();
 }
 
 /// Makes one of the free places this thread's, if its exit can be watched.
@@ -49,7 +50,7 @@ fn claim(metadata: &'static Metadata, exit_hook: os::ExitHook) {
     let Some(place) = free.or_else(|| orphans::adopt(metadata, this_thread, set_up)) else { return };
     let record = metadata.record(place);
     if exit_hook.watch_this_thread(NonNull::from(record).cast()) {
-        state::set_own_record(record);
+        current::set_own_record(record);
     } else {
         metadata.release_place(record);
     }
@@ -70,7 +71,7 @@ pub(crate) unsafe extern "C" fn on_thread_exit(record: *mut core::ffi::c_void) {
     // SAFETY: `claim` made the address of this record's metadata the key.
     let metadata = unsafe { &*with_exposed_provenance::<Metadata>(address) };
     let section = Section::enter(address);
-    state::forget_own_record();
+    current::forget_own_record();
     for lane in Lane::ALL {
         metadata.pool(lane).empty_own_magazine(own);
     }

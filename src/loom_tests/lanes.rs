@@ -1,13 +1,13 @@
 //! Magazines, reclaims, and threads that come and go, on lanes that run dry.
 //!
-//! Each test ends with [`World::assert_whole`]. Slots carry their owner's number, see [`Content`](super::Content).
+//! Each test ends with [`World::assert_whole`]. Slots carry their owner's number, see [`Content`](crate::sync::loom_check::Content).
 
 use loom::thread::spawn;
 
-use super::check;
 use super::world::{HELD, OPEN, World};
-use crate::magazine::Mode;
+use crate::magazine::mode::Mode;
 use crate::magazine::reclaim::Caches;
+use crate::sync::loom_check::check;
 
 /// The one owner's magazine is emptied while the owner takes and gives.
 #[test]

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use loom::sync::atomic::{Ordering::Acquire, fence};
 
-use super::Content;
+use crate::magazine::Magazine;
+use crate::magazine::gate::Gate;
 use crate::magazine::lane_pool::{Lanes, Pool};
+use crate::magazine::mode::Mode;
 use crate::magazine::reclaim::{Caches, Reclaim};
-use crate::magazine::{Gate, Magazine, Mode};
 use crate::slots::lane::Lane;
 use crate::slots::slot_set::SlotSet;
 use crate::slots::slot_set::model::{self as sets, Words};
+use crate::sync::loom_check::Content;
 use crate::thread::places::Places;
 use crate::tunables::PLACES;
 

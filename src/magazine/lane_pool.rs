@@ -4,8 +4,9 @@
 //! atomic operation on the set (two in a set of more than 64 slots), or a few where the slots lie in different words. All
 //! lock-free; none touches a slot.
 
+use crate::magazine::mode::Mode;
 use crate::magazine::reclaim::{Caches, Reclaim, is_half_free};
-use crate::magazine::{Magazine, Mode, NO_SLOTS};
+use crate::magazine::{Magazine, NO_SLOTS};
 use crate::slots::lane::Lane;
 use crate::slots::slot_set::{AlreadyFree, SlotSet};
 use crate::tunables::MAGAZINE_BATCH;

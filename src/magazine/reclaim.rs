@@ -11,7 +11,9 @@
 //! The lock is only ever tried. A thread stopped with it keeps lanes from changing their mode, nothing else: takes and gives go
 //! on with the sets. A pass looks at each place that was ever used once, [`PLACES`] at most, and fences at most once.
 
-use crate::magazine::{Gate, Magazine, Mode, NO_SLOTS};
+use crate::magazine::gate::Gate;
+use crate::magazine::mode::Mode;
+use crate::magazine::{Magazine, NO_SLOTS};
 use crate::slots::lane::{LANES, Lane};
 use crate::slots::slot_set::SlotSet;
 use crate::sync::{TryLock, const_unless_modelled, heavy_fence};

@@ -3,6 +3,8 @@
 
 use std::iter;
 
+use super::gate::Gate;
+use super::mode::Mode;
 use super::*;
 
 const LIMIT: usize = 32;

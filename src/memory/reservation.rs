@@ -3,9 +3,12 @@
 //! What is not a slab stays `PROT_NONE`: a guard before, between and after the slabs, so that whoever runs off the end of one
 //! faults there (P8). Nothing is touched: an untouched slot costs no memory. Four or five system calls in all.
 
+use core::ops::Range;
+use core::ptr::NonNull;
+
 use crate::config::plan::Plan;
-use crate::os;
-use crate::os::Limit;
+use crate::os::{self, Errno, Limit, asan};
+use crate::slots::slab::Slab;
 
 /// Reserves the slots of `plan`; `None`, and nothing kept, if the system refuses any part of it.
 pub(crate) fn reserve(plan: &Plan, source: os::Source<'_>) -> Option<os::Mapping> {
@@ -17,4 +20,67 @@ pub(crate) fn reserve(plan: &Plan, source: os::Source<'_>) -> Option<os::Mapping
 pub(crate) fn limit_behind(plan: &Plan) -> Option<Limit> {
     let writable = plan.classes.iter().map(|class| class.slab.bytes()).sum();
     os::limit_behind(plan.span + plan.align, writable)
+}
+
+/// A reservation that was made: the memory that all of this is about.
+#[derive(Clone, Copy)]
+pub(crate) struct Reserved<'a> {
+    base: NonNull<u8>,
+    plan: &'a Plan,
+}
+
+impl<'a> Reserved<'a> {
+    /// # Safety
+    ///
+    /// `base` is that of a reservation for `plan`, which is not unmapped while there is the result or a copy.
+    pub(crate) unsafe fn new(base: NonNull<u8>, plan: &'a Plan) -> Self {
+        Self { base, plan }
+    }
+
+    /// The pages at offsets of the reservation, all of them in one slab.
+    pub(crate) fn pages_at(&self, offsets: Range<usize>) -> NonNull<[u8]> {
+        // SAFETY: a slab and the pages of its last slot lie in the reservation.
+        let start = unsafe { self.base.byte_add(offsets.start) };
+        NonNull::slice_from_raw_parts(start, offsets.len())
+    }
+
+    /// The reservation, guards included.
+    pub(super) fn all(&self) -> NonNull<[u8]> {
+        NonNull::slice_from_raw_parts(self.base, self.plan.span)
+    }
+
+    /// The pages that the lowest slots of a slab lie in.
+    pub(super) fn pages(&self, slab: &Slab, slots: usize) -> NonNull<[u8]> {
+        // SAFETY: a slab lies in the reservation, and so do the pages of its last slot: guards are whole pages.
+        let start = unsafe { self.base.byte_add(slab.offset) };
+        let bytes = (slab.slot_bytes * slots).next_multiple_of(os::page_bytes());
+        NonNull::slice_from_raw_parts(start, bytes)
+    }
+
+    /// Nobody has a slot yet.
+    pub(crate) fn close(&self) {
+        self.slabs().for_each(|slab| asan::close(self.pages(slab, 0).cast().as_ptr(), slab.bytes()));
+    }
+
+    /// Each slab, smallest class first.
+    pub(super) fn slabs(&self) -> impl Iterator<Item = &'a Slab> {
+        self.plan.classes.iter().map(|class| &class.slab)
+    }
+
+    /// The smallest classes first, and of the first that is refused, as many of its lowest slots as the system allows: takes
+    /// prefer those.
+    pub(super) fn lock(&self) -> Result<(), Errno> {
+        for slab in self.slabs() {
+            let Err(refused) = os::lock(self.pages(slab, slab.slots)) else { continue };
+            let mut locked = 0;
+            for step in (0..=slab.slots.ilog2()).rev().map(|bit| 1 << bit) {
+                let slots = locked + step;
+                if slots < slab.slots && os::lock(self.pages(slab, slots)).is_ok() {
+                    locked = slots;
+                }
+            }
+            return Err(refused);
+        }
+        Ok(())
+    }
 }

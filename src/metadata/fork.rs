@@ -5,8 +5,9 @@ use crate::magazine::reclaim::Caches;
 use crate::metadata::fork_mark::ForkMark;
 use crate::os;
 use crate::sync::Ordering::Relaxed;
+use crate::thread::current;
 use crate::thread::section::Section;
-use crate::thread::state::{self, ThreadRecord};
+use crate::thread::state::ThreadRecord;
 
 impl Metadata {
     /// To be called in the child of a `fork`, on the thread that called it.
@@ -35,7 +36,7 @@ impl Metadata {
     ///
     /// Places that nobody has are left alone: the gates of new ones have no key yet.
     pub(super) fn take_over_places(&self) {
-        let own = state::own_record();
+        let own = current::own_record();
         for record in self.places.taken().map(|place| self.record(place)) {
             if core::ptr::eq(record, own) {
                 record.owner.store(os::this_thread(), Relaxed);

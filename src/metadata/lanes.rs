@@ -4,15 +4,17 @@ use core::ptr;
 
 use super::{LaneParts, Metadata};
 use crate::fatal::{self, Misuse};
+use crate::magazine::Magazine;
+use crate::magazine::gate::Gate;
 use crate::magazine::lane_pool::Lanes;
+use crate::magazine::mode::Mode;
 use crate::magazine::reclaim::{Caches, Reclaim};
-use crate::magazine::{Gate, Magazine, Mode};
 use crate::slots::class::Class;
 use crate::slots::lane::Lane;
 use crate::slots::slab::Slab;
 use crate::slots::slot_set::SlotSet;
+use crate::thread::current::Own;
 use crate::thread::section::Section;
-use crate::thread::state::Own;
 
 impl Caches for Metadata {
     fn key(&self) -> usize {

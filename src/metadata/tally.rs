@@ -3,7 +3,7 @@
 use crate::metadata::published::Home;
 use crate::slots::lane::Lane;
 use crate::stats::counters::{self, Add, Counters, LaneCounters};
-use crate::thread::state::Own;
+use crate::thread::current::Own;
 
 /// Where this thread counts.
 #[derive(Clone, Copy)]

@@ -14,7 +14,7 @@ use crate::os::asan;
 use crate::slots::lane::Lane;
 use crate::slots::slot_map::Entry;
 use crate::stats::counters::{self, Refusal};
-use crate::thread::state::{Inside, Own};
+use crate::thread::current::{Inside, Own};
 
 impl Pools {
     /// This thread's place, entered, and the metadata that it lies in, for an allocation; `None` if the pools do not serve, if the

@@ -3,12 +3,9 @@
 use core::ptr::NonNull;
 
 use super::Pools;
-use crate::magazine::lane_pool::Lanes;
-use crate::memory::options::Reserved;
+use crate::memory::reservation::Reserved;
 use crate::memory::residency::Residency;
 use crate::os;
-use crate::pools::trim::trim_lane;
-use crate::slots::lane::{LANES, Lane};
 
 impl Pools {
     /// Asks the system for all that the configuration says, and makes every slot resident.
@@ -34,52 +31,8 @@ impl Pools {
         self.readiness.refusals()
     }
 
-    /// Gives the memory of all free slots back to the system, and returns how many bytes that were.
-    pub(crate) fn trim(&self) -> usize {
-        match self.reserved() {
-            Some(reserved) if self.readiness.can_discard() => os::keeping_errno(|| self.trim_all(reserved)),
-            _ => 0,
-        }
-    }
-
-    fn trim_all(&self, reserved: Reserved<'_>) -> usize {
-        let metadata = self.metadata();
-        // Before any slot is held: of what is made resident later than this, the next trim learns.
-        // What is cleared when it is freed is clean although it is resident.
-        let is_warm = self.readiness.take_warmed() || self.zero_on_free;
-        let is_settled = metadata.is_settled();
-        let mut closed = [false; LANES];
-        let mut bytes = 0;
-        let mut is_complete = true;
-        // Asked in each trim that has something to discard: a filter of system calls may have come since the last one.
-        let mut leaves_zeros = None;
-        for lane in Lane::ALL {
-            // Lane by lane, so that a thread that is stopped with the lock keeps back what is cached of one.
-            if is_settled {
-                [closed[lane.index()]] = metadata.with_reclaim(|reclaim| reclaim.revoke(metadata, [lane]));
-            }
-            is_complete &= trim_lane(metadata, lane, os::page_bytes(), is_warm, |offsets| {
-                if !*leaves_zeros.get_or_insert_with(os::discard_leaves_zeros) {
-                    return None;
-                }
-                let pages = reserved.pages_at(offsets);
-                let resident = os::resident(pages) as usize;
-                // SAFETY: pages of a slab, all of whose slots are free and held by `trim_lane`.
-                unsafe { os::discard(pages) }.ok()?;
-                bytes += resident;
-                Some(())
-            });
-            metadata.peaks[lane.class()].look_anew();
-            metadata.with_reclaim(|reclaim| reclaim.let_back(metadata, &mut closed));
-        }
-        if is_warm && !is_complete {
-            self.readiness.set_warmed();
-        }
-        bytes
-    }
-
     /// The reservation, once there is one.
-    fn reserved(&self) -> Option<Reserved<'_>> {
+    pub(super) fn reserved(&self) -> Option<Reserved<'_>> {
         if self.serving.span() == 0 {
             return None;
         }
@@ -88,6 +41,3 @@ impl Pools {
         Some(unsafe { Reserved::new(base, self.plan()) })
     }
 }
-
-#[cfg(all(test, target_os = "linux", not(framepool_os = "none")))]
-mod tests;

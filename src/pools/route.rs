@@ -11,7 +11,7 @@ use crate::metadata::Metadata;
 use crate::slots::class::{CLASSES, SLOT_STEP};
 use crate::slots::lane::Lane;
 use crate::stats::counters::Refusal;
-use crate::thread::state::Inside;
+use crate::thread::current::Inside;
 
 /// What it takes to find a size's lane.
 #[repr(C)]

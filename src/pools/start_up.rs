@@ -12,16 +12,13 @@ use crate::config::Config;
 use crate::config::environment;
 use crate::lifecycle::constructor;
 use crate::lifecycle::registry;
-use crate::lifecycle::serving::State;
 use crate::lifecycle::thread;
-use crate::memory::options::Reserved;
 use crate::memory::reservation;
-use crate::metadata::{Metadata, Tally};
+use crate::memory::reservation::Reserved;
+use crate::metadata::Metadata;
 use crate::os;
 use crate::os::asan;
-use crate::slots::class::Class;
 use crate::stats::recording::Recording;
-use crate::stats::{Reservation, Stats};
 
 /// What start-up has found out before it reserves anything.
 struct Settled {
@@ -48,42 +45,6 @@ impl Pools {
         if self.serving.begin() {
             self.start(source);
         }
-    }
-
-    /// Where threads count that have no place.
-    pub(crate) fn shared_tally(&self) -> Tally<'_> {
-        Tally::Shared(&self.home)
-    }
-
-    pub(crate) fn stats(&self) -> Stats {
-        let mut stats = self.home.get().map_or_else(|| self.stats_of_none(), Metadata::stats);
-        self.home.early().add_to(&mut stats);
-        stats
-    }
-
-    /// Before there is metadata, or if there was no memory for it.
-    fn stats_of_none(&self) -> Stats {
-        let mut stats = Stats::default();
-        if self.serving.state() == State::Failed {
-            // There was no memory for the metadata, which tells more.
-            stats.reservation = Reservation::Failed(None);
-        }
-        for class in Class::ALL {
-            let stats = &mut stats.classes[class as usize];
-            stats.slot_bytes = self.config.slot_bytes(class) as u64;
-            stats.slots = self.config.slots(class) as u64;
-        }
-        stats
-    }
-
-    /// Where this thread counts; reserves the pools first and gives the thread a place, if need be.
-    #[inline]
-    pub(crate) fn tally(&self, source: os::Source<'_>) -> Tally<'_> {
-        let own = self.own().or_else(|| {
-            self.prepare(source);
-            self.own()
-        });
-        own.map_or_else(|| self.shared_tally(), Tally::Own)
     }
 
     /// Lets the pools serve, or not; blocks that live in them stay there.

@@ -23,7 +23,7 @@
 //! | `THREADS` | each thread that enters for the first time (Relaxed) | nothing |
 
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, light_fence};
-use crate::thread::state;
+use crate::thread::current;
 use crate::tunables::NESTED_ALLOCATORS;
 
 /// What one thread is inside of.
@@ -88,7 +88,7 @@ impl Guard {
             }
             change(&nesting.total, 1);
             light_fence();
-            state::hide();
+            current::hide();
             Self { allocator, thread: nesting.thread(), is_listed }
         })
     }
@@ -107,7 +107,7 @@ impl Guard {
             change(&nesting.total, -1);
             light_fence();
             if nesting.total.load(Relaxed) == 0 {
-                state::show();
+                current::show();
             }
         });
     }

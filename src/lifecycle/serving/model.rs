@@ -5,7 +5,7 @@ use std::sync::Arc;
 use loom::thread::spawn;
 
 use super::*;
-use crate::loom_tests::{Content, check};
+use crate::sync::loom_check::{Content, check};
 
 /// What start-up makes; whoever sees that it serves reads it.
 struct World {

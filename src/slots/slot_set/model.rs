@@ -7,8 +7,8 @@ use std::sync::Arc;
 use loom::thread::spawn;
 
 use super::*;
-use crate::loom_tests::{Content, check};
 use crate::sync::Ordering::Release;
+use crate::sync::loom_check::{Content, check};
 
 /// The words of a set, which go when it goes.
 pub(crate) struct Words(#[expect(dead_code, reason = "the set points to them")] Vec<AtomicU64>);

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use loom::thread::{JoinHandle, spawn};
 
 use super::*;
-use crate::loom_tests::{Content, check};
 use crate::slots::slot_set::SlotSet;
 use crate::slots::slot_set::model::{Words, full};
+use crate::sync::loom_check::{Content, check};
 
 struct World {
     set: SlotSet,

@@ -1,0 +1,89 @@
+//! Where a thread counts, what it counts, and the sums.
+
+use super::{Block, Found, Pools};
+use crate::lifecycle::serving::State;
+use crate::metadata::{Metadata, Tally};
+use crate::os::{self, asan};
+use crate::slots::class::Class;
+use crate::slots::lane::Lane;
+use crate::stats::counters::{Counters, Refusal};
+use crate::stats::{Reservation, Stats};
+use crate::sync::AtomicU64;
+
+impl Pools {
+    /// Where threads count that have no place.
+    pub(crate) fn shared_tally(&self) -> Tally<'_> {
+        Tally::Shared(&self.home)
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let mut stats = self.home.get().map_or_else(|| self.stats_of_none(), Metadata::stats);
+        self.home.early().add_to(&mut stats);
+        stats
+    }
+
+    /// Before there is metadata, or if there was no memory for it.
+    fn stats_of_none(&self) -> Stats {
+        let mut stats = Stats::default();
+        if self.serving.state() == State::Failed {
+            // There was no memory for the metadata, which tells more.
+            stats.reservation = Reservation::Failed(None);
+        }
+        for class in Class::ALL {
+            let stats = &mut stats.classes[class as usize];
+            stats.slot_bytes = self.config.slot_bytes(class) as u64;
+            stats.slots = self.config.slots(class) as u64;
+        }
+        stats
+    }
+
+    /// Where this thread counts; reserves the pools first and gives the thread a place, if need be.
+    #[inline]
+    pub(crate) fn tally(&self, source: os::Source<'_>) -> Tally<'_> {
+        let own = self.own().or_else(|| {
+            self.prepare(source);
+            self.own()
+        });
+        own.map_or_else(|| self.shared_tally(), Tally::Own)
+    }
+
+    /// Counts a request of `size` bytes for which a lane has no slot.
+    pub(crate) fn count_refusal(&self, tally: Tally<'_>, lane: Lane, size: usize) {
+        let class = lane.class();
+        let reason = if lane.is_held() { Refusal::Miss } else { Refusal::HeldBack };
+        if lane.is_held() {
+            self.metadata().look_at_peak_of_miss(class);
+        }
+        refuse(tally, size, |counters| &counters.refused[class][reason as usize]);
+    }
+
+    /// Counts a `realloc` to `size` bytes that stays in its slot.
+    #[inline(always)]
+    pub(crate) fn count_in_place(&self, tally: Tally<'_>, found: Found, size: usize) {
+        tally.lane(found.lane, |counters, add| {
+            add(&counters.reallocs_in_place, 1);
+            add(&counters.requested_bytes, size as u64);
+        });
+        asan::open(found.start, size, self.slot_bytes(found));
+    }
+}
+
+/// Counts a request that the fallback has to serve.
+#[inline(always)]
+pub(super) fn refuse(
+    tally: Tally<'_>,
+    size: usize,
+    reason: impl Fn(&Counters) -> &AtomicU64,
+) -> Option<Block> {
+    count_passed_on(tally, size, reason);
+    None
+}
+
+/// Counts a call of the fallback for `size` bytes, in the counter that says why.
+#[inline(always)]
+pub(crate) fn count_passed_on(tally: Tally<'_>, size: usize, reason: impl Fn(&Counters) -> &AtomicU64) {
+    tally.count(|counters, add| {
+        add(reason(counters), 1);
+        add(&counters.fallback_bytes, size as u64);
+    });
+}

@@ -1,0 +1,106 @@
+//! The model checker's, in their place.
+
+use core::ops::Deref;
+
+use super::ReadOwn;
+use loom::cell::UnsafeCell;
+use loom::sync::atomic::{
+    self as model,
+    Ordering::{self, Acquire, Relaxed, Release, SeqCst},
+    fence,
+};
+
+pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize};
+
+/// The model's processors have no `membarrier`, so both sides pay.
+pub(crate) fn light_fence() {
+    fence(SeqCst);
+}
+
+#[must_use]
+pub(crate) fn heavy_fence() -> bool {
+    fence(SeqCst);
+    true
+}
+
+macro_rules! read_own {
+    ($($atomic:ty: $value:ty),+) => {
+        $(impl ReadOwn for $atomic {
+            type Value = $value;
+
+            unsafe fn read_own(&self) -> $value {
+                // SAFETY: the caller's contract, which loom checks.
+                unsafe { self.unsync_load() }
+            }
+        })+
+    };
+}
+read_own!(AtomicU32: u32, AtomicUsize: usize, AtomicPtr<u8>: *mut u8);
+
+/// Lets the others go on, and makes sure that what was read before is not read again if there is newer.
+pub(crate) fn overtaken() {
+    loom::thread::yield_now();
+}
+
+/// loom takes `SeqCst` for `AcqRel`, so its loads may miss what the one order of all `SeqCst` operations puts before them. Here they are
+/// read-modify-writes that change nothing, which miss nothing.
+macro_rules! with_strong_loads {
+    ($($atomic:ident of $value:ty, nothing: $nothing:expr;)+) => {
+        $(
+            pub(crate) struct $atomic(model::$atomic);
+
+            impl $atomic {
+                pub(crate) fn new(value: $value) -> Self {
+                    Self(model::$atomic::new(value))
+                }
+
+                pub(crate) fn load(&self, order: Ordering) -> $value {
+                    if order == SeqCst { self.0.fetch_or($nothing, Acquire) } else { self.0.load(order) }
+                }
+            }
+
+            impl Deref for $atomic {
+                type Target = model::$atomic;
+
+                fn deref(&self) -> &Self::Target {
+                    &self.0
+                }
+            }
+        )+
+    };
+}
+with_strong_loads! {
+    AtomicBool of bool, nothing: false;
+    AtomicU8 of u8, nothing: 0;
+    AtomicU64 of u64, nothing: 0;
+}
+
+/// What `spin`'s is; not loom's own mutex, which makes who tries wait.
+pub(crate) struct TryLock<T> {
+    is_held: AtomicBool,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: `try_with` gives the value to one thread at a time.
+unsafe impl<T: Send> Sync for TryLock<T> {}
+
+impl<T> TryLock<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self { is_held: AtomicBool::new(false), value: UnsafeCell::new(value) }
+    }
+
+    pub(crate) fn try_with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
+        self.is_held.compare_exchange(false, true, Acquire, Relaxed).ok()?;
+        // SAFETY: whoever changed the flag to `true` has the value until it changes it back.
+        let result = self.value.with_mut(|value| f(unsafe { &mut *value }));
+        self.is_held.store(false, Release);
+        Some(result)
+    }
+
+    /// # Safety
+    ///
+    /// No thread that lives holds it or tries to get it.
+    pub(crate) unsafe fn reopen(&self) {
+        self.is_held.store(false, Release);
+    }
+}
