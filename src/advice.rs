@@ -30,7 +30,7 @@ pub struct Advice {
     /// lived at once than four classes may have slots.
     pub classes: Vec<ClassAdvice>,
     /// What is left to the fallback although nothing in the way of a [floor](Config::floor) says so.
-    pub left_out: Option<LeftOut>,
+    pub unserved: Option<Unserved>,
 }
 
 /// One class of the advised table.
@@ -52,7 +52,7 @@ pub struct ClassAdvice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
-pub struct LeftOut {
+pub struct Unserved {
     /// How many.
     pub requests: u64,
     /// Bytes of the largest.
@@ -90,7 +90,7 @@ impl Stats {
     ///
     /// Reads the recording as it is now, not as it was at the time of the snapshot. Allocates; takes some milliseconds, 50 for a program of a thousand sizes.
     pub fn advice(&self) -> Advice {
-        let nothing = Advice { recorded: false, findings: Vec::new(), classes: Vec::new(), left_out: None };
+        let nothing = Advice { recorded: false, findings: Vec::new(), classes: Vec::new(), unserved: None };
         self.recording.0.map_or(nothing, |recording| advise(recording, self))
     }
 }
@@ -125,11 +125,11 @@ fn advise(recording: &Recording, stats: &Stats) -> Advice {
     let classes = fit::cut(&profile, &above_floor[..end], floor);
     let top = classes.iter().filter(|class| class.peak > 0).map(|class| class.slot_bytes).max().unwrap_or(0);
     let left: Vec<_> = above_floor[end..].iter().filter(|seen| seen.largest > top).collect();
-    let left_out = left.last().map(|largest| LeftOut {
+    let unserved = left.last().map(|largest| Unserved {
         requests: left.iter().map(|seen| seen.requests).sum(),
         largest: largest.largest,
     });
-    Advice { recorded: true, findings: findings::find(recording, &profile, stats), classes, left_out }
+    Advice { recorded: true, findings: findings::find(recording, &profile, stats), classes, unserved }
 }
 
 /// Requests of fewer are not worth slots of their own.

@@ -67,7 +67,7 @@ pub struct BufferPool {
 impl BufferPool {
     /// The default table, nothing held back.
     ///
-    /// Never fails: if the system refuses the reservation, all buffers come from the global allocator, and
+    /// Never fails: if the system denies the reservation, all buffers come from the global allocator, and
     /// [`reservation`](Stats::reservation) says so.
     #[expect(clippy::new_without_default, reason = "it reserves address space, which a default should not")]
     pub fn new() -> Self {
@@ -211,9 +211,9 @@ impl BufferPool {
         Residency::timed(|| self.shared.pools.residency())
     }
 
-    /// What the system refused so far, without the figures.
-    pub(crate) fn refusals(&self) -> Residency {
-        self.shared.pools.refusals()
+    /// What the system denied so far, without the figures.
+    pub(crate) fn denials(&self) -> Residency {
+        self.shared.pools.denials()
     }
 
     /// Gives the memory of free slots back to the system, and returns how many bytes of it were resident: see

@@ -10,12 +10,12 @@ mod memory_options;
 pub(crate) mod plan;
 
 pub use error::ConfigError;
-pub(crate) use error::{Problem, check, refuse};
+pub(crate) use error::{Problem, check, reject};
 pub(crate) use memory_options::MemoryConfig;
 
 use crate::slots::class::{CLASSES, Class};
 use crate::tunables::{
-    MAGAZINE_FIRST, MAGAZINE_FIRST_BYTES, MAGAZINE_LEAST, MAGAZINE_MOST, MAGAZINE_MOST_BYTES,
+    MAGAZINE_DEFAULT_LIMIT, MAGAZINE_DEFAULT_LIMIT_BYTES, MAGAZINE_FIRST, MAGAZINE_FIRST_BYTES, MAGAZINE_MIN,
 };
 
 /// What a user said about one class.
@@ -61,13 +61,15 @@ impl ClassConfig {
     pub(crate) const fn magazine(&self) -> usize {
         match self.magazine {
             Some(slots) => slots,
-            None => clamp(MAGAZINE_MOST_BYTES / self.slot_bytes, MAGAZINE_LEAST, MAGAZINE_MOST),
+            None => {
+                clamp(MAGAZINE_DEFAULT_LIMIT_BYTES / self.slot_bytes, MAGAZINE_MIN, MAGAZINE_DEFAULT_LIMIT)
+            }
         }
     }
 
     /// Slots of a lane that a thread may cache at first.
     pub(crate) const fn first_magazine(&self) -> usize {
-        clamp(MAGAZINE_FIRST_BYTES / self.slot_bytes, MAGAZINE_FIRST, MAGAZINE_MOST)
+        clamp(MAGAZINE_FIRST_BYTES / self.slot_bytes, MAGAZINE_FIRST, MAGAZINE_DEFAULT_LIMIT)
     }
 }
 

@@ -42,13 +42,13 @@ mod thread;
 mod tunables;
 
 #[cfg(not(framepool_loom))]
-pub use advice::{Advice, ClassAdvice, Finding, LeftOut};
+pub use advice::{Advice, ClassAdvice, Finding, Unserved};
 #[cfg(not(framepool_loom))]
 pub use buffer_pool::{AllocError, BufferPool, PoolBuf, WaitError};
 #[cfg(not(framepool_loom))]
 pub use config::{Config, ConfigError};
 #[cfg(not(framepool_loom))]
-pub use memory::residency::{Request, Residency};
+pub use memory::residency::{MemoryOption, Residency};
 #[cfg(not(framepool_loom))]
 pub use metadata::slot_state::SlotState;
 #[cfg(not(framepool_loom))]
@@ -59,4 +59,4 @@ pub use os::Limit;
 pub use pool_alloc::PoolAlloc;
 pub use slots::class::Class;
 #[cfg(not(framepool_loom))]
-pub use stats::{Bypass, ClassStats, Named, Reservation, Stats};
+pub use stats::{Bypass, ClassStats, NamedStats, Reservation, Stats};

@@ -2,7 +2,7 @@
 //!
 //! A magazine is a small LIFO (Bonwick and Adams 2001) of free slots in front of a [`SlotSet`](crate::slots::slot_set), so that a hit
 //! costs a few plain loads and stores. Its owner touches it only inside its [`Gate`](gate::Gate), and only if it then reads
-//! [`Mode::CACHED`](mode::Mode::CACHED) from its lane; anybody else only during a [reclaim]:
+//! [`LaneMode::Cached`](mode::LaneMode::Cached) from its lane; anybody else only during a [reclaim]:
 //!
 //! | owner | reclaim, under its lock |
 //! |---|---|
@@ -18,7 +18,7 @@
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
 //! | the gate | its owner (Relaxed to close, Release to open), read by reclaims (Acquire) | all that the owner did inside |
-//! | a mode | reclaims (SeqCst to revoke, Release to restore), read by owners (Acquire) | that magazines are empty |
+//! | a mode | reclaims (SeqCst to revoke, Release to resume_caching_if_half_free), read by owners (Acquire) | that magazines are empty |
 //! | `len`, `slots` | the owner inside, or a reclaim (Relaxed) | nothing: the gate and the mode do |
 
 pub(crate) mod gate;
@@ -28,8 +28,8 @@ pub(crate) mod reclaim;
 
 use core::ptr;
 
-use crate::sync::{AtomicPtr, AtomicU32, Ordering::Relaxed, ReadOwn};
-use crate::tunables::{HEAT_OF_A_MEETING, HOT, MAGAZINE_BATCH, MAGAZINE_MAX};
+use crate::sync::{AtomicPtr, AtomicU32, Ordering::Relaxed, UnsyncLoad};
+use crate::tunables::{MAGAZINE_BATCH, MAGAZINE_CAPACITY, MEETING_SCORE, WARM_SCORE};
 
 /// The cache itself. All zeros is an empty one. Every method is for who has the magazine: see the table
 /// above.
@@ -38,11 +38,11 @@ pub(crate) struct Magazine {
     len: AtomicU32,
     capacity: AtomicU32,
     /// Refills that are still to be small ones, because it overflowed; with [`FRESH`] while none came since.
-    thrift: AtomicU32,
+    small_refills_left: AtomicU32,
     /// Of a cold one, which takes nothing yet: how much use its owner would have had for it lately.
-    heat: AtomicU32,
+    visit_score: AtomicU32,
     /// Pointers to the slots' starts, because that is what a hit has to return.
-    slots: [AtomicPtr<u8>; MAGAZINE_MAX],
+    slots: [AtomicPtr<u8>; MAGAZINE_CAPACITY],
 }
 
 impl Magazine {
@@ -51,9 +51,9 @@ impl Magazine {
         Self {
             len: AtomicU32::new(0),
             capacity: AtomicU32::new(0),
-            thrift: AtomicU32::new(0),
-            heat: AtomicU32::new(0),
-            slots: [const { AtomicPtr::new(ptr::null_mut()) }; MAGAZINE_MAX],
+            small_refills_left: AtomicU32::new(0),
+            visit_score: AtomicU32::new(0),
+            slots: [const { AtomicPtr::new(ptr::null_mut()) }; MAGAZINE_CAPACITY],
         }
     }
 
@@ -62,22 +62,22 @@ impl Magazine {
         Self {
             len: AtomicU32::new(0),
             capacity: AtomicU32::new(0),
-            thrift: AtomicU32::new(0),
-            heat: AtomicU32::new(0),
+            small_refills_left: AtomicU32::new(0),
+            visit_score: AtomicU32::new(0),
             slots: core::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
         }
     }
 
     /// Gets it ready for a new owner, whatever the last one left in it.
-    pub(crate) fn start(&self, capacity: usize) {
+    pub(crate) fn reset(&self, capacity: usize) {
         self.set_capacity(capacity);
-        self.thrift.store(0, Relaxed);
-        self.heat.store(0, Relaxed);
+        self.small_refills_left.store(0, Relaxed);
+        self.visit_score.store(0, Relaxed);
     }
 
-    /// At most [`MAGAZINE_MAX`].
+    /// At most [`MAGAZINE_CAPACITY`].
     fn set_capacity(&self, slots: usize) {
-        self.capacity.store(slots.min(MAGAZINE_MAX) as u32, Relaxed);
+        self.capacity.store(slots.min(MAGAZINE_CAPACITY) as u32, Relaxed);
     }
 
     /// Whether it takes nothing, because its owner had no use for it yet.
@@ -92,11 +92,11 @@ impl Magazine {
     /// An owner that comes now and then, with others in between, stays cold: a slot in its magazine would save it nothing that counts,
     /// and be one more that is touched.
     pub(crate) fn warm_up(&self, came_last: bool, met_others: bool, first: usize) {
-        let heat = self.heat.load(Relaxed);
-        let heat =
-            if came_last { heat + 1 } else { heat / 2 } + if met_others { HEAT_OF_A_MEETING } else { 0 };
-        self.heat.store(heat, Relaxed);
-        if heat >= HOT {
+        let visit_score = self.visit_score.load(Relaxed);
+        let visit_score = if came_last { visit_score + 1 } else { visit_score / 2 }
+            + if met_others { MEETING_SCORE } else { 0 };
+        self.visit_score.store(visit_score, Relaxed);
+        if visit_score >= WARM_SCORE {
             self.set_capacity(first);
         }
     }
@@ -109,14 +109,14 @@ impl Magazine {
     ///
     /// A magazine that overflowed and now is empty was too small by that much: it doubles, up to `limit`. (One whose owner only
     /// takes, or only gives, stays as it is.)
-    pub(crate) fn wants(&self, limit: usize) -> usize {
-        let thrift = self.thrift.load(Relaxed);
-        let doublings = u32::from(thrift & FRESH != 0);
+    pub(crate) fn refill_size(&self, limit: usize) -> usize {
+        let small_refills_left = self.small_refills_left.load(Relaxed);
+        let doublings = u32::from(small_refills_left & FRESH != 0);
         let capacity = ((self.capacity() as usize) << doublings).min(limit);
         self.set_capacity(capacity);
-        let thrift = thrift & !FRESH;
-        self.thrift.store(thrift.saturating_sub(1), Relaxed);
-        let share = 2 << thrift.div_ceil(THRIFTY_REFILLS);
+        let small_refills_left = small_refills_left & !FRESH;
+        self.small_refills_left.store(small_refills_left.saturating_sub(1), Relaxed);
+        let share = 2 << small_refills_left.div_ceil(SMALL_REFILLS);
         capacity.div_ceil(share).clamp(1, MAGAZINE_BATCH)
     }
 
@@ -150,11 +150,11 @@ impl Magazine {
 
     /// Makes room: moves the older half out, or as much of it as `out` takes, the oldest first, and returns how many that were.
     #[inline]
-    pub(crate) fn unload(&self, out: &mut Batch) -> usize {
+    pub(crate) fn spill_older_half(&self, out: &mut Batch) -> usize {
         let len = self.len();
         let moved = self.move_oldest(len.div_ceil(2), out);
-        let halvings = (self.thrift.load(Relaxed) & !FRESH).div_ceil(THRIFTY_REFILLS) + 1;
-        self.thrift.store(FRESH | (halvings.min(MOST_HALVINGS) * THRIFTY_REFILLS), Relaxed);
+        let halvings = (self.small_refills_left.load(Relaxed) & !FRESH).div_ceil(SMALL_REFILLS) + 1;
+        self.small_refills_left.store(FRESH | (halvings.min(MAX_HALVINGS) * SMALL_REFILLS), Relaxed);
         moved
     }
 
@@ -163,7 +163,7 @@ impl Magazine {
     /// From the top, by one store: when another thread forks, its child finds these slots still in the magazine, or lost, and never both in
     /// the magazine and in the set.
     #[inline]
-    pub(crate) fn empty(&self, out: &mut Batch) -> usize {
+    pub(crate) fn drain_into(&self, out: &mut Batch) -> usize {
         let len = self.len();
         let moved = len.min(out.len() as u32);
         for (i, out) in (len - moved..len).zip(out) {
@@ -195,25 +195,25 @@ impl Magazine {
     #[inline(always)]
     fn len(&self) -> u32 {
         // SAFETY: the caller has the magazine.
-        unsafe { self.len.read_own() }
+        unsafe { self.len.load_unsync() }
     }
 
     #[inline(always)]
     fn capacity(&self) -> u32 {
         // SAFETY: the caller has the magazine.
-        unsafe { self.capacity.read_own() }
+        unsafe { self.capacity.load_unsync() }
     }
 
     #[inline(always)]
     fn get(&self, i: u32) -> *mut u8 {
         // SAFETY: the caller has the magazine.
-        unsafe { self.slot(i).read_own() }
+        unsafe { self.slot(i).load_unsync() }
     }
 
     #[inline(always)]
     fn slot(&self, i: u32) -> &AtomicPtr<u8> {
-        debug_assert!((i as usize) < MAGAZINE_MAX);
-        // SAFETY: `len` and `capacity` stay at or below `MAGAZINE_MAX`: `push` is the only one to add, and only below `capacity`. `i` is
+        debug_assert!((i as usize) < MAGAZINE_CAPACITY);
+        // SAFETY: `len` and `capacity` stay at or below `MAGAZINE_CAPACITY`: `push` is the only one to add, and only below `capacity`. `i` is
         // below the one or the other.
         unsafe { self.slots.get_unchecked(i as usize) }
     }
@@ -223,10 +223,10 @@ impl Magazine {
 const FRESH: u32 = 1 << 31;
 
 /// How many refills after an overflow are small ones: enough to fetch half of a magazine one by one.
-const THRIFTY_REFILLS: u32 = 16;
+const SMALL_REFILLS: u32 = 16;
 
 /// How small they become: single slots, of any magazine.
-const MOST_HALVINGS: u32 = MAGAZINE_MAX.ilog2();
+const MAX_HALVINGS: u32 = MAGAZINE_CAPACITY.ilog2();
 
 /// Slots on their way between a magazine and a set.
 pub(crate) type Batch = [*mut u8; MAGAZINE_BATCH];

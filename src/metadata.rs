@@ -1,6 +1,6 @@
 //! Everything the allocator knows about its slots, in one mapping of its own, away from the slots (P8).
 //!
-//! `Metadata` (modes, lanes, places, the reclaim lock), the sets' words, the thread records, the slot map. Mapped zeroed, and
+//! `Metadata` (modes, lanes, places, the reclaim lock), the sets' words, the thread thread_states, the slot map. Mapped zeroed, and
 //! written by start-up only where zero will not do: this header and the free bits. A program's is never unmapped, and nothing in it points back
 //! to the `PoolAlloc`: a thread's exit may come later than anything. Pools that are a value have no places for threads, and go with the value.
 
@@ -20,7 +20,7 @@ pub(crate) use tally::Tally;
 
 use crate::config::plan::Plan;
 use crate::magazine::lane_pool::Pool;
-use crate::magazine::mode::Mode;
+use crate::magazine::mode::{LaneMode, Mode};
 use crate::magazine::reclaim::Reclaim;
 use crate::metadata::fork_mark::ForkMark;
 use crate::os;
@@ -34,7 +34,7 @@ use crate::stats::peak::Peak;
 use crate::stats::recording::Recording;
 use crate::sync::{AtomicPtr, AtomicU8, AtomicU64};
 use crate::thread::places::Places;
-use crate::thread::state::ThreadRecord;
+use crate::thread::state::ThreadState;
 use crate::tunables::{MAGAZINE_COLD_BYTES, PLACES};
 
 /// The head of the mapping; constant once published, but for the atomics in it. What hits read comes first.
@@ -47,8 +47,8 @@ pub(crate) struct Metadata {
     /// What magazines start with, at once or when their thread is hot.
     pub(crate) first_capacities: [usize; LANES],
     /// What magazines grow to.
-    most_capacities: [usize; LANES],
-    records: NonNull<ThreadRecord>,
+    max_capacities: [usize; LANES],
+    thread_states: NonNull<ThreadState>,
     map_bytes: NonNull<AtomicU8>,
     pub(crate) lanes: [LaneParts; LANES],
     pub(crate) places: Places,
@@ -60,7 +60,7 @@ pub(crate) struct Metadata {
     /// The one before this on the [roll](crate::lifecycle::registry) of all.
     pub(crate) older: AtomicPtr<Metadata>,
     pub(crate) recording: Option<&'static Recording>,
-    /// What refused the reservation, if that is known and it was a limit.
+    /// What denied the reservation, if that is known and it was a limit.
     pub(crate) exceeded_limit: Option<Limit>,
     /// Where the statistics are written when the program exits, if they are to be.
     pub(crate) exit_output: Option<os::KeptStderr>,
@@ -86,7 +86,7 @@ unsafe impl Sync for Metadata {}
 /// Where the parts of the mapping are that follow the header, by their offsets, and how large it is.
 struct Parts {
     words: usize,
-    records: usize,
+    thread_states: usize,
     map: usize,
     bytes: usize,
 }
@@ -97,9 +97,9 @@ impl Parts {
         let places = if has_places { PLACES } else { 0 };
         let header = Layout::new::<Metadata>();
         let (layout, words) = header.extend(Layout::array::<AtomicU64>(all_words).ok()?).ok()?;
-        let (layout, records) = layout.extend(Layout::array::<ThreadRecord>(places).ok()?).ok()?;
+        let (layout, thread_states) = layout.extend(Layout::array::<ThreadState>(places).ok()?).ok()?;
         let (layout, map) = layout.extend(Layout::array::<AtomicU8>(plan.map_bytes()).ok()?).ok()?;
-        Some(Self { words, records, map, bytes: layout.size() })
+        Some(Self { words, thread_states, map, bytes: layout.size() })
     }
 }
 
@@ -137,7 +137,7 @@ impl Metadata {
         // SAFETY: by contract all of it lies in the mapping.
         unsafe {
             (&raw mut (*this).map).write(SlotMap::new(ptr::null(), ptr::null_mut(), plan.granule_shift));
-            (&raw mut (*this).records).write(base.byte_add(parts.records).cast());
+            (&raw mut (*this).thread_states).write(base.byte_add(parts.thread_states).cast());
             (&raw mut (*this).map_bytes).write(base.byte_add(parts.map).cast());
             (&raw mut (*this).reclaim).write(const { Reclaim::new() });
             (&raw mut (*this).peaks).write([const { Peak::new() }; CLASSES]);
@@ -189,12 +189,12 @@ impl Metadata {
             for lane in Lane::ALL {
                 let (most, first) = if has_magazines { plan.magazine(lane) } else { (0, 0) };
                 (&raw mut (*this).modes[lane.index()]).write(Mode::new(if most > 0 {
-                    Mode::CACHED
+                    LaneMode::Cached
                 } else {
-                    Mode::OFF
+                    LaneMode::Off
                 }));
                 (&raw mut (*this).first_capacities[lane.index()]).write(first);
-                (&raw mut (*this).most_capacities[lane.index()]).write(most);
+                (&raw mut (*this).max_capacities[lane.index()]).write(most);
             }
         }
     }
@@ -225,14 +225,14 @@ impl Metadata {
         self.lanes[lane.index()].slab.slot_bytes
     }
 
-    pub(crate) fn record(&self, place: usize) -> &ThreadRecord {
+    pub(crate) fn thread_state(&self, place: usize) -> &ThreadState {
         debug_assert!(place < PLACES);
         // SAFETY: `Places` only hands out places of the table; a zeroed record is valid.
-        unsafe { self.records.add(place).as_ref() }
+        unsafe { self.thread_states.add(place).as_ref() }
     }
 
-    pub(crate) fn place_of(&self, record: &ThreadRecord) -> usize {
-        (ptr::from_ref(record).addr() - self.records.addr().get()) / size_of::<ThreadRecord>()
+    pub(crate) fn place_of(&self, state: &ThreadState) -> usize {
+        (ptr::from_ref(state).addr() - self.thread_states.addr().get()) / size_of::<ThreadState>()
     }
 
     pub(crate) fn pool(&self, lane: Lane) -> Pool<'_, Self> {

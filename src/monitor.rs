@@ -85,7 +85,7 @@ impl Drop for Monitor {
             return;
         }
         self.stop.is_wanted.with(|is_wanted| *is_wanted = true);
-        self.stop.bell.notify_all();
+        self.stop.wakeup.notify_all();
         if let Some(thread) = self.thread.take()
             && thread.thread().id() != thread::current().id()
         {
@@ -158,7 +158,7 @@ impl MonitorBuilder {
     ///
     /// If the system has no thread for it.
     pub fn start(self) -> io::Result<Monitor> {
-        let stop = Arc::new(Stop { is_wanted: Lock::new(false), bell: Condvar::new() });
+        let stop = Arc::new(Stop { is_wanted: Lock::new(false), wakeup: Condvar::new() });
         let watch = Watch::new(self.watched.stats(), self.miss_rate, self.trim_after);
         let spawn = || {
             let stop = Arc::clone(&stop);
@@ -173,7 +173,7 @@ impl MonitorBuilder {
         watched.aside(&mut || {
             loop {
                 let now = watched.stats();
-                let mut events = watch.look(&now, &watched.refusals(), Instant::now());
+                let mut events = watch.look(&now, &watched.denials(), Instant::now());
                 if watch.wants_trim() {
                     let bytes = watched.trim();
                     events.push(MonitorEvent::Trimmed { bytes });
@@ -196,7 +196,7 @@ impl MonitorBuilder {
 /// What the thread sleeps on.
 struct Stop {
     is_wanted: Lock<bool>,
-    bell: Condvar,
+    wakeup: Condvar,
 }
 
 impl Stop {
@@ -204,6 +204,6 @@ impl Stop {
     fn wait(&self, interval: Duration) -> bool {
         // A time that no clock will ever show is none.
         let deadline = Instant::now().checked_add(interval);
-        self.is_wanted.wait(&self.bell, deadline, |is_wanted| *is_wanted, |is_wanted| *is_wanted)
+        self.is_wanted.wait(&self.wakeup, deadline, |is_wanted| *is_wanted, |is_wanted| *is_wanted)
     }
 }

@@ -41,7 +41,7 @@ pub(crate) use fence::{after_fork, can_fence_all, fence_all, map_wiped_on_fork};
 pub use limits::Limit;
 pub(crate) use limits::limit_behind;
 pub(crate) use requests::{
-    DISCARD_KEEPS_REQUESTS, discard, given, leave_out_of_core_dumps, lock, name, populate, resident,
+    DISCARD_KEEPS_REQUESTS, discard, leave_out_of_core_dumps, lock, name, page_figures, populate, resident,
     use_huge_pages,
 };
 pub(crate) use signals::with_signals_blocked;
@@ -82,7 +82,7 @@ pub(crate) type OnThreadExit = unsafe extern "C" fn(*mut core::ffi::c_void);
 
 /// What the system has given to a range of memory, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Given {
+pub(crate) struct PageFigures {
     pub(crate) resident: u64,
     pub(crate) huge: u64,
     pub(crate) locked: u64,

@@ -17,40 +17,40 @@ mod trim;
 use core::alloc::Layout;
 
 pub(crate) use counting::count_passed_on;
-pub(crate) use find::Found;
+pub(crate) use find::LiveSlot;
 use route::Routes;
-pub(crate) use route::{Detour, is_plain, unlikely};
+pub(crate) use route::{NoRoute, cold_path, has_malloc_alignment};
 
 use crate::config::Config;
 use crate::config::plan::Plan;
 use crate::lifecycle::serving::Serving;
-use crate::memory::options::Readiness;
+use crate::memory::options::AppliedOptions;
 use crate::metadata::Metadata;
-use crate::metadata::published::Home;
+use crate::metadata::published::MetadataCell;
 use crate::metadata::slot_state::SlotState;
 use crate::os::asan;
 use crate::slots::class::Class;
 use crate::slots::lane::Lane;
-use crate::slots::slot_map::Slot;
-use crate::sync::SetOnce;
-use crate::thread::current::Own;
+use crate::slots::slot_map::SlotTag;
+use crate::sync::StartUpCell;
+use crate::thread::current::OwnState;
 
 /// One allocator's pools. What every call reads comes first.
 #[repr(C, align(128))]
 pub(crate) struct Pools {
     /// Out of the metadata. During a [recording] it spans all there is, so that every block looks owned.
     serving: Serving<Metadata>,
-    routes: SetOnce<Routes>,
+    routes: StartUpCell<Routes>,
     hardened: bool,
     zero_on_free: bool,
     /// What a byte says whose slot may be freed without either of the two.
-    freed_quickly: Slot,
-    home: Home,
+    freed_fast: SlotTag,
+    metadata_cell: MetadataCell,
     /// Whether threads have magazines and counters of their own there, because it is never unmapped.
     has_places: bool,
-    plan: SetOnce<Plan>,
+    plan: StartUpCell<Plan>,
     config: Config,
-    readiness: Readiness,
+    readiness: AppliedOptions,
 }
 
 /// Memory that was taken from a pool just now.
@@ -106,13 +106,13 @@ impl Pools {
             serving: Serving::new(),
             hardened: config.hardened,
             zero_on_free: config.zero_on_free,
-            freed_quickly: if config.hardened || config.zero_on_free { Slot::NEVER } else { Slot::LIVE },
-            routes: SetOnce::new(routes),
-            home: Home::new(),
+            freed_fast: if config.hardened || config.zero_on_free { SlotTag::NEVER } else { SlotTag::LIVE },
+            routes: StartUpCell::new(routes),
+            metadata_cell: MetadataCell::new(),
             has_places,
-            plan: SetOnce::new(plan),
+            plan: StartUpCell::new(plan),
             config: *config,
-            readiness: Readiness::new(config.memory),
+            readiness: AppliedOptions::new(config.memory),
         }
     }
 
@@ -132,9 +132,9 @@ impl Pools {
 
     /// This thread's own place, if it has one and is not interrupted there.
     #[inline]
-    pub(crate) fn own(&self) -> Option<Own> {
-        let metadata = self.home.pointer();
-        if metadata.is_null() { None } else { Own::at(metadata.addr()) }
+    pub(crate) fn own(&self) -> Option<OwnState> {
+        let metadata = self.metadata_cell.pointer();
+        if metadata.is_null() { None } else { OwnState::at(metadata.addr()) }
     }
 
     /// Whether the pools are ready and not switched off.
@@ -147,23 +147,23 @@ impl Pools {
     #[inline(always)]
     pub(crate) fn metadata(&self) -> &Metadata {
         // SAFETY: `serving` or `span` said that they are, which start-up stored after that.
-        unsafe { self.home.get_published() }
+        unsafe { self.metadata_cell.get_published() }
     }
 
     /// Marks a slot live that was just taken for `size` bytes.
     #[inline(always)]
     fn hand_out(metadata: &Metadata, lane: Lane, start: *mut u8, size: usize) -> Block {
         // SAFETY: the start of a slot of this lane, which is this thread's alone since the set or the magazine let go of it.
-        let entry = unsafe { metadata.map.entry_of_start(start.addr()) };
-        let is_clean = entry.is_clean();
-        entry.hand_out(lane);
-        asan::open(start, size, metadata.slot_bytes(lane));
+        let cell = unsafe { metadata.map.cell_of_start(start.addr()) };
+        let is_clean = cell.is_clean();
+        cell.hand_out(lane);
+        asan::unpoison_prefix(start, size, metadata.slot_bytes(lane));
         Block { start, is_clean }
     }
 
     /// Where the slots of a class are, as many as there is room for; how many that were.
     pub(crate) fn slot_states(&self, class: Class, states: &mut [SlotState]) -> usize {
-        self.home.get().map_or(0, |metadata| metadata.slot_states(class as usize, states))
+        self.metadata_cell.get().map_or(0, |metadata| metadata.slot_states(class as usize, states))
     }
 }
 

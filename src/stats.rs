@@ -26,7 +26,7 @@ pub(crate) mod recording;
 
 use core::fmt;
 
-pub use display::Named;
+pub use display::NamedStats;
 
 use crate::os::Limit;
 use crate::slots::class::{CLASSES, Class};
@@ -84,12 +84,12 @@ pub enum Reservation {
     Pending,
     /// The pools are in place.
     Ready,
-    /// The operating system refused; everything goes to the fallback from now on. If a limit of the process was the cause, this is it.
+    /// The operating system denied it; everything goes to the fallback from now on. If a limit of the process was the cause, this is it.
     Failed(Option<Limit>),
 }
 
 impl Reservation {
-    /// Whether the operating system refused.
+    /// Whether the operating system denied it.
     pub const fn is_failed(self) -> bool {
         matches!(self, Reservation::Failed(_))
     }
@@ -246,7 +246,7 @@ impl Stats {
 
     /// Bytes of every request, whoever served it. Wraps past 2^64, which a few absurd requests are enough for.
     pub fn total_bytes(&self) -> u64 {
-        self.answered().1.wrapping_add(self.fallback_bytes)
+        self.served().1.wrapping_add(self.fallback_bytes)
     }
 
     /// Requests passed to the fallback: misses, bypasses, and reallocations that shrink a block of the fallback or move one there.
@@ -266,7 +266,7 @@ impl Stats {
     }
 
     /// Requests, and their bytes, that a slot served: hits and reallocations in place.
-    pub fn answered(&self) -> (u64, u64) {
+    pub fn served(&self) -> (u64, u64) {
         (self.hits() + self.reallocs_in_place(), self.sum(|class| class.requested_bytes))
     }
 
@@ -332,8 +332,8 @@ impl Stats {
 
     /// The same table under a heading: `[buffer_pool] Video encoder pool statistics:` for `named("Video encoder pool")`,
     /// and `[buffer_pool] Global pool statistics:` for `named(None)`.
-    pub fn named<'a>(&self, name: impl Into<Option<&'a str>>) -> Named<'a> {
-        Named { stats: *self, name: name.into().unwrap_or("Global pool") }
+    pub fn named<'a>(&self, name: impl Into<Option<&'a str>>) -> NamedStats<'a> {
+        NamedStats { stats: *self, name: name.into().unwrap_or("Global pool") }
     }
 
     fn sum(&self, count: impl Fn(&ClassStats) -> u64) -> u64 {

@@ -12,9 +12,9 @@ pub(crate) mod loom_check;
 mod modelled;
 #[cfg(not(framepool_loom))]
 mod native;
-#[cfg(not(framepool_loom))]
-mod set_once;
 mod sleep;
+#[cfg(not(framepool_loom))]
+mod start_up_cell;
 
 pub(crate) use core::sync::atomic::Ordering;
 
@@ -22,9 +22,9 @@ pub(crate) use core::sync::atomic::Ordering;
 pub(crate) use modelled::*;
 #[cfg(not(framepool_loom))]
 pub(crate) use native::*;
-#[cfg(not(framepool_loom))]
-pub(crate) use set_once::SetOnce;
 pub(crate) use sleep::{Condvar, Lock};
+#[cfg(not(framepool_loom))]
+pub(crate) use start_up_cell::StartUpCell;
 
 #[cfg(not(target_has_atomic = "64"))]
 compile_error!("framepool needs 64-bit atomics: its counters and slot sets are made of them");
@@ -42,11 +42,11 @@ macro_rules! const_unless_modelled {
 pub(crate) use const_unless_modelled;
 
 /// A plain read, which the compiler may fold into the instruction that uses it.
-pub(crate) trait ReadOwn {
+pub(crate) trait UnsyncLoad {
     type Value;
 
     /// # Safety
     ///
     /// No other thread writes this now. (The model checker sees to it.)
-    unsafe fn read_own(&self) -> Self::Value;
+    unsafe fn load_unsync(&self) -> Self::Value;
 }

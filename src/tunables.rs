@@ -24,7 +24,7 @@ pub(crate) const NESTED_ALLOCATORS: usize = 8;
 /// Slots that a magazine has room for.
 ///
 /// What makes a lane's record eight cache lines, counters included.
-pub(crate) const MAGAZINE_MAX: usize = if IS_MODEL { 3 } else { 57 };
+pub(crate) const MAGAZINE_CAPACITY: usize = if IS_MODEL { 3 } else { 57 };
 
 /// Slots that move between a magazine and a set at a time, at most.
 ///
@@ -34,8 +34,8 @@ pub(crate) const MAGAZINE_BATCH: usize = if IS_MODEL { 2 } else { 16 };
 /// Slots, and bytes of slots, that a magazine grows to by default, if its thread has use for them.
 ///
 /// Bursts of 16 of any class come from the magazine then. Each cached slot may be one more that is touched.
-pub(crate) const MAGAZINE_MOST: usize = 32;
-pub(crate) const MAGAZINE_MOST_BYTES: usize = 64 << 20;
+pub(crate) const MAGAZINE_DEFAULT_LIMIT: usize = 32;
+pub(crate) const MAGAZINE_DEFAULT_LIMIT_BYTES: usize = 64 << 20;
 
 /// Slots that a magazine starts with, and bytes of slots if those are more.
 ///
@@ -51,11 +51,11 @@ pub(crate) const MAGAZINE_COLD_BYTES: usize = 64 << 10;
 /// is), or some two at which another thread was there at the same time.
 ///
 /// A camera's pace reaches neither where threads share a lane.
-pub(crate) const HOT: u32 = 16;
-pub(crate) const HEAT_OF_A_MEETING: u32 = 11;
+pub(crate) const WARM_SCORE: u32 = 16;
+pub(crate) const MEETING_SCORE: u32 = 11;
 
 /// Slots that a magazine takes at least: one to give back and take again, one to hand over.
-pub(crate) const MAGAZINE_LEAST: usize = 2;
+pub(crate) const MAGAZINE_MIN: usize = 2;
 
 /// Of a lane's slots, and of those that are free, `trim` takes this part out of the set at a time, at most.
 ///

@@ -205,7 +205,7 @@ mod everywhere {
         );
         let output = run(command);
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(stderr.contains("Reservation refused") && !stderr.contains("at once"), "{stderr}");
+        assert!(stderr.contains("Reservation denied") && !stderr.contains("at once"), "{stderr}");
     }
 
     #[test]

@@ -61,7 +61,7 @@ breaks() {
 breaks "P1 a block goes back by address" src/pool_alloc/global_alloc.rs \
   's/if self\.pools\.spans\(ptr\) \{\n(\s+\/\/ SAFETY: the caller.s contract\.\n\s+unsafe \{ self\.dealloc_slot)/if self.pools.spans(ptr) && layout.size() > 1 << 20 {\n$1/' vec
 breaks "P2 a hit makes no system call" src/pools/fast_path.rs \
-  's/(let start = inside\.magazine\(lane\)\.pop\(\)\?;)/$1 std::thread::yield_now();/' never_waits
+  's/(let start = guard\.magazine\(lane\)\.pop\(\)\?;)/$1 std::thread::yield_now();/' never_waits
 breaks "P3 a slot given back can be taken again" src/slots/slot_set.rs \
   's/self\.shared\.level\.fetch_add\(slots\.len\(\) as u64, AcqRel\);//' routing
 breaks "P3 what sleeping threads have cached is called in" src/magazine/reclaim.rs \
@@ -69,25 +69,25 @@ breaks "P3 what sleeping threads have cached is called in" src/magazine/reclaim.
 breaks "P3 whoever was inside is looked at again" src/magazine/reclaim.rs \
   's/is_settled = false;/*word ^= bit;/' never_waits
 breaks "P3 a child of a fork has the places of the threads that are gone" src/metadata/fork.rs \
-  's/(abandon_unless_open\(self\.key\(\)\) \{\n\s+)self\.release_place\(record\);/$1let _ = record;/' lib
+  's/(abandon_unless_open\(self\.key\(\)\) \{\n\s+)self\.release_place\(state\);/$1let _ = state;/' lib
 breaks "P9 only the thread that forked frees the places of the others" src/metadata/fork_mark.rs \
   's/WIPED if os::is_first_thread\(\) =>/WIPED =>/' lib
 breaks "P9 a child settles once" src/metadata/fork_mark.rs \
   's/if self\.word\(\)\.load\(Acquire\) != settled_here\(\) \{/{/' lib
 breaks "P9 a thread that ended inside keeps its place" src/lifecycle/thread.rs \
-  's/if record\.gate\(\)\.abandon_unless_open\(address\) \{/if record.gate().abandon_unless_open(address) || true {/' lib
+  's/if state\.gate\(\)\.abandon_unless_open\(address\) \{/if state.gate().abandon_unless_open(address) || true {/' lib
 breaks "P9 start-up calls no allocator" src/lifecycle/registry.rs \
-  's/(pub\(crate\) fn enlist.*?\{\n)/$1    os::after_fork(settle_all);\n/' late_key
+  's/(pub\(crate\) fn register.*?\{\n)/$1    os::after_fork(settle_children);\n/' late_key
 breaks "P9 a reclaim that a fork cuts short leaves no slot in two places" src/magazine.rs \
   's/        for \(i, out\) in \(len - moved\.\.len\)\.zip\(out\) \{\n\s+\*out = self\.get\(i\);\n\s+\}\n\s+self\.len\.store\(len - moved, Relaxed\);\n\s+moved as usize/        self.move_oldest(moved, out)/' fork_anywhere
 breaks "P9 a thread that a handler forks on settles after what it was at" src/thread/section.rs \
   's/if is_inside \{ None \} else/if is_inside \&\& false { None } else/' fork_anywhere
 breaks "P9 it settles when it is through with that" src/metadata/lanes.rs \
-  's/        self\.is_settled\(\);\n        result/        result/' fork_anywhere
+  's/        self\.settle_after_fork\(\);\n        result/        result/' fork_anywhere
 breaks "P9 a place that was being claimed is not pending in the child" src/thread/places.rs \
   's/self\.taken\.iter\(\)\.zip\(\(0\.\.\)\.step_by\(64\)\)\.flat_map/self.taken[..self.used().div_ceil(64)].iter().zip((0..).step_by(64)).flat_map/; s/bits & 1 << place != 0\)\.map\(move/bits \& 1 << place != 0 \&\& first + place < self.used()).map(move/; s/flat_map\(\|/flat_map(move |/' fork_anywhere
 breaks "P9 places that nobody has are left alone" src/metadata/fork.rs \
-  's/self\.places\.taken\(\)\.map/(0..crate::tunables::PLACES).map/; s/(fn take_over_places.*?)self\.release_place\(record\);/$1record.owner.store(0, Relaxed);/s' lib
+  's/self\.places\.taken\(\)\.map/(0..crate::tunables::PLACES).map/; s/(fn take_over_places.*?)self\.release_place\(state\);/$1record.owner.store(0, Relaxed);/s' lib
 breaks "P9 a child settles at once" src/lifecycle/registry.rs \
   's/    all\(\)\.for_each\(Metadata::settle_child\);\n//' fork
 breaks "P9 a child does not rely on the kernel to wipe the mark" src/metadata/fork.rs \
@@ -115,7 +115,7 @@ breaks "P6 a shrink never goes below a floor" src/pools/slow_path.rs \
 breaks "P6 a small remainder holds no larger slot" src/pools/slow_path.rs \
   's/taken\.map_or\(Shrink::ToFallback,/taken.map_or(Shrink::Stays,/' realloc
 breaks "P6 a remainder keeps no slot that is held back for larger layouts" src/pools/slow_path.rs \
-  's/ && \(lane\.is_held\(\) \|\| !found\.lane\.is_held\(\)\)//' realloc
+  's/ && \(lane\.is_held_back\(\) \|\| !found\.lane\.is_held_back\(\)\)//' realloc
 breaks "P6 a shrink starts no reclaim" src/pools/slow_path.rs \
   's/take_without_reclaim/take/' realloc
 breaks "P6 a shrink that the fallback refuses stays" src/pool_alloc/realloc.rs \
@@ -143,11 +143,11 @@ breaks "P8 guards fault" src/os/unix.rs \
 breaks "P9 a handler does not enter an owner's magazines" src/magazine/gate.rs \
   's/self\.state\.store\(CLOSED, Relaxed\);//' life_cycle
 breaks "P9 a place is given back" src/metadata/fork.rs \
-  's/        self\.places\.release\(self\.place_of\(record\)\);/        _ = self;/' lib
+  's/        self\.places\.release\(self\.place_of\(state\)\);/        _ = self;/' lib
 breaks "P9 a first request in a handler calls no allocator" src/os/unix.rs \
   's/if cfg!\(target_env = "gnu"\) && self\.0 >= KEYS_WITH_ROOM/if false \&\& self.0 >= KEYS_WITH_ROOM/' late_key
 breaks "P9 a thread without a hook leaves its place to the next" src/lifecycle/orphans.rs \
-  's/is_gone && record\.owner/false \&\& is_gone \&\& record.owner/' late_key
+  's/is_gone && state\.owner/false \&\& is_gone \&\& state.owner/' late_key
 breaks "P9 a library that may be unloaded is kept" src/os/pin.rs \
   's/ \| libc::RTLD_NODELETE//; s/let stays = (is_own && .*?);/let stays = $1;\n    \/\/ SAFETY: as above.\n    unsafe { libc::dlclose(handle) };/s' package:framepool-unloading
 breaks "P9 a library that cannot be kept has no hook" src/os/unix.rs \
@@ -157,15 +157,15 @@ breaks "P9 a library is looked for by its own name" src/os/pin.rs \
 breaks "P9 another namespace has no hook" src/os/pin.rs \
   's/&& namespace == 0/\&\& namespace > -9/' package:framepool-unloading
 breaks "P9 threads ask again that allocate before the constructor" src/lifecycle/thread.rs \
-  's/let Some\(exit_hook\) = exit_hook\(\) else \{ return \};/let Some(exit_hook) = exit_hook() else { current::hide(); return };/' package:framepool-unloading
+  's/let Some\(exit_hook\) = exit_hook\(\) else \{ return \};/let Some(exit_hook) = exit_hook() else { current::suspend(); return };/' package:framepool-unloading
 breaks "P9 places of dead threads are found" src/lifecycle/orphans.rs \
   's/owner == this_thread \|\| os::is_gone\(owner, this_thread\)/owner == this_thread \&\& os::is_gone(owner, this_thread)/' lib
 breaks "P9 living threads keep their places" src/os/threads.rs \
   's/find\(thread\)\.err\(\) == gone/(find(thread).err() == gone || true)/' lib
 breaks "P9 a thread past its exit has no place" src/lifecycle/thread.rs \
-  's/    current::forget_own_record\(\);\n//' lib
+  's/    current::forget_own_state\(\);\n//' lib
 breaks "P9 what a full magazine was made to let go of is given back" src/magazine/lane_pool.rs \
-  's/(moved = magazine\.unload\(&mut older\);)/$1 if magazine.push(start) { return Some(()); } moved = 0;/' fork
+  's/(moved = magazine\.spill_older_half\(&mut older\);)/$1 if magazine.push(start) { return Some(()); } moved = 0;/' fork
 breaks "P9 the first allocation fits a small stack" src/metadata.rs \
   's/(let parts = Parts::of)/core::hint::black_box([0_u8; 6000]); $1/' stack
 breaks "P10 a refused reservation is noticed" src/lifecycle/serving.rs \
@@ -177,7 +177,7 @@ breaks "P10 a slot size is a multiple of 64" src/config/check.rs \
 breaks "P10 the slot map is bounded" src/config/plan.rs \
   's/if self\.map_bytes\(\) > .*? \{/if false {/' config
 breaks "P11 nothing allocates" src/pools/fast_path.rs \
-  's/(let start = inside\.magazine\(lane\)\.pop\(\)\?;)/$1 drop(std::hint::black_box(vec![0_u8; 3 << 20]));/' never_allocates
+  's/(let start = guard\.magazine\(lane\)\.pop\(\)\?;)/$1 drop(std::hint::black_box(vec![0_u8; 3 << 20]));/' never_allocates
 breaks "P12 each hit is counted" src/stats/counters.rs \
   's/self\.hits\.load\(Relaxed\)\.wrapping_add\(1\)/1/' stats
 breaks "P12 peak is the most at once" src/stats/peak.rs \
@@ -191,7 +191,7 @@ breaks "P13 prewarm makes slots resident" src/pools/residency.rs \
 breaks "P13 prewarm makes the last page of a slab resident" src/memory/reservation.rs \
   's/\.next_multiple_of\(os::page_bytes\(\)\)/ \& !4095/' residency
 breaks "P13 prefault makes slots resident" src/memory/options.rs \
-  's/if self\.wishes\.prefault \{/if false {/' residency
+  's/if self\.config\.prefault \{/if false {/' residency
 breaks "P13 a report touches nothing" src/pools/residency.rs \
   's/(\|reserved\|) self\.readiness\.report\(reserved\)\)/$1 { self.readiness.populate(reserved); self.readiness.report(reserved) })/' residency
 breaks "P13 touching a page writes to it" src/os/touch.rs \
@@ -207,9 +207,9 @@ breaks "P13 huge pages are declined" src/os/linux.rs \
 breaks "P13 the metadata gets no huge page" src/metadata.rs \
   's/os::use_huge_pages\(mapping\.pages, false\)/os::use_huge_pages(mapping.pages, true)/' residency
 breaks "P13 core dumps leave slots out" src/memory/options.rs \
-  's/if !self\.wishes\.core_dumps \{/if false {/' residency
+  's/if !self\.config\.core_dumps \{/if false {/' residency
 breaks "P13 a refused lock is reported" src/memory/reservation.rs \
-  's/return Err\(refused\);/let _ = refused; return Ok(());/' residency_refused
+  's/return Err\(denied\);/let _ = denied; return Ok(());/' residency_refused
 breaks "P13 what fits the limit is locked" src/memory/reservation.rs \
   's/locked = slots;/locked = 0;/' residency_refused
 breaks "P13 an unused slot costs nothing, locked or not" src/os/linux.rs \
@@ -219,7 +219,7 @@ breaks "P13 locks have a lower rung" src/os/linux.rs \
 breaks "P13 prewarm in a forked child locks anew" src/pools/residency.rs \
   's/self\.readiness\.ask\(reserved\);//' residency_refused
 breaks "P13 without /proc what is resident is told" src/os/linux.rs \
-  's/Given \{ resident: resident\(pages\), /Given { resident: 0 * resident(pages), /' residency_refused
+  's/PageFigures \{ resident: resident\(pages\), /PageFigures { resident: 0 * resident(pages), /' residency_refused
 breaks "P10 without memory no page is touched" src/os/linux.rs \
   's/\[libc::EINVAL, /[libc::ENOMEM, /' residency_refused
 breaks "P12 assert_no_misses sees a single miss" src/assert_no_misses.rs \
@@ -231,17 +231,17 @@ breaks "P14 what a fallback behind another one asks for is its own" src/thread/n
 breaks "P14 a thread inside more allocators than there are rows is outside all pools" src/thread/nested.rs \
   's/self\.unlisted\.load\(Relaxed\) != 0 \|\| //' lib
 breaks "P9 what suspends inside and ends elsewhere changes nothing there" src/thread/nested.rs \
-  's/            if nesting\.thread\.load\(Relaxed\) != self\.thread \{\n\s+return;\n\s+\}\n//' lib
+  's/            if depths\.thread\.load\(Relaxed\) != self\.thread \{\n\s+return;\n\s+\}\n//' lib
 breaks "P9 guards end in any order" src/thread/nested.rs \
-  's/            if nesting\.total\.load\(Relaxed\) == 0 \{\n\s+current::show\(\);\n\s+\}/            current::show();/' lib
-breaks "P14 unpooled ends when it unwinds" src/thread/nested.rs \
-  's/let _guard = (Guard::enter\(allocator\.addr\(\)\));\n    f\(\)/let guard = core::mem::ManuallyDrop::new($1);\n    let result = f();\n    guard.leave();\n    result/' unpooled
-breaks "P14 a realloc in place is answered" src/pools/counting.rs \
+  's/            if depths\.total\.load\(Relaxed\) == 0 \{\n\s+current::resume\(\);\n\s+\}/            current::resume();/' lib
+breaks "P14 unpooled ends when it unwinds" src/pool_alloc/fallback.rs \
+  's/let _frame = (FallbackFrame::enter\(self\.address\(\)\));\n        f\(\)/let frame = core::mem::ManuallyDrop::new($1);\n        let result = f();\n        drop(core::mem::ManuallyDrop::into_inner(frame));\n        result/' unpooled
+breaks "P14 a realloc in place is served" src/pools/counting.rs \
   's/add\(&counters\.reallocs_in_place, 1\);/_ = \&counters.reallocs_in_place;/' dhat
 breaks "P14 a block of the pools moves nowhere while they are left out" src/pool_alloc/realloc.rs \
-  's/(fn place_for_remainder.*?)if self\.is_nested_now\(\) \{/$1if false {/s' unpooled
+  's/(fn place_for_remainder.*?)if self\.is_in_fallback_now\(\) \{/$1if false {/s' unpooled
 breaks "P14 a block of the fallback stays there while the pools are left out" src/pool_alloc/realloc.rs \
-  's/if self\.is_nested_now\(\) \{\n(\s+\/\/ Neither)/if false {\n$1/' unpooled
+  's/if self\.is_in_fallback_now\(\) \{\n(\s+\/\/ Neither)/if false {\n$1/' unpooled
 
 breaks "trim takes from a range what is free there only" src/slots/slot_set.rs \
   's/let mut left = bits & mask;/let mut left = bits;/' lib
@@ -268,7 +268,7 @@ breaks "trim makes no slot clean that shares a page with a live one" src/pools/t
 breaks "trim makes no slot clean that was refused" src/pools/trim/walk.rs \
   's/edge\.from = edge\.to;//' trim_memory
 breaks "trim makes slots clean" src/pools/trim/walk.rs \
-  's/self\.entry\(slot\)\.set_clean\(self\.lane\);//' trim
+  's/self\.cell\(slot\)\.set_clean\(self\.lane\);//' trim
 breaks "trim makes no call for clean slots" src/pools/trim/walk.rs \
   's/let is_needed = self\.is_warm/let is_needed = true/' trim_memory
 breaks "trim gives back what prewarm made resident" src/memory/options.rs \
@@ -276,7 +276,7 @@ breaks "trim gives back what prewarm made resident" src/memory/options.rs \
 breaks "trim remembers what it left of that" src/pools/trim.rs \
   's/if is_warm && !is_complete \{/if false {/' trim_memory
 breaks "trim gives back what lies in a huge page" src/memory/options.rs \
-  's/ \|\| self\.wishes\.huge_pages//' trim_memory
+  's/ \|\| self\.config\.huge_pages//' trim_memory
 breaks "trim counts what was resident" src/pools/trim.rs \
   's/let resident = os::resident\(pages\) as usize;/let resident = pages.len();/' trim_memory
 breaks "trim gives all slots back to their sets" src/pools/trim/walk.rs \
@@ -284,7 +284,7 @@ breaks "trim gives all slots back to their sets" src/pools/trim/walk.rs \
 breaks "trim empties other threads magazines" src/pools/trim.rs \
   's/if is_settled \{/if false {/' trim
 breaks "trim leaves lanes cached" src/pools/trim.rs \
-  's/metadata\.with_reclaim\(\|reclaim\| reclaim\.let_back\(metadata, &mut closed\)\);/_ = \&mut closed;/' lib
+  's/metadata\.with_reclaim\(\|reclaim\| reclaim\.resume_caching\(metadata, &mut closed\)\);/_ = \&mut closed;/' lib
 breaks "trim hides no peak" src/pools/trim.rs \
   's/metadata\.peaks\[lane\.class\(\)\]\.look_anew\(\);//' lib
 breaks "P5 a discard that did nothing makes no slot clean" src/os/trial.rs \
@@ -313,13 +313,13 @@ breaks "loom a gate is opened with Release" src/magazine/gate.rs \
 breaks "loom a mode read as cached shows empty magazines" src/magazine/mode.rs \
   's/self\.0\.load\(Acquire\)/self.0.load(Relaxed)/' loom:an_owner_may
 breaks "loom a mode is stored with Release" src/magazine/mode.rs \
-  's/self\.0\.store\(mode, SeqCst\)/self.0.store(mode, Relaxed)/' loom:an_owner_may
+  's/self\.0\.store\(mode as u8, SeqCst\)/self.0.store(mode as u8, Relaxed)/' loom:an_owner_may
 breaks "loom a reclaim leaves closed gates alone" src/magazine/reclaim.rs \
   's/if caches\.gate\(place\)\.is_open\(caches\.key\(\)\) \{/if true {/' loom:two_lanes
 breaks "loom an owner leaves magazines of set-only lanes alone" src/magazine/lane_pool.rs \
   's/if self\.mode\(\)\.is_cached\(\) \{ f\(magazine\) \} else \{ None \}/if true { f(magazine) } else { None }/' loom:two_lanes
 breaks "loom nothing is restored while a place is pending" src/magazine/reclaim.rs \
-  's/caches\.mode\(lane\)\.get\(\) == Mode::SET_ONLY && //' loom:stopped_inside
+  's/caches\.mode\(lane\)\.get\(\) == LaneMode::SetOnly && //' loom:stopped_inside
 breaks "loom who was inside is remembered" src/magazine/reclaim.rs \
   's/is_settled = false;/*word ^= bit;/' loom:two_lanes
 breaks "loom a pending lane says so" src/magazine/reclaim.rs \
@@ -327,11 +327,11 @@ breaks "loom a pending lane says so" src/magazine/reclaim.rs \
 breaks "loom a pending lane is called in" src/magazine/lane_pool.rs \
   's/may_hide_slots\(\)/is_cached()/' loom:two_lanes
 breaks "loom a lane is restored" src/magazine/lane_pool.rs \
-  's/self\.lanes\.with_reclaim\(\|reclaim\| reclaim\.restore\(self\.lanes, self\.lane\)\);//' loom:two_lanes
+  's/self\.lanes\.with_reclaim\(\|reclaim\| reclaim\.resume_caching_if_half_free\(self\.lanes, self\.lane\)\);//' loom:two_lanes
 breaks "loom what does not fit a magazine goes to the set" src/magazine/lane_pool.rs \
   's/self\.give_to_set\(&starts\[pushed\.unwrap_or\(0\)\.\.\]\);/_ = pushed;/' loom:two_owners
 breaks "loom a reclaim takes from the top of a magazine" src/magazine.rs \
-  's/(fn empty\(.*?\{\n).*?\n    \}\n/$1        self.move_oldest(self.len(), out) as usize\n    }\n/s' loom:a_magazine
+  's/(fn drain_into\(.*?\{\n).*?\n    \}\n/$1        self.move_oldest(self.len(), out) as usize\n    }\n/s' loom:a_magazine
 breaks "loom who takes a slot sees what was written to it" src/slots/slot_set.rs \
   's/(compare_exchange_weak\(bits, bits & !mask \| left, )Acquire/$1Relaxed/' loom:a_group
 breaks "loom a giver shows what was written to the slots of a word" src/slots/slot_set.rs \
@@ -356,7 +356,7 @@ breaks "values zeros are zeros" src/buffer_pool.rs \
 breaks "values nothing is held back by default" src/buffer_pool/shared.rs \
   's/config\.without_default_hold_backs\(\)/config/' buffer_pool
 breaks "values the last one unmaps" src/buffer_pool/shared.rs \
-  's/self\.pools\.unmap\(&Heap\)/_ = \&self.pools/' buffer_pool
+  's/self\.pools\.unmap\(&ProgramAllocator\)/_ = \&self.pools/' buffer_pool
 breaks "values the slots are unmapped too" src/pools/start_up.rs \
   's/                os::unmap\(reservation, source\);/                let _ = (reservation, source);/' buffer_pool
 breaks "values a buffer keeps its pool" src/buffer_pool/pool_buf.rs \
@@ -368,17 +368,17 @@ breaks "values a give wakes who waits" src/buffer_pool/shared.rs \
 breaks "values a trim wakes who waits" src/buffer_pool.rs \
   's/        \(0\.\.CLASSES\)\.for_each\(\|class\| self\.shared\.serve\(class\)\);\n//' wait_pooled
 breaks "values who came first goes first" src/slots/waiters.rs \
-  's/        match self\.tickets\(\)\.last\(\) \{\n\s+Some\(last\) => last\.next\.set\(ticket\),\n\s+None => self\.first\.set\(ticket\),\n\s+\}/        ticket.next.set(self.first.get()); self.first.set(ticket);/' wait_pooled
+  's/        match self\.waiters\(\)\.last\(\) \{\n\s+Some\(last\) => last\.next\.set\(waiter\),\n\s+None => self\.first\.set\(waiter\),\n\s+\}/        waiter.next.set(self.first.get()); self.first.set(waiter);/' wait_pooled
 breaks "values who cannot be served holds up nobody" src/slots/waiters.rs \
-  's/ else if ticket\.wish\.lane\.is_held\(\) \{/ else {/' wait_pooled
+  's/ else if waiter\.request\.lane\.is_held_back\(\) \{/ else {/' wait_pooled
 breaks "values whose time is up leaves the line" src/slots/waiters.rs \
-  's/                    line\.remove\(&ticket\);\n\s+self\.count_in\(-1\);\n//' wait_pooled
+  's/                    queue\.remove\(&waiter\);\n\s+self\.count_in\(-1\);\n//' wait_pooled
 breaks "values a block that shrinks to nothing keeps its slot" src/buffer_pool/allocator.rs \
   's/(unsafe fn deallocate.*?)if self\.shared\.has\(ptr\) \{/$1if layout.size() != 0 \&\& self.shared.has(ptr) {/s' full:collections
 breaks "values what a growing block gains is zeros" src/buffer_pool/allocator.rs \
   's/write_bytes\(0, new\.size\(\) - old\.size\(\)\)/write_bytes(0, 0)/' full:collections
 breaks "loom a waiter meets the givers" src/slots/waiters.rs \
-  's/            meet_givers\(\);/            let _ = meet_givers;/' loom:whoever_waits
+  's/            order_with_gives\(\);/            let _ = order_with_gives;/' loom:whoever_waits
 breaks "loom who meets the givers changes the level" src/slots/slot_set.rs \
   's/        self\.shared\.level\.fetch_add\(0, AcqRel\);\n//' loom:whoever_waits
 breaks "loom a give meets the waiters" src/slots/slot_set.rs \
@@ -386,7 +386,7 @@ breaks "loom a give meets the waiters" src/slots/slot_set.rs \
 breaks "loom a give to several words meets the waiters" src/slots/slot_set.rs \
   's/slots\.len\(\) as u64, AcqRel\)/slots.len() as u64, crate::sync::Ordering::Release)/' loom:whoever_waits
 breaks "loom who takes a slot that was given gives it again" src/slots/waiters.rs \
-  's/            self\.serve_line\(take\);/            let _ = take;/' loom:a_slot_that_somebody
+  's/            self\.serve_queue\(take\);/            let _ = take;/' loom:a_slot_that_somebody
 
 breaks "env a table is tried" src/pools/start_up.rs \
   's/self\.plan\.set_with\(\|plan\| _ = plan\.fill\(&config\)\);//' environment
@@ -395,7 +395,7 @@ breaks "env sizes are routed by the table that is tried" src/pools/start_up.rs \
 breaks "env off is off" src/config/environment.rs \
   's/b"off" => words\.is_off = true/b"off" => words.is_off = false/' environment
 breaks "env stats are written at the end" src/lifecycle/constructor.rs \
-  's/        os::at_exit\(show_all\);/        let _ = show_all;/' environment
+  's/        os::at_exit\(write_exit_outputs\);/        let _ = write_exit_outputs;/' environment
 breaks "env the program's own changes are not seen" src/lifecycle/constructor.rs \
   's/    os::keep_variable\(\);\n//' environment
 breaks "env the table is written to what standard error was" src/os/unix.rs \
@@ -441,7 +441,7 @@ breaks "advice a number of classes that is impossible is not tried" src/advice/f
 breaks "advice demand is never less than what is in use" src/pools/recording.rs \
   's/                recording\.occupy\(classes\[1\]\);\n                recording\.vacate\(classes\[0\]\);/                recording.vacate(classes[0]);\n                std::thread::yield_now();\n                recording.occupy(classes[1]);/; s/if classes\[0\] != classes\[1\]/if classes[0].is_some()/' advice
 breaks "advice what is unpooled is no demand" src/pools/recording.rs \
-  's/if is_nested \|\| !self\.is_serving\(\)/if !self.is_serving()/' advice
+  's/if is_in_fallback \|\| !self\.is_serving\(\)/if !self.is_serving()/' advice
 breaks "advice without slots nothing is recorded" src/pools/start_up.rs \
   's/recording\.filter\(\|_\| reservation\.is_some\(\)\)/recording/' advice
 breaks "env the table at the end waits for nobody" src/lifecycle/registry.rs \
@@ -452,7 +452,7 @@ breaks "monitor misses are told once an episode" src/monitor/watch.rs \
 breaks "monitor it trims once" src/monitor/watch.rs \
   's/        if self\.wants_trim \{\n\s+self\.idle_since = None;\n\s+\}\n//' lib
 breaks "monitor a refusal is told once" src/monitor/watch.rs \
-  's/refused\.is_some\(\) && !\*was_refused/refused.is_some()/' lib
+  's/denied\.is_some\(\) && !\*was_denied/denied.is_some()/' lib
 breaks "monitor it counts nothing of its own" src/monitor/watched.rs \
   's/self\.unpooled\(f\)/f()/' full:monitor
 breaks "monitor it stops when it is dropped" src/monitor.rs \
@@ -473,7 +473,7 @@ breaks "monitor the log is silent without news" src/monitor.rs \
 breaks "P12 a hit while the pools get ready is counted" src/metadata/published.rs \
   's/        self\.get\(\)\.map\(\|metadata\| &metadata\.shared\)/        if cfg!(test) { None } else { self.get().map(|metadata| \&metadata.shared) }/' lib
 breaks "slot states tell cached slots from live ones" src/metadata/slot_state.rs \
-  's/entry\.read\(\)\.is_live\(\)/true/' magazines
+  's/cell\.read\(\)\.is_live\(\)/true/' magazines
 
 breaks "P10 without a fence nobody touches what others have cached" src/magazine/reclaim.rs \
   's/if closed\.contains\(&true\) && !heavy_fence\(\) \{/if closed.contains(&true) \&\& { let _ = heavy_fence(); false } {/' lib
@@ -490,7 +490,7 @@ breaks "loom the base is there before the span" src/lifecycle/serving.rs \
 breaks "loom who changed whether the pools serve looks again" src/lifecycle/serving.rs \
   's/if wanted\(\) == now \{/if true {/' loom:serving
 breaks "loom a switch that comes with start-up is not lost" src/lifecycle/serving.rs \
-  's/self\.state\.swap\((if .*?), SeqCst\);\n        self\.refresh\(from\);/self.refresh(from);\n        self.state.swap($1, SeqCst);/' loom:serving
+  's/self\.state\.swap\((if .*?), SeqCst\);\n        self\.republish\(from\);/self.republish(from);\n        self.state.swap($1, SeqCst);/' loom:serving
 breaks "P3 what a dead thread had cached is called in" src/magazine/reclaim.rs \
   's/self\.add_all\(lane, caches\.used_places\(\)\);//' dead_threads
 breaks "P9 a cancelled thread leaves nothing in its magazines" src/lifecycle/thread.rs \
@@ -498,7 +498,7 @@ breaks "P9 a cancelled thread leaves nothing in its magazines" src/lifecycle/thr
 breaks "P9 an interrupted thread's own handler goes to the sets" src/magazine/gate.rs \
   's/self\.state\.store\(CLOSED, Relaxed\);//' life_cycle
 breaks "P9 nested destructors have the shared sets" src/lifecycle/thread.rs \
-  's/    current::forget_own_record\(\);\n//' life_cycle
+  's/    current::forget_own_state\(\);\n//' life_cycle
 breaks "P13 trim gives a group's memory back" src/os/linux.rs \
   's/libc::MADV_DONTNEED\) \};/libc::MADV_WILLNEED) };/' limits
 breaks "P10 a fence that a filter refuses is noticed" src/magazine/reclaim.rs \
@@ -513,15 +513,15 @@ breaks "tsan who takes a slot knows what its last owner did" src/slots/slot_set.
 breaks "tsan who gives a slot tells what was done" src/slots/slot_set.rs \
   's/give_bits\(&self\.shared\.level, 0, slots, AcqRel\)/give_bits(\&self.shared.level, 0, slots, Relaxed)/' tsan
 breaks "asan a freed slot is closed on the short way" src/pools/fast_path.rs \
-  's/        asan::close\(start, metadata\.slot_bytes\(lane\)\);\n//' asan
+  's/        asan::poison\(start, metadata\.slot_bytes\(lane\)\);\n//' asan
 breaks "asan a freed slot is closed on the long way" src/pools/slow_path.rs \
-  's/        asan::close\(start, metadata\.slot_bytes\(lane\)\);\n//' asan
+  's/        asan::poison\(start, metadata\.slot_bytes\(lane\)\);\n//' asan
 breaks "asan the slack is closed" src/os/asan.rs \
-  's/imp::forbid\(start\.wrapping_add\(bytes\), slot_bytes - bytes\);/_ = slot_bytes;/' asan
+  's/imp::poison\(start\.wrapping_add\(bytes\), slot_bytes - bytes\);/_ = slot_bytes;/' asan
 breaks "asan what a shrink in place gives up is closed" src/pools/counting.rs \
-  's/        asan::open\(found\.start, size, self\.slot_bytes\(found\)\);\n//' asan
+  's/        asan::unpoison_prefix\(found\.start, size, self\.slot_bytes\(found\)\);\n//' asan
 breaks "asan a buffer has all of its slot" src/pools/slow_path.rs \
-  's/        asan::open\(start, bytes, bytes\);\n//' asan
+  's/        asan::unpoison_prefix\(start, bytes, bytes\);\n//' asan
 breaks "asan slots are closed at first" src/pools/start_up.rs \
   's/            reserved\.close\(\);\n//' asan
 
@@ -536,10 +536,10 @@ breaks "soak memory that grows is told" examples/video_chat/server/capture.rs \
 breaks "soak a slot that a reclaim or an exit drops is missed" src/magazine/lane_pool.rs \
   's/self\.give_to_set\(&slots\[\.\.moved\]\);/self.give_to_set(\&slots[1..moved]);/' soak
 breaks "soak refusals are counted" src/stats/counters.rs \
-  's/        owned\(&self\.refused\[class\]\[reason as usize\], 1\);/        let _ = (class, reason);/' soak
+  's/        owned\(&self\.missed_or_bypassed\[class\]\[reason as usize\], 1\);/        let _ = (class, reason);/' soak
 
 breaks "model who is entitled to held-back slots, to the byte" src/pools/route.rs \
-  's/if size >= self\.routes\(\)\.entitled_from\[class\] \{\n            return Ok/if size > self.routes().entitled_from[class] {\n            return Ok/' model
+  's/if size >= self\.routes\(\)\.held_back_from\[class\] \{\n            return Ok/if size > self.routes().held_back_from[class] {\n            return Ok/' model
 breaks "model a shrink moves at a quarter, to the byte" src/pools/slow_path.rs \
   's/size <= self\.slot_bytes\(found\) \/ 4/size < self.slot_bytes(found) \/ 4/' model
 breaks "model each byte that is asked for in place is counted" src/pools/counting.rs \
@@ -553,7 +553,7 @@ breaks "model the fallback gets a block back with the layout that it had" src/po
 breaks "model what may have every slot misses only when none is free" src/magazine/lane_pool.rs \
   's/taken\.or_else\(\|\| self\.with\(self\.lane\.open\(\)\)\.take_here\(own\)\)/taken/' model
 breaks "model an unpooled request is not counted" src/pool_alloc/fallback.rs \
-  's/if self\.is_nested\(\) \{ None \} else \{ Some\(self\.tally\(\)\) \}/Some(self.tally())/' model
+  's/if self\.is_in_fallback\(\) \{ None \} else \{ Some\(self\.tally\(\)\) \}/Some(self.tally())/' model
 
 breaks "stress what a full magazine lets go of is not lost" src/magazine/lane_pool.rs \
   's/self\.give_to_set\(&older\[\.\.moved\]\);/self.give_to_set(&older[moved.min(1)..moved]);/' stress
@@ -563,22 +563,22 @@ breaks "tsan a magazine has one owner at a time" src/magazine/reclaim.rs \
 breaks "P3 who wants what a range has not keeps nobody from the rest" src/slots/slot_set.rs \
   's/(self\.word\(word\)\.load\(Relaxed\)) & (bits_of)/$1 | $2/' lib
 breaks "magazines one that overflowed doubles" src/magazine.rs \
-  's/u32::from\(thrift & FRESH != 0\)/0/' lib
+  's/u32::from\(small_refills_left & FRESH != 0\)/0/' lib
 breaks "magazines one that overflowed is refilled by smaller portions" src/magazine.rs \
-  's/2 << thrift\.div_ceil\(THRIFTY_REFILLS\)/2/' lib
+  's/2 << small_refills_left\.div_ceil\(SMALL_REFILLS\)/2/' lib
 breaks "magazines a new owner starts anew" src/magazine.rs \
-  's/        self\.thrift\.store\(0, Relaxed\);\n//' lib
+  's/        self\.small_refills_left\.store\(0, Relaxed\);\n//' lib
 breaks "magazines who comes now and then stays cold" src/magazine.rs \
-  's/heat \/ 2/heat/' lib
+  's/visit_score \/ 2/visit_score/' lib
 
 breaks "P9 a handler goes to the sets, between any two instructions" src/magazine/gate.rs \
   's/self\.state\.store\(CLOSED, Relaxed\);//' every_instruction
 breaks "P9 of a thread and its handler one claims a place" src/thread/current.rs \
-  's/RECORD\.with\(\|record\| record\.compare_exchange\(unbound, without, Relaxed, Relaxed\)\)\.ok\(\)\?;/if { let _ = without; RECORD.with(|record| record.load(Relaxed)) != unbound } { return None; }/; s/let was_bound = BINDING\.with\(\|binding\| binding\.is_bound\.swap\(true, Relaxed\)\);/BINDING.with(|binding| binding.is_bound.store(true, Relaxed));\n    let was_bound = false;/' every_instruction
-breaks "P9 own counters are added to inside the gate" src/thread/current.rs \
-  's/if let Some\(inside\) = self\.enter\(\) \{\n\s+f\(&inside\);/{\n            let inside = core::mem::ManuallyDrop::new(Inside { record: self.record, key: self.key });\n            f(&inside);/' every_instruction
+  's/STATE\.with\(\|state\| state\.compare_exchange\(unbound, without, Relaxed, Relaxed\)\)\.ok\(\)\?;/if { let _ = without; STATE.with(|state| state.load(Relaxed)) != unbound } { return None; }/; s/let was_bound = BINDING\.with\(\|binding\| binding\.is_bound\.swap\(true, Relaxed\)\);/BINDING.with(|binding| binding.is_bound.store(true, Relaxed));\n    let was_bound = false;/' every_instruction
+breaks "P9 own counters are added to guard the gate" src/thread/current.rs \
+  's/if let Some\(guard\) = self\.enter\(\) \{\n\s+f\(&guard\);/{\n            let guard = core::mem::ManuallyDrop::new(StateGuard { state: self.state, key: self.key });\n            f(&guard);/' every_instruction
 breaks "P9 a handler in a thread's exit has the shared sets" src/lifecycle/thread.rs \
-  's/    current::forget_own_record\(\);\n//' every_instruction
+  's/    current::forget_own_state\(\);\n//' every_instruction
 breaks "P9 the reclaim lock is only tried" src/sync/native.rs \
   's/self\.0\.try_lock\(\)\.map\(/Some(self.0.lock()).map(/' every_instruction
 breaks "P9 a take from a word is one step" src/slots/slot_set.rs \
@@ -587,10 +587,10 @@ breaks "P9 a give to a word is one step" src/slots/slot_set.rs \
   's/let twice = word\.fetch_or\(bits, order\) & bits;/let before = word.load(Relaxed);\n    word.store(before | bits, Relaxed);\n    let _ = order;\n    let twice = before & bits;/' every_instruction
 breaks "P9 permits are taken in one step" src/slots/slot_set.rs \
   's/match self\.shared\.level\.compare_exchange_weak\(level, level - permits, Acquire, Relaxed\) \{\n\s+Ok\(_\) => return permits as usize,\n\s+Err\(now\) => level = now,\n\s+\}/self.shared.level.store(level - permits, Relaxed);\n            level = 0;\n            return permits as usize + level as usize;/' every_instruction
-breaks "P9 a cached slot is marked free inside the gate" src/pools/fast_path.rs \
-  's/(fn give_cached.*?)        entry\.retire\(lane\);\n(.*?)(        counters::owned\(&inside\.counters\(lane\)\.returns, 1\);\n)/$1$2$3        drop(inside);\n        entry.retire(lane);\n/s' every_instruction
+breaks "P9 a cached slot is marked free guard the gate" src/pools/fast_path.rs \
+  's/(fn give_cached.*?)        cell\.retire\(lane\);\n(.*?)(        counters::owned\(&guard\.counters\(lane\)\.returns, 1\);\n)/$1$2$3        drop(guard);\n        cell.retire(lane);\n/s' every_instruction
 breaks "P9 a slot is marked free before it can be taken" src/pools/slow_path.rs \
-  's/        if !self\.hardened \{\n            entry\.retire\(lane\);\n        \} else if/        if self.hardened \&\&/; s/(        metadata\.pool\(lane\)\.give\(tally\.own\(\), metadata\.own_pointer\(start\)\);\n)/$1        entry.retire(lane);\n/; s/self\.hardened && !entry\.retire_once\(lane\) \{/self.hardened \&\& !entry.retire_once(lane) {/' every_instruction
+  's/        if !self\.hardened \{\n            cell\.retire\(lane\);\n        \} else if/        if self.hardened \&\&/; s/(        metadata\.pool\(lane\)\.give\(tally\.own\(\), metadata\.own_pointer\(start\)\);\n)/$1        cell.retire(lane);\n/' every_instruction
 breaks "P9 a handler's reclaim leaves its own thread's magazine alone" src/magazine/reclaim.rs \
   's/if caches\.gate\(place\)\.is_open\(caches\.key\(\)\) \{/if true {/' every_instruction
 breaks "P9 a block that moves is copied before its slot is free" src/pool_alloc/realloc.rs \
@@ -602,7 +602,7 @@ breaks "P12 shared counters are added to in one step" src/stats/counters.rs \
 breaks "P9 slots that the magazine does not take go back" src/magazine/lane_pool.rs \
   's/self\.give_to_set\(&starts\[pushed\.unwrap_or\(0\)\.\.\]\);/self.give_to_set(\&starts[pushed.unwrap_or(starts.len())..]);/' every_instruction
 breaks "P9 a lane that a handler exhausted is cached again" src/magazine/lane_pool.rs \
-  's/self\.lanes\.with_reclaim\(\|reclaim\| reclaim\.restore\(self\.lanes, self\.lane\)\);//' every_instruction
+  's/self\.lanes\.with_reclaim\(\|reclaim\| reclaim\.resume_caching_if_half_free\(self\.lanes, self\.lane\)\);//' every_instruction
 breaks "P9 a trim holds the slots whose pages it drops" src/pools/trim/walk.rs \
   's/let taken = parts\.set\.take_among\(next\.\.end, &mut held\[kept\.\.most\]\);/let taken = { let mut n = 0; for slot in next..end { if parts.set.has(slot) \&\& n < most - kept { held[kept + n] = slot as u32; n += 1; } } n };/; s/if !slots\.is_empty\(\)\n\s+&& let Err/if false \&\& !slots.is_empty()\n            \&\& let Err/' every_instruction
 breaks "P9 no coroutine keeps the address of a thread-local" src/pool_alloc/global_alloc.rs \
@@ -610,7 +610,7 @@ breaks "P9 no coroutine keeps the address of a thread-local" src/pool_alloc/glob
 breaks "P9 a move asks again where to count and whose magazine to use" src/pool_alloc/realloc.rs \
   's/        let new = if new_size/        let tally = self.tally_now();\n$&/; s/(if !new\.is_null\(\) \{\n)\s+let tally = self\.tally_now\(\);\n/$1/' coroutines
 breaks "P9 a call of the fallback is counted inside another one" src/pool_alloc/fallback.rs \
-  's/        self\.unpooled\(\|\| f\(&self\.fallback\)\)/        if self.is_nested() { f(\&self.fallback) } else { self.unpooled(|| f(\&self.fallback)) }/' coroutines
+  's/        self\.unpooled\(\|\| f\(&self\.fallback\)\)/        if self.is_in_fallback() { f(\&self.fallback) } else { self.unpooled(|| f(\&self.fallback)) }/' coroutines
 
 echo
 if [ ${#green[@]} -gt 0 ]; then

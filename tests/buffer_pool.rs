@@ -5,7 +5,7 @@ mod common;
 use std::io::Write;
 use std::thread;
 
-use framepool::{BufferPool, Bypass, Class, Config, PoolBuf, Request, Reservation};
+use framepool::{BufferPool, Bypass, Class, Config, MemoryOption, PoolBuf, Reservation};
 
 const FRAME: usize = 1_382_400;
 
@@ -31,7 +31,7 @@ fn a_buffer_is_empty_with_room_for_what_was_asked_and_gives_its_slot_back() {
     }
     let stats = pool.stats();
     assert_eq!((stats.hits(), stats.returns(), stats.fallbacks()), (7, 7, 0));
-    assert_eq!(stats.answered(), (7, 1 + 1_024 + 1_025 + 65_536 + 65_537 + 262_145 + (2 << 20)));
+    assert_eq!(stats.served(), (7, 1 + 1_024 + 1_025 + 65_536 + 65_537 + 262_145 + (2 << 20)));
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn its_memory_can_be_made_ready_looked_at_and_given_back() {
     assert_eq!(pool.stats().reservation(), Reservation::Ready);
     let residency = pool.prewarm();
     if cfg!(all(target_os = "linux", not(framepool_os = "none"))) {
-        assert!(residency.asked(Request::Resident));
+        assert!(residency.requested(MemoryOption::Resident));
         assert_eq!(residency.resident_bytes, residency.reserved_bytes);
         let kept = pool.alloc_zeroed(FRAME);
         assert!(pool.trim() as u64 >= residency.reserved_bytes - 3 * FRAME as u64);

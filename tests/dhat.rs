@@ -69,7 +69,7 @@ impl Counts {
 
     /// All that was asked for: by the pools' account and dhat's.
     fn all(&self) -> (u64, u64) {
-        let (blocks, bytes) = self.stats.answered();
+        let (blocks, bytes) = self.stats.served();
         (self.dhat.0 + blocks, self.dhat.1 + bytes)
     }
 
@@ -171,7 +171,7 @@ fn on_and_off_add_up_to_the_same_blocks_and_bytes_for_every_kind_of_request() {
         let off = Counts::of(every_kind_of_request);
         ALLOC.set_enabled(true);
         let on = Counts::of(every_kind_of_request);
-        assert_eq!(off.stats.answered(), (0, 0));
+        assert_eq!(off.stats.served(), (0, 0));
         assert!(on.stats.hits() > 80 && on.stats.reallocs_in_place() > 4, "{}", on.stats);
         assert!(on.stats.misses() > 0 && on.stats.reallocs_moved() > 4, "{}", on.stats);
         assert_eq!(on.stats.shrunk_to_fallback(), 3);

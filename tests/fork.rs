@@ -151,7 +151,7 @@ fn the_child_of_a_fork_has_their_places_where_the_kernel_only_says_that_it_wipes
         let test = the_child_of_a_fork_has_their_places_where_the_kernel_only_says_that_it_wipes_memory;
         return run_to_success(child(test, "fork"));
     }
-    kernel::refuse(libc::SYS_madvise, Some((2, libc::MADV_WIPEONFORK as u32)), 0);
+    kernel::inject_failure(libc::SYS_madvise, Some((2, libc::MADV_WIPEONFORK as u32)), 0);
     // Otherwise threads that come while the pools are reserved get no place.
     Block::take(&POOL, whole(Class::Small), 0).give();
     let crowd = Crowd::new(300, |id| Block::take(&POOL, whole(Class::Small), id).give());

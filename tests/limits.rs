@@ -13,8 +13,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
 use common::{Block, child, run_to_success, use_every_class, whole};
-use framepool::{Class, Config, Limit, PoolAlloc, Request, Reservation};
-use kernel::{limit, may_lock_anything, refuse};
+use framepool::{Class, Config, Limit, MemoryOption, PoolAlloc, Reservation};
+use kernel::{inject_failure, limit, may_lock_anything};
 
 const MIB: u64 = 1 << 20;
 
@@ -65,7 +65,7 @@ fn where_all_that_comes_is_locked_without_a_limit_the_slots_are() {
     let residency = POOL.residency();
     let all = CONFIG.reserved_bytes() as u64;
     assert_eq!((residency.locked_bytes, residency.resident_bytes), (all, all), "{residency}");
-    assert!(residency.refused(Request::Lock).is_none());
+    assert!(residency.denied(MemoryOption::Lock).is_none());
     // Locked pages cannot be given back.
     assert_eq!(POOL.trim(), 0);
     use_every_class(&POOL, 2);
@@ -157,7 +157,7 @@ fn without_membarrier_from_some_moment_on_nothing_breaks_and_misses_are_counted(
         });
         cached.wait();
         // For this thread only.
-        refuse(libc::SYS_membarrier, None, libc::EPERM);
+        inject_failure(libc::SYS_membarrier, None, libc::EPERM);
         let blocks: Vec<_> = (0..1024).map(|id| Block::take(&POOL, small, id)).collect();
         let misses = blocks.iter().filter(|block| !POOL.owns(block.start)).count() as u64;
         assert!((1..=32).contains(&misses), "{misses} misses");

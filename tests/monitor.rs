@@ -171,17 +171,17 @@ fn it_tells_what_the_system_refuses() {
         assert_eq!(libc::setrlimit(libc::RLIMIT_MEMLOCK, &limit), 0);
         assert_eq!(libc::setresuid(65_534, 65_534, 65_534), 0);
     }
-    use framepool::{MonitorEvent, Request};
+    use framepool::{MemoryOption, MonitorEvent};
     let pool = BufferPool::with_config(Config::new().lock_memory(true));
     let (tell, told) = mpsc::channel();
     let monitor = Monitor::of(pool).every(OFTEN).on_event(move |event| {
         assert!(event.is_warning());
-        if let MonitorEvent::RequestRefused { request, .. } = event {
-            tell.send(*request).unwrap();
+        if let MonitorEvent::OptionDenied { option, .. } = event {
+            tell.send(*option).unwrap();
         }
     });
     let _monitor = monitor.start().unwrap();
-    assert_eq!(told.recv_timeout(SOON).unwrap(), Request::Lock);
+    assert_eq!(told.recv_timeout(SOON).unwrap(), MemoryOption::Lock);
     std::thread::sleep(20 * OFTEN);
     assert!(told.try_recv().is_err(), "once");
 }
@@ -242,9 +242,9 @@ fn statistics_residency_and_advice_can_be_serialized() {
     assert_eq!(stats["classes"][3]["hits"], json!(1));
     assert_eq!(stats["reservation"], json!("Ready"));
     let residency: Value = serde_json::to_value(pool.residency()).unwrap();
-    assert!(residency["resident_bytes"].is_u64() && residency["refused"].is_object(), "{residency}");
+    assert!(residency["resident_bytes"].is_u64() && residency["denied"].is_object(), "{residency}");
     let advice = serde_json::to_value(pool.stats().advice()).unwrap();
-    assert_eq!(advice, json!({ "recorded": false, "findings": [], "classes": [], "left_out": null }));
+    assert_eq!(advice, json!({ "recorded": false, "findings": [], "classes": [], "unserved": null }));
 }
 
 #[cfg(unix)]

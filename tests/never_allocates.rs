@@ -157,12 +157,12 @@ fn every_request_ends_in_exactly_one_counter_and_the_fallback_sees_those_that_sa
     }
     let compare = || {
         let (asked, fell_back, stats) = (ASKED.get(), FELL_BACK.get(), ALLOC.0.stats());
-        let (answered, bytes) = stats.answered();
+        let (served, bytes) = stats.served();
         // Where the pools come from the fallback, it saw a request for them, and one for what they know of themselves.
         let own = if cfg!(framepool_os = "none") { 2 } else { 0 };
         assert_eq!(fell_back.0, stats.fallbacks() + own);
         assert!(fell_back.1 == stats.fallback_bytes() || own > 0);
-        assert_eq!(asked, (answered + stats.fallbacks(), bytes + stats.fallback_bytes()));
+        assert_eq!(asked, (served + stats.fallbacks(), bytes + stats.fallback_bytes()));
         assert_eq!(asked.1, stats.total_bytes());
         for class in Class::ALL {
             let class = stats.class(class);

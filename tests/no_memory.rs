@@ -73,7 +73,7 @@ mod limits {
         assert_eq!(before.reservation(), failed);
         let text = before.to_string();
         assert!(
-            text.contains(&format!("Reservation refused by {limit}")) || cfg!(framepool_os = "none"),
+            text.contains(&format!("Reservation denied by {limit}")) || cfg!(framepool_os = "none"),
             "{text}"
         );
         let mut frames: Vec<_> = Class::ALL.map(|class| vec![class as u8; whole(class).size()]).into();
@@ -96,7 +96,7 @@ mod limits {
         assert_eq!(stats.reservation(), failed);
         assert!(stats.since(&before).bypassed(Bypass::Disabled) >= 10, "{stats}");
         assert_eq!(stats.bypasses(), stats.bypassed(Bypass::Disabled) + stats.bypassed(Bypass::Starting));
-        assert_eq!((stats.answered(), stats.misses(), stats.returns()), ((0, 0), 0, 0));
+        assert_eq!((stats.served(), stats.misses(), stats.returns()), ((0, 0), 0, 0));
     }
 }
 

@@ -96,7 +96,7 @@ fn growth_and_shrinking_within_a_slot_move_nothing() {
         assert_eq!((since.hits(), moves(since)), (1, (3, 0)));
         let bytes = sizes.iter().sum::<usize>() as u64;
         assert_eq!(since.class(class).requested_bytes, bytes);
-        assert_eq!(since.answered(), (4, bytes));
+        assert_eq!(since.served(), (4, bytes));
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use common::{Block, DoneWhenDropped, whole, write_until};
-use framepool::{Class, Config, PoolAlloc, Request, Reservation};
+use framepool::{Class, Config, MemoryOption, PoolAlloc, Reservation};
 use kernel::{Mapping, faults, is_resident, page_bytes, slabs, sum};
 
 /// Smaller than the default, because these tests use all of it, and at once.
@@ -30,10 +30,11 @@ fn prewarm_makes_every_page_of_every_slot_resident_and_reports_what_the_kernel_s
     assert_eq!(residency.resident_bytes, sum(&slabs, "Rss"));
     assert_eq!((residency.huge_bytes, residency.locked_bytes), (0, 0));
     assert!(!residency.elapsed.is_zero());
-    for request in Request::ALL {
-        let asked = [Request::SmallPages, Request::Resident, Request::Figures].contains(&request);
-        assert_eq!(residency.asked(request), asked, "{request}");
-        assert!(residency.refused(request).is_none(), "{residency}");
+    for request in MemoryOption::ALL {
+        let asked =
+            [MemoryOption::SmallPages, MemoryOption::Resident, MemoryOption::Figures].contains(&request);
+        assert_eq!(residency.requested(request), asked, "{request}");
+        assert!(residency.denied(request).is_none(), "{residency}");
     }
 }
 
@@ -147,7 +148,7 @@ fn a_report_touches_nothing_and_reserves_nothing() {
     }
     let one = POOL.residency();
     assert_eq!((one.resident_bytes, one.locked_bytes), (2 << 20, 0));
-    assert!(!one.asked(Request::Resident) && one.asked(Request::SmallPages));
+    assert!(!one.requested(MemoryOption::Resident) && one.requested(MemoryOption::SmallPages));
 }
 
 #[test]
@@ -156,7 +157,7 @@ fn slots_are_resident_from_the_first_allocation_on_if_that_is_asked_for() {
     Block::take(&POOL, whole(Class::Small), 1).give();
     let residency = POOL.residency();
     assert_eq!(residency.resident_bytes, SMALLER.reserved_bytes() as u64);
-    assert!(residency.asked(Request::Resident));
+    assert!(residency.requested(MemoryOption::Resident));
     assert!(slabs(&POOL).iter().all(|slab| is_resident(&slab.range)));
 }
 
@@ -168,7 +169,7 @@ fn huge_pages_are_used_where_they_are_asked_for() {
     assert!(slabs.iter().all(|slab| slab.has("hg") && !slab.has("nh")));
     assert_eq!(residency.huge_bytes, sum(&slabs, "AnonHugePages"));
     assert_eq!(residency.resident_bytes, residency.reserved_bytes);
-    assert!(residency.asked(Request::HugePages) && !residency.asked(Request::SmallPages));
+    assert!(residency.requested(MemoryOption::HugePages) && !residency.requested(MemoryOption::SmallPages));
     if kernel::huge_pages_setting() == "never" {
         assert_eq!(residency.huge_bytes, 0);
         println!("not tested: huge pages are set to never");
@@ -215,7 +216,7 @@ fn core_dumps_leave_the_slots_out_if_told_to() {
     Block::take(&LEFT_OUT, whole(Class::Small), 1).give();
     assert!(slabs(&SHOWN).iter().all(|slab| !slab.has("dd")));
     assert!(slabs(&LEFT_OUT).iter().all(|slab| slab.has("dd")));
-    assert!(LEFT_OUT.residency().asked(Request::NoCoreDumps));
+    assert!(LEFT_OUT.residency().requested(MemoryOption::NoCoreDumps));
 }
 
 #[test]

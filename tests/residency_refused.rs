@@ -14,8 +14,8 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use common::{Block, DoneWhenDropped, child, run_to_success, whole, write_until};
-use framepool::{Class, Config, Limit, PoolAlloc, Request, Reservation, Residency};
-use kernel::{Mapping, is_resident, limit, refuse, slabs};
+use framepool::{Class, Config, Limit, MemoryOption, PoolAlloc, Reservation, Residency};
+use kernel::{Mapping, inject_failure, is_resident, limit, slabs};
 
 const MADV_HUGEPAGE: u32 = libc::MADV_HUGEPAGE as u32;
 const MADV_POPULATE_WRITE: u32 = 23;
@@ -25,8 +25,8 @@ fn advice(advice: u32) -> Option<(u32, u32)> {
     Some((2, advice))
 }
 
-fn code(residency: &Residency, request: Request) -> Option<i32> {
-    residency.refused(request).map(|error| error.raw_os_error().unwrap())
+fn code(residency: &Residency, request: MemoryOption) -> Option<i32> {
+    residency.denied(request).map(|error| error.raw_os_error().unwrap())
 }
 
 /// Runs the test that asks in a child of its own, once; `true` there.
@@ -66,7 +66,7 @@ fn without_the_right_to_lock_nothing_is_locked_and_everything_else_is_as_asked()
     let test = without_the_right_to_lock_nothing_is_locked_and_everything_else_is_as_asked;
     if is_within(test, libc::RLIMIT_MEMLOCK, 0) {
         let residency = POOL.prewarm();
-        assert_eq!(code(&residency, Request::Lock), Some(libc::EPERM));
+        assert_eq!(code(&residency, MemoryOption::Lock), Some(libc::EPERM));
         assert_eq!((residency.locked_bytes, residency.resident_bytes), (0, all_bytes()));
         let text = residency.to_string();
         assert!(text.contains("\nRefused: locked memory: Operation not permitted"), "{text}");
@@ -83,11 +83,11 @@ fn as_much_as_the_limit_allows_is_locked_the_small_classes_and_the_lowest_slots_
         // Untouched slots cost nothing, locked or not.
         Block::take(&POOL, whole(Class::Small), 1).give();
         let start = POOL.residency();
-        assert_eq!(code(&start, Request::Lock), Some(libc::ENOMEM));
+        assert_eq!(code(&start, MemoryOption::Lock), Some(libc::ENOMEM));
         assert!(start.locked_bytes <= 64 << 10 && start.resident_bytes <= 64 << 10, "{start}");
 
         let residency = POOL.prewarm();
-        assert_eq!(code(&residency, Request::Lock), Some(libc::ENOMEM));
+        assert_eq!(code(&residency, MemoryOption::Lock), Some(libc::ENOMEM));
         // 1 MiB of Small, 4 of Medium, 12 slots of Large.
         assert_eq!((residency.locked_bytes, residency.resident_bytes), (8 * MIB, all_bytes()));
         let [small, medium, large, xlarge] = slabs(&POOL);
@@ -101,7 +101,7 @@ fn with_the_right_to_lock_all_slots_are_locked_and_a_forked_child_asks_anew() {
     static POOL: PoolAlloc = PoolAlloc::with_config(SMALLER.lock_memory(true).prefault(true));
     Block::take(&POOL, whole(Class::Small), 1).give();
     let residency = POOL.residency();
-    if code(&residency, Request::Lock).is_some() {
+    if code(&residency, MemoryOption::Lock).is_some() {
         return println!("not tested: {residency}");
     }
     let all = SMALLER.reserved_bytes() as u64;
@@ -135,7 +135,7 @@ fn where_a_kernel_has_no_call_for_it_pages_are_touched_and_no_byte_written_meanw
     static DROPPED: PoolAlloc = PoolAlloc::with_config(Config::new().prefault(true));
     if is_in_child(where_a_kernel_has_no_call_for_it_pages_are_touched_and_no_byte_written_meanwhile_is_lost)
     {
-        refuse(libc::SYS_madvise, advice(MADV_POPULATE_WRITE), libc::EINVAL);
+        inject_failure(libc::SYS_madvise, advice(MADV_POPULATE_WRITE), libc::EINVAL);
         let done = AtomicBool::new(false);
         // While another thread reserves the pools there is nothing to report.
         Block::take(&POOL, whole(Class::Small), 1).give();
@@ -145,7 +145,7 @@ fn where_a_kernel_has_no_call_for_it_pages_are_touched_and_no_byte_written_meanw
             for _ in 0..20 {
                 let residency = POOL.prewarm();
                 assert_eq!(residency.resident_bytes, all_bytes());
-                assert!(residency.refused(Request::Resident).is_none());
+                assert!(residency.denied(MemoryOption::Resident).is_none());
             }
         });
         assert!(slabs(&POOL).iter().all(|slab| is_resident(&slab.range)));
@@ -158,9 +158,9 @@ fn where_a_kernel_has_no_call_for_it_pages_are_touched_and_no_byte_written_meanw
 fn where_there_is_no_memory_pages_are_not_touched_either() {
     static POOL: PoolAlloc = PoolAlloc::new();
     if is_in_child(where_there_is_no_memory_pages_are_not_touched_either) {
-        refuse(libc::SYS_madvise, advice(MADV_POPULATE_WRITE), libc::ENOMEM);
+        inject_failure(libc::SYS_madvise, advice(MADV_POPULATE_WRITE), libc::ENOMEM);
         let residency = POOL.prewarm();
-        assert_eq!(code(&residency, Request::Resident), Some(libc::ENOMEM));
+        assert_eq!(code(&residency, MemoryOption::Resident), Some(libc::ENOMEM));
         assert_eq!((residency.resident_bytes, residency.reserved_bytes), (0, all_bytes()));
         Block::take(&POOL, whole(Class::XLarge), 1).give();
     }
@@ -171,13 +171,13 @@ fn refused_advice_is_reported_and_the_pools_serve_on() {
     static POOL: PoolAlloc =
         PoolAlloc::with_config(Config::new().huge_pages(true).core_dumps(false).prefault(true));
     if is_in_child(refused_advice_is_reported_and_the_pools_serve_on) {
-        refuse(libc::SYS_madvise, advice(MADV_HUGEPAGE), libc::EINVAL);
-        refuse(libc::SYS_madvise, advice(libc::MADV_DONTDUMP as u32), libc::EACCES);
+        inject_failure(libc::SYS_madvise, advice(MADV_HUGEPAGE), libc::EINVAL);
+        inject_failure(libc::SYS_madvise, advice(libc::MADV_DONTDUMP as u32), libc::EACCES);
         Block::take(&POOL, whole(Class::XLarge), 1).give();
         let residency = POOL.residency();
-        assert_eq!(code(&residency, Request::HugePages), Some(libc::EINVAL));
-        assert_eq!(code(&residency, Request::NoCoreDumps), Some(libc::EACCES));
-        assert_eq!(code(&residency, Request::Resident), None);
+        assert_eq!(code(&residency, MemoryOption::HugePages), Some(libc::EINVAL));
+        assert_eq!(code(&residency, MemoryOption::NoCoreDumps), Some(libc::EACCES));
+        assert_eq!(code(&residency, MemoryOption::Resident), None);
         assert_eq!((residency.resident_bytes, residency.huge_bytes), (all_bytes(), 0));
         assert_eq!(POOL.stats().fallbacks(), 0);
     }
@@ -187,15 +187,15 @@ fn refused_advice_is_reported_and_the_pools_serve_on() {
 fn a_kernel_without_locking_on_first_use_locks_at_once() {
     static POOL: PoolAlloc = PoolAlloc::with_config(Config::new().lock_memory(true));
     if is_in_child(a_kernel_without_locking_on_first_use_locks_at_once) {
-        refuse(libc::SYS_mlock2, None, libc::ENOSYS);
+        inject_failure(libc::SYS_mlock2, None, libc::ENOSYS);
         Block::take(&POOL, whole(Class::Small), 1).give();
         let residency = POOL.residency();
-        if code(&residency, Request::Lock).is_none() {
+        if code(&residency, MemoryOption::Lock).is_none() {
             assert_eq!(residency.locked_bytes, all_bytes());
         } else {
             println!("tested in part only: {residency}");
         }
-        assert!(residency.locked_bytes > 0 || Some(libc::EPERM) == code(&residency, Request::Lock));
+        assert!(residency.locked_bytes > 0 || Some(libc::EPERM) == code(&residency, MemoryOption::Lock));
     }
 }
 
@@ -205,9 +205,9 @@ fn where_the_account_of_mappings_cannot_be_read_the_report_says_so_and_tells_wha
     if is_in_child(where_the_account_of_mappings_cannot_be_read_the_report_says_so_and_tells_what_is_resident)
     {
         let readable = POOL.prewarm();
-        refuse(libc::SYS_openat, None, libc::EACCES);
+        inject_failure(libc::SYS_openat, None, libc::EACCES);
         let residency = POOL.residency();
-        assert_eq!(code(&residency, Request::Figures), Some(libc::EACCES));
+        assert_eq!(code(&residency, MemoryOption::Figures), Some(libc::EACCES));
         assert_eq!((residency.huge_bytes, residency.locked_bytes), (0, 0));
         assert_eq!(residency.resident_bytes, readable.resident_bytes);
         assert_eq!(residency.reserved_bytes, all_bytes());
@@ -226,7 +226,7 @@ fn without_a_reservation_there_is_nothing_to_warm_and_the_report_is_zeros() {
         for residency in [POOL.prewarm(), POOL.prewarm(), POOL.residency()] {
             let Residency { reserved_bytes, resident_bytes, huge_bytes, locked_bytes, .. } = residency;
             assert_eq!((reserved_bytes, resident_bytes, huge_bytes, locked_bytes), (0, 0, 0, 0));
-            assert!(Request::ALL.into_iter().all(|request| !residency.asked(request)));
+            assert!(MemoryOption::ALL.into_iter().all(|request| !residency.requested(request)));
         }
         assert_eq!(POOL.stats().reservation(), Reservation::Failed(Some(Limit::AddressSpace)));
         Block::take(&POOL, whole(Class::XLarge), 1).give();
@@ -239,7 +239,7 @@ fn an_allocation_leaves_errno_as_it_was_whatever_start_up_is_refused() {
         PoolAlloc::with_config(Config::new().lock_memory(true).huge_pages(true).prefault(true));
     if is_in_child(an_allocation_leaves_errno_as_it_was_whatever_start_up_is_refused) {
         for number in [libc::SYS_madvise, libc::SYS_mlock, libc::SYS_mlock2, libc::SYS_prctl] {
-            refuse(number, None, libc::EACCES);
+            inject_failure(number, None, libc::EACCES);
         }
         let layout = whole(Class::Large);
         // SAFETY: the first fails on purpose; the block is freed as it was allocated.
@@ -251,7 +251,7 @@ fn an_allocation_leaves_errno_as_it_was_whatever_start_up_is_refused() {
             error
         };
         assert_eq!(error.raw_os_error(), Some(libc::EBADF));
-        assert_eq!(code(&POOL.residency(), Request::Lock), Some(libc::EACCES));
+        assert_eq!(code(&POOL.residency(), MemoryOption::Lock), Some(libc::EACCES));
         assert!(POOL.owns(Mapping::of(Block::take(&POOL, layout, 1).start).range.start as *const u8));
     }
 }

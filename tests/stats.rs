@@ -107,7 +107,7 @@ fn since_tells_what_a_stretch_of_work_did() {
         pool.dealloc(pool.alloc(layout), layout);
         let since = pool.stats().since(&before);
         assert_eq!((since.hits(), since.returns(), since.total_allocs()), (1, 1, 1));
-        assert_eq!(since.answered(), (1, 1_382_400));
+        assert_eq!(since.served(), (1, 1_382_400));
         assert_eq!((since.class(Class::XLarge).in_use, since.class(Class::XLarge).peak), (1, 2));
         pool.dealloc(held, layout);
     }

@@ -12,7 +12,7 @@ use std::io::Error;
 
 use common::{Block, is_in_child, layout, whole};
 use framepool::{Class, Config, PoolAlloc};
-use kernel::{page_bytes, refuse};
+use kernel::{inject_failure, page_bytes};
 
 const MIB: u64 = 1 << 20;
 /// Smaller than the default, because these tests use all of it, and at once.
@@ -246,7 +246,7 @@ fn a_refused_trim_gives_nothing_loses_nothing_and_leaves_errno_as_it_was() {
     static POOL: PoolAlloc = PoolAlloc::with_config(SMALLER);
     if is_in_child(a_refused_trim_gives_nothing_loses_nothing_and_leaves_errno_as_it_was) {
         use_all(&POOL);
-        refuse(libc::SYS_madvise, Some((2, libc::MADV_DONTNEED as u32)), libc::EACCES);
+        inject_failure(libc::SYS_madvise, Some((2, libc::MADV_DONTNEED as u32)), libc::EACCES);
         let layout = whole(Class::Large);
         // SAFETY: the first fails on purpose; the block is read within its size, and freed as it was allocated.
         unsafe {
@@ -272,7 +272,7 @@ fn a_trim_that_the_system_only_says_it_did_makes_no_slot_clean_and_gives_nothing
         // The first one is honest, so what was found then says nothing about the next.
         assert_eq!(POOL.trim(), SMALLER.reserved_bytes());
         use_all(&POOL);
-        refuse(libc::SYS_madvise, Some((2, libc::MADV_DONTNEED as u32)), 0);
+        inject_failure(libc::SYS_madvise, Some((2, libc::MADV_DONTNEED as u32)), 0);
         let before = POOL.stats();
         assert_eq!(POOL.trim(), 0);
         assert_eq!(POOL.residency().resident_bytes, SMALLER.reserved_bytes() as u64);

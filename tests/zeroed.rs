@@ -5,7 +5,7 @@ mod common;
 use std::alloc::GlobalAlloc;
 
 use common::layout;
-use framepool::{Class, Config, PoolAlloc, Request};
+use framepool::{Class, Config, MemoryOption, PoolAlloc};
 
 fn pool(config: Config) -> &'static PoolAlloc {
     Box::leak(Box::new(PoolAlloc::with_config(config)))
@@ -83,7 +83,7 @@ fn prewarmed_slots_are_as_clean_as_untouched_ones_whatever_the_system_can_tell_o
     let pool = pool(Config::new().class(Class::XLarge, 2 << 20, 4));
     let residency = pool.prewarm();
     assert_eq!(residency.reserved_bytes, (1 + 4 + 8 + 8) << 20);
-    match residency.refused(Request::Figures) {
+    match residency.denied(MemoryOption::Figures) {
         None => assert_eq!(residency.resident_bytes, residency.reserved_bytes),
         Some(error) => assert_eq!(error.kind(), std::io::ErrorKind::Unsupported),
     }

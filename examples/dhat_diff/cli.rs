@@ -23,9 +23,9 @@ pub(crate) struct Cli {
     /// Profile of the run with the pools on
     #[arg(value_name = "POOL.json")]
     pub(crate) pool: PathBuf,
-    /// What the pools answered in the run of POOL.json, if no POOL.pools.json says so
+    /// What the pools served in the run of POOL.json, if no POOL.pools.json says so
     #[arg(long, value_name = "BLOCKS,BYTES", value_parser = amount)]
-    pub(crate) answered: Option<Amount>,
+    pub(crate) served: Option<Amount>,
     /// Sites to show
     #[arg(long, value_name = "N", default_value_t = 12)]
     pub(crate) top: usize,

@@ -43,7 +43,7 @@ pub(crate) struct SiteDiff {
     pub(crate) stack: Vec<String>,
 }
 
-/// blocks(off) + answered(off) = blocks(on) + answered(on), and the same for bytes.
+/// blocks(off) + served(off) = blocks(on) + served(on), and the same for bytes.
 #[derive(Debug, Serialize)]
 pub(crate) struct Identity {
     /// Either side.
@@ -71,8 +71,8 @@ pub(crate) struct Diff {
 }
 
 impl Diff {
-    /// `answered` is what the pools served in the run with them on, if nothing next to its profile says so.
-    pub(crate) fn of(off: Run, on: Run, answered: Option<Amount>) -> Self {
+    /// `served` is what the pools served in the run with them on, if nothing next to its profile says so.
+    pub(crate) fn of(off: Run, on: Run, served: Option<Amount>) -> Self {
         let (system, pool) = (off.profile.total(), on.profile.total());
         let share = |before: u64, after: u64| {
             if before == 0 { 0.0 } else { 100.0 * (before as f64 - after as f64) / before as f64 }
@@ -82,26 +82,26 @@ impl Diff {
             pool,
             absorbed_bytes_percent: share(system.bytes, pool.bytes),
             absorbed_blocks_percent: share(system.blocks, pool.blocks),
-            identity: identity(&off, &on, answered),
+            identity: identity(&off, &on, served),
             sites: sites(&off.profile, &on.profile),
             pools: on.pools,
         }
     }
 }
 
-fn identity(off: &Run, on: &Run, answered: Option<Amount>) -> Option<Identity> {
-    let answered_in = |run: &Run| run.pools.as_ref().map(|pools| pools.answered);
-    let side = |run: &Run, answered: Amount| {
+fn identity(off: &Run, on: &Run, served: Option<Amount>) -> Option<Identity> {
+    let served_in = |run: &Run| run.pools.as_ref().map(|pools| pools.served);
+    let side = |run: &Run, served: Amount| {
         let seen = run.profile.total();
-        Amount { blocks: seen.blocks + answered.blocks, bytes: seen.bytes + answered.bytes }
+        Amount { blocks: seen.blocks + served.blocks, bytes: seen.bytes + served.bytes }
     };
     let agrees = [off, on].into_iter().filter_map(|run| {
         let Amounts { blocks, bytes, .. } = run.profile.total();
         Some(run.pools.as_ref()?.passed_on == Amount { blocks, bytes })
     });
     let agrees = agrees.reduce(|one, other| one && other);
-    let right = side(on, answered_in(on).or(answered)?);
-    let left = side(off, answered_in(off).unwrap_or_default());
+    let right = side(on, served_in(on).or(served)?);
+    let left = side(off, served_in(off).unwrap_or_default());
     Some(Identity { off: left, on: right, closes: left == right, agrees })
 }
 

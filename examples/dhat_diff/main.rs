@@ -46,7 +46,7 @@ fn run(cli: &Cli) -> Result<bool, Failure> {
     let off = Run { profile: Profile::read(&cli.system)?, pools: pools_beside(&cli.system)? };
     let on = Run { profile: Profile::read(&cli.pool)?, pools: pools_beside(&cli.pool)? };
     let commands = [off.profile.command.clone(), on.profile.command.clone()];
-    let diff = Diff::of(off, on, cli.answered);
+    let diff = Diff::of(off, on, cli.served);
     let demands = cli.demands(&diff);
     if let Some(path) = &cli.html {
         let mut page = String::new();

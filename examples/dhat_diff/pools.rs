@@ -33,7 +33,7 @@ pub(crate) struct Pools {
     /// The version of this format.
     framepool_pools: u32,
     /// What slots served: allocations, and reallocations that ended in a slot.
-    pub(crate) answered: Amount,
+    pub(crate) served: Amount,
     /// What reached the fallback, and so dhat.
     pub(crate) passed_on: Amount,
     /// Address space of the slots, and what of it was memory in the end.
@@ -54,10 +54,10 @@ impl Pools {
             let framepool::ClassStats { slot_bytes, slots, hits, misses, peak, .. } = stats.class(class);
             ClassFigures { name: class.name().to_owned(), slot_bytes, slots, hits, misses, peak }
         };
-        let (blocks, bytes) = stats.answered();
+        let (blocks, bytes) = stats.served();
         Self {
             framepool_pools: VERSION,
-            answered: Amount { blocks, bytes },
+            served: Amount { blocks, bytes },
             passed_on: Amount { blocks: stats.fallbacks(), bytes: stats.fallback_bytes() },
             reserved_bytes: residency.reserved_bytes,
             resident_bytes: residency.resident_bytes,
@@ -77,7 +77,7 @@ impl Pools {
             serde_json::from_slice(text).map_err(|error| format!("not the pools' figures: {error}"))?;
         let is_sane = |amount: Amount| amount.blocks.max(amount.bytes) <= MOST;
         match pools.framepool_pools {
-            VERSION if !is_sane(pools.answered) || !is_sane(pools.passed_on) => {
+            VERSION if !is_sane(pools.served) || !is_sane(pools.passed_on) => {
                 Err(format!("the pools' figures exceed {MOST}"))
             }
             VERSION => Ok(pools),

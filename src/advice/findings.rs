@@ -33,7 +33,7 @@ pub enum Finding {
         wanted: u64,
     },
     /// Requests that are asked for again and again use little of their slots.
-    Waste {
+    OversizedSlots {
         /// Whose slots.
         class: Class,
         /// Bytes of a slot.
@@ -44,7 +44,7 @@ pub enum Finding {
         requests: u64,
     },
     /// Requests are a little larger than the slots of a class, and so take those of the next.
-    JustMisses {
+    SlightlyTooLarge {
         /// Whose slots.
         class: Class,
         /// Bytes of a slot.
@@ -83,14 +83,14 @@ impl fmt::Display for Finding {
             Finding::TooManySlots { class, slots, wanted } => {
                 write!(f, "{class} has too many slots: {wanted} were wanted at once, it has {slots}")
             }
-            Finding::Waste { class, slot_bytes, bytes, requests } => {
+            Finding::OversizedSlots { class, slot_bytes, bytes, requests } => {
                 let percent = 100 * (slot_bytes - bytes) / slot_bytes;
                 write!(
                     f,
                     "{class} is cut too large for {bytes} bytes ({requests} requests): {percent} % of a slot is wasted"
                 )
             }
-            Finding::JustMisses { class, slot_bytes, bytes, requests } => {
+            Finding::SlightlyTooLarge { class, slot_bytes, bytes, requests } => {
                 write!(
                     f,
                     "{bytes} bytes ({requests} requests) just miss {class}, whose slots have {slot_bytes}"
@@ -128,7 +128,7 @@ pub(super) fn find(recording: &Recording, profile: &Profile, stats: &Stats) -> V
         let wanted = recording.peak_demand(class as usize);
         findings.extend(slots(class, config.slots(class), wanted, stats));
         findings.extend(waste(class, profile, config));
-        findings.extend(just_misses(class, profile, config));
+        findings.extend(slightly_too_large(class, profile, config));
     }
     findings.extend(too_large(profile, config));
     findings
@@ -188,17 +188,17 @@ fn waste(class: Class, profile: &Profile, config: &Config) -> Option<Finding> {
     let repeated = of_class.filter(|seen| is_worth_a_slot(profile, seen));
     let worst = repeated.filter(|seen| wasted(seen) >= WASTE_THAT_COUNTS).max_by_key(wasted)?;
     let (bytes, requests) = (worst.largest as u64, worst.requests);
-    Some(Finding::Waste { class, slot_bytes: slot_bytes as u64, bytes, requests })
+    Some(Finding::OversizedSlots { class, slot_bytes: slot_bytes as u64, bytes, requests })
 }
 
 /// The size that is asked for most of those which exceed the slots of a class by a sixteenth at most, and take the next one's.
-fn just_misses(class: Class, profile: &Profile, config: &Config) -> Option<Finding> {
+fn slightly_too_large(class: Class, profile: &Profile, config: &Config) -> Option<Finding> {
     let next = *Class::ALL.get(class as usize + 1)?;
     let slot_bytes = config.slot_bytes(class);
     let near = of(next, profile, config).filter(|seen| seen.largest <= slot_bytes + slot_bytes / 16);
     let most = near.filter(|seen| is_worth_a_slot(profile, seen)).max_by_key(|seen| seen.requests)?;
     let (bytes, requests) = (most.largest as u64, most.requests);
-    Some(Finding::JustMisses { class, slot_bytes: slot_bytes as u64, bytes, requests })
+    Some(Finding::SlightlyTooLarge { class, slot_bytes: slot_bytes as u64, bytes, requests })
 }
 
 /// What the class serves by size.

@@ -59,7 +59,7 @@ fn four_sizes_get_a_class_each_with_one_slot_more_or_an_eighth() {
     assert_eq!(cut(&advice), [(1_024, 112), (40_960, 23), (389_120, 11), (1_384_448, 5)]);
     let peaks: Vec<_> = advice.classes.iter().map(|class| class.peak).collect();
     assert_eq!(peaks, [100, 20, 9, 4]);
-    assert_eq!(advice.left_out, None);
+    assert_eq!(advice.unserved, None);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn larger_sizes_get_a_class_if_they_come_and_go_and_the_rest_is_told() {
     let advice = stats.advice();
     assert_eq!(advice.classes[3], ClassAdvice { slot_bytes: 2_764_800, slots: 4, floor: 0, peak: 3 });
     assert!(advice.findings.contains(&Finding::FitsNoClass { bytes: 2_764_800, requests: 60, wanted: 3 }));
-    assert_eq!(advice.left_out, Some(LeftOut { requests: 1, largest: 16_777_216 }));
+    assert_eq!(advice.unserved, Some(Unserved { requests: 1, largest: 16_777_216 }));
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn not_every_number_of_classes_has_room() {
 fn nothing_makes_a_table_absurd() {
     let advice = advice(Config::new(), &[(1_000, 10), (1 << 45, 2)]);
     assert!(advice.config().is_some() && advice.reserved_bytes() < 1 << 20, "{advice}");
-    assert_eq!(advice.left_out, Some(LeftOut { requests: 40, largest: 1 << 45 }));
+    assert_eq!(advice.unserved, Some(Unserved { requests: 40, largest: 1 << 45 }));
 }
 
 /// Slots are rounded up, so the larger of two sizes may have room in the class of the smaller.
@@ -205,7 +205,7 @@ fn sizes_count_where_they_have_room() {
     let mut stats = Stats::default();
     stats.recording.0 = Some(recording);
     let advice = stats.advice();
-    assert_eq!((advice.classes[3].slot_bytes, advice.classes[3].peak, advice.left_out), (20_480, 14, None));
+    assert_eq!((advice.classes[3].slot_bytes, advice.classes[3].peak, advice.unserved), (20_480, 14, None));
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn one_layout_that_is_aligned_more_than_it_is_large_does_not_inflate_the_others(
     stats.recording.0 = Some(recording);
     let advice = stats.advice();
     assert_eq!(cut(&advice)[3], (1_024, 560), "{advice}");
-    assert_eq!(advice.left_out, Some(LeftOut { requests: 1, largest: 2 << 20 }));
+    assert_eq!(advice.unserved, Some(Unserved { requests: 1, largest: 2 << 20 }));
 }
 
 /// A block that shrinks may keep its slot.

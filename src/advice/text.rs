@@ -58,7 +58,7 @@ impl fmt::Display for Advice {
         for finding in &self.findings {
             writeln!(f, "- {finding}")?;
         }
-        if let Some(left) = self.left_out {
+        if let Some(left) = self.unserved {
             let (requests, largest) = (left.requests, left.largest);
             writeln!(f, "- not worth a slot: {requests} larger requests, of up to {largest} bytes")?;
         }

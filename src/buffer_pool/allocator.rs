@@ -58,7 +58,7 @@ unsafe impl Allocator for BufferPool {
         let block = match self.shared.take(new) {
             Some(block) => self.whole_slot(block.start, new),
             // SAFETY: the caller's contract.
-            None => return unsafe { self.realloc_outside(ptr, old, new) },
+            None => return unsafe { self.realloc_in_fallback(ptr, old, new) },
         };
         // SAFETY: a new block of at least the old size; the old one is given up.
         unsafe { self.move_to(block, ptr, old, old.size()) };
@@ -95,7 +95,7 @@ unsafe impl Allocator for BufferPool {
             });
         }
         // SAFETY: the caller's contract.
-        unsafe { self.realloc_outside(ptr, old, new) }
+        unsafe { self.realloc_in_fallback(ptr, old, new) }
     }
 }
 
@@ -141,7 +141,7 @@ impl BufferPool {
     /// # Safety
     ///
     /// That of [`Allocator::grow`] and [`Allocator::shrink`].
-    unsafe fn realloc_outside(
+    unsafe fn realloc_in_fallback(
         &self,
         ptr: NonNull<u8>,
         old: Layout,
@@ -176,7 +176,7 @@ impl BufferPool {
 
     /// The bytes of a slot that serves `layout`.
     fn whole_slot(&self, start: *mut u8, layout: Layout) -> NonNull<[u8]> {
-        let bytes = self.shared.pools.open_whole(start).unwrap_or(layout.size());
+        let bytes = self.shared.pools.unpoison_whole(start).unwrap_or(layout.size());
         // SAFETY: slots do not start at address 0.
         NonNull::slice_from_raw_parts(unsafe { NonNull::new_unchecked(start) }, bytes)
     }

@@ -84,7 +84,7 @@ impl PoolBuf {
     ///
     /// A slot of the pools that serves `asked` bytes, was taken just now, and whose first `len` bytes are initialized.
     pub(super) unsafe fn from_slot(start: *mut u8, len: usize, asked: usize, pool: &Arc<Shared>) -> Self {
-        let capacity = pool.pools.open_whole(start).unwrap_or(asked);
+        let capacity = pool.pools.unpoison_whole(start).unwrap_or(asked);
         // SAFETY: slots do not start at address 0.
         let start = unsafe { NonNull::new_unchecked(start) };
         Self { start, len, capacity, asked, pool: Some(Arc::clone(pool)) }

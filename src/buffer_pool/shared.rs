@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::lifecycle::registry::Process;
 use crate::pools::{Block, Pools};
 use crate::slots::class::CLASSES;
-use crate::slots::waiters::{Waiters, Wish};
+use crate::slots::waiters::{WaitRequest, Waiters};
 use crate::sync::{
     AtomicPtr,
     Ordering::{AcqRel, Acquire},
@@ -20,17 +20,17 @@ pub(super) struct Shared {
     pub(super) pools: Pools,
     /// Never null. In the child of a `fork` it is replaced as soon as it is needed: the lock and the waiters of the parent's must not be touched.
     /// Release and Acquire, for what it points to.
-    queues: AtomicPtr<Queues>,
+    queues: AtomicPtr<WaitQueues>,
 }
 
 /// Who waits, in one process.
-struct Queues {
+struct WaitQueues {
     process: Process,
     /// For each class.
     waiters: [Waiters<Block>; CLASSES],
 }
 
-impl Queues {
+impl WaitQueues {
     fn new() -> Box<Self> {
         Box::new(Self { process: Process::this(), waiters: core::array::from_fn(|_| Waiters::new()) })
     }
@@ -39,8 +39,8 @@ impl Queues {
 impl Shared {
     pub(super) fn new(config: Config) -> Self {
         let pools = Pools::of_a_value(&config.without_default_hold_backs());
-        pools.reserve(&Heap);
-        Self { pools, queues: AtomicPtr::new(Box::into_raw(Queues::new())) }
+        pools.reserve(&ProgramAllocator);
+        Self { pools, queues: AtomicPtr::new(Box::into_raw(WaitQueues::new())) }
     }
 
     /// That of `len` bytes; `None` if there is none, or if they need no memory.
@@ -59,25 +59,25 @@ impl Shared {
 
     pub(super) fn wait(&self, layout: Layout, timeout: Duration) -> Result<Block, WaitError> {
         let lane = self.pools.lane_to_wait_for(layout).ok_or(WaitError::NeverPooled)?;
-        let wish = Wish { lane, size: layout.size() };
+        let request = WaitRequest { lane, size: layout.size() };
         if !self.queues().waiters[lane.class()].are_there_any()
-            && let Some(block) = self.grant(wish)
+            && let Some(block) = self.grant(request)
         {
             return Ok(block);
         }
         let waiters = &self.own_queues().waiters[lane.class()];
         // A time that no clock will ever show is none.
         let deadline = Instant::now().checked_add(timeout);
-        let meet_givers = || self.pools.meet_givers(lane);
-        let served = waiters.wait(wish, deadline, meet_givers, |wish| self.grant(wish));
+        let order_with_gives = || self.pools.order_with_gives(lane);
+        let served = waiters.wait(request, deadline, order_with_gives, |request| self.grant(request));
         served.ok_or_else(|| {
-            self.pools.count_refusal(self.pools.shared_tally(), lane, layout.size());
+            self.pools.count_miss_or_bypass(self.pools.shared_tally(), lane, layout.size());
             WaitError::TimedOut
         })
     }
 
     /// A slot for whoever waits; not counted as anything if there is none.
-    fn grant(&self, Wish { lane, size }: Wish) -> Option<Block> {
+    fn grant(&self, WaitRequest { lane, size }: WaitRequest) -> Option<Block> {
         self.pools.take_slot(self.pools.shared_tally(), lane, size)
     }
 
@@ -85,23 +85,23 @@ impl Shared {
     #[inline]
     pub(super) fn serve(&self, class: usize) {
         if self.queues().waiters[class].are_there_any() {
-            self.own_queues().waiters[class].serve(|wish| self.grant(wish));
+            self.own_queues().waiters[class].serve(|request| self.grant(request));
         }
     }
 
-    fn queues(&self) -> &Queues {
+    fn queues(&self) -> &WaitQueues {
         // SAFETY: made of a box, which is freed with this only.
         unsafe { &*self.queues.load(Acquire) }
     }
 
     /// Those of this process.
     #[cold]
-    fn own_queues(&self) -> &Queues {
+    fn own_queues(&self) -> &WaitQueues {
         let inherited = self.queues();
         if inherited.process == Process::this() {
             return inherited;
         }
-        let (old, new) = (ptr::from_ref(inherited).cast_mut(), Box::into_raw(Queues::new()));
+        let (old, new) = (ptr::from_ref(inherited).cast_mut(), Box::into_raw(WaitQueues::new()));
         // The parent's are left as they are: its threads' stacks, to which they point, may be other threads' now.
         if self.queues.compare_exchange(old, new, AcqRel, Acquire).is_err() {
             // SAFETY: just made, and no other thread has seen it.
@@ -135,7 +135,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         // SAFETY: reserved by `new`, out of the same source. Each live block belongs to a buffer or a collection that has a handle, or
         // borrows one, so there are none left, and nobody else can call anything.
-        unsafe { self.pools.unmap(&Heap) };
+        unsafe { self.pools.unmap(&ProgramAllocator) };
         let queues = self.queues.load(Acquire);
         // SAFETY: made of a box, and this is the last handle. The queues of a parent process are leaked.
         unsafe {
@@ -147,10 +147,10 @@ impl Drop for Shared {
 }
 
 /// The program's global allocator, which is the fallback here.
-struct Heap;
+struct ProgramAllocator;
 
 // SAFETY: passes everything on.
-unsafe impl GlobalAlloc for Heap {
+unsafe impl GlobalAlloc for ProgramAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's contract.
         unsafe { std::alloc::alloc(layout) }

@@ -2,7 +2,7 @@
 //!
 //! All of it runs at compile time for a `static`; nothing here allocates or prints.
 
-use super::error::{ConfigError, Problem, check, refuse};
+use super::error::{ConfigError, Problem, check, reject};
 use super::{ClassConfig, Config};
 use crate::slots::class::{CLASSES, Class, SLOT_STEP};
 
@@ -21,24 +21,24 @@ impl Config {
         let ClassConfig { slot_bytes, slots, .. } = self.classes[class as usize];
         let (held, min_bytes) = self.classes[class as usize].held_back();
         if slot_bytes == 0 || !slot_bytes.is_multiple_of(SLOT_STEP) {
-            return refuse(Problem::SlotBytes { class, slot_bytes });
+            return reject(Problem::SlotBytes { class, slot_bytes });
         }
         if class as usize > 0 && slot_bytes <= self.classes[class as usize - 1].slot_bytes {
             let below = Class::ALL[class as usize - 1];
             let below_bytes = self.slot_bytes(below);
-            return refuse(Problem::Order { class, slot_bytes, below, below_bytes });
+            return reject(Problem::Order { class, slot_bytes, below, below_bytes });
         }
         if slots == 0 {
-            return refuse(Problem::NoSlots { class });
+            return reject(Problem::NoSlots { class });
         }
         if slots > Self::MAX_SLOTS {
-            return refuse(Problem::TooManySlots { class, slots });
+            return reject(Problem::TooManySlots { class, slots });
         }
         if held > slots {
-            return refuse(Problem::HoldsBackMore { class, held, slots });
+            return reject(Problem::HoldsBackMore { class, held, slots });
         }
         if held > 0 && min_bytes > slot_bytes {
-            return refuse(Problem::HoldsBackForNobody { class, min_bytes, slot_bytes });
+            return reject(Problem::HoldsBackForNobody { class, min_bytes, slot_bytes });
         }
         Ok(())
     }

@@ -130,7 +130,7 @@ mod tests {
         assert!(parse(value.as_bytes(), &mut config).is_ok());
         Plan::new(&config).classes.map(|class| {
             let (bytes, slots) = (class.slab.slot_bytes, class.slab.slots);
-            (bytes, slots, class.floor, class.held, class.entitled_from)
+            (bytes, slots, class.floor, class.held, class.held_back_from)
         })
     }
 

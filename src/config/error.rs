@@ -107,6 +107,6 @@ macro_rules! check {
 }
 pub(crate) use check;
 
-pub(crate) const fn refuse<T>(problem: Problem) -> Result<T, ConfigError> {
+pub(crate) const fn reject<T>(problem: Problem) -> Result<T, ConfigError> {
     Err(ConfigError(problem))
 }

@@ -7,11 +7,11 @@
 use core::alloc::Layout;
 use core::ops::Range;
 
-use crate::config::{ClassConfig, Config, ConfigError, Problem, check, refuse};
+use crate::config::{ClassConfig, Config, ConfigError, Problem, check, reject};
 use crate::slots::class::{CLASSES, Class};
 use crate::slots::lane::Lane;
 use crate::slots::slab::Slab;
-use crate::tunables::{GUARD_BYTES, MAGAZINE_LEAST, MAGAZINE_MAX, SLOT_BYTES_PER_MAP_BYTE};
+use crate::tunables::{GUARD_BYTES, MAGAZINE_CAPACITY, MAGAZINE_MIN, SLOT_BYTES_PER_MAP_BYTE};
 
 /// One class: its slab, and who may have a slot of it.
 #[derive(Clone, Copy)]
@@ -21,7 +21,7 @@ pub(crate) struct ClassPlan {
     /// Layouts below this many bytes bypass the class.
     pub(crate) floor: usize,
     /// Layouts from this many bytes on may have every slot: 0 where none is held back.
-    pub(crate) entitled_from: usize,
+    pub(crate) held_back_from: usize,
     /// The last this many slots are held back.
     pub(crate) held: usize,
     /// Slots that a magazine of either lane may grow to if the lane has enough, and those that it starts with.
@@ -71,7 +71,7 @@ impl Plan {
         classes: [ClassPlan {
             slab: Slab::new(0, 64, 0),
             floor: 0,
-            entitled_from: 0,
+            held_back_from: 0,
             held: 0,
             magazine: (0, 0),
         }; CLASSES],
@@ -93,11 +93,11 @@ impl Plan {
             return overflow();
         }
         if self.span >> self.granule_shift > u32::MAX as usize {
-            return refuse(Problem::Granules { bytes: 1 << self.granule_shift });
+            return reject(Problem::Granules { bytes: 1 << self.granule_shift });
         }
         if self.map_bytes() > config.reserved_bytes() / SLOT_BYTES_PER_MAP_BYTE {
             let granule_bytes = 1 << self.granule_shift;
-            return refuse(Problem::SlotMap { map_bytes: self.map_bytes(), granule_bytes });
+            return reject(Problem::SlotMap { map_bytes: self.map_bytes(), granule_bytes });
         }
         Ok(())
     }
@@ -116,7 +116,7 @@ impl Plan {
         let (held, min_bytes) = class.held_back();
         self.classes[i].slab = Slab::new(offset, class.slot_bytes, class.slots);
         self.classes[i].floor = class.floor;
-        self.classes[i].entitled_from = if held == 0 { 0 } else { min_bytes };
+        self.classes[i].held_back_from = if held == 0 { 0 } else { min_bytes };
         self.classes[i].held = held;
         self.classes[i].magazine = (class.magazine(), class.first_magazine());
         Ok(())
@@ -127,7 +127,7 @@ impl Plan {
         let class = &self.classes[lane.class()];
         let slots = class.slab.slots;
         let held_from = if class.held == 0 { 0 } else { slots - class.held };
-        if lane.is_held() { held_from..slots } else { 0..held_from }
+        if lane.is_held_back() { held_from..slots } else { 0..held_from }
     }
 
     /// How many slots of a lane a thread may cache in the end, and at first; none in a small lane.
@@ -137,9 +137,9 @@ impl Plan {
     pub(crate) fn magazine(&self, lane: Lane) -> (usize, usize) {
         let (most, first) = self.classes[lane.class()].magazine;
         let slots = self.lane(lane).len();
-        let share = if lane.is_held() { slots / 2 } else { slots / 8 };
-        let most = most.min(share).min(MAGAZINE_MAX);
-        if most < MAGAZINE_LEAST { (0, 0) } else { (most, first.min(most)) }
+        let share = if lane.is_held_back() { slots / 2 } else { slots / 8 };
+        let most = most.min(share).min(MAGAZINE_CAPACITY);
+        if most < MAGAZINE_MIN { (0, 0) } else { (most, first.min(most)) }
     }
 
     pub(crate) const fn map_bytes(&self) -> usize {
@@ -175,7 +175,7 @@ impl Config {
 }
 
 const fn overflow<T>() -> Result<T, ConfigError> {
-    refuse(Problem::AddressSpace)
+    reject(Problem::AddressSpace)
 }
 
 const fn add(a: usize, b: usize) -> Result<usize, ConfigError> {

@@ -22,14 +22,14 @@ static CONSTRUCTOR: extern "C" fn() = construct;
 
 #[cfg(unix)]
 extern "C" fn construct() {
-    use crate::lifecycle::registry::{settle_all, show_all};
+    use crate::lifecycle::registry::{settle_children, write_exit_outputs};
 
     os::keep_variable();
     os::ExitHook::install(on_thread_exit);
-    os::after_fork(settle_all);
+    os::after_fork(settle_children);
     // Without the variable no allocator has anything to show.
     if os::variable().is_some() {
-        os::at_exit(show_all);
+        os::at_exit(write_exit_outputs);
     }
 }
 

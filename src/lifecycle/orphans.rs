@@ -16,7 +16,7 @@
 //! |---|---|---|
 //! | `owner` | owners (Relaxed), askers (Acquire) | nothing: a thread that the system says is gone has done all that it ever will |
 
-use crate::magazine::reclaim::Caches;
+use crate::magazine::reclaim::MagazineStore;
 use crate::metadata::Metadata;
 use crate::os;
 use crate::sync::Ordering::{Acquire, Relaxed};
@@ -33,19 +33,19 @@ pub(crate) fn adopt(metadata: &Metadata, this_thread: u64, set_up: impl Fn(usize
     let is_known = |owner: u64| owner != 0 && owner & ASKED_BY == 0;
     let mark = this_thread | ASKED_BY;
     metadata.places.next_word().find(|&place| {
-        let record = metadata.record(place);
-        let owner = record.owner.load(Relaxed);
-        if !is_known(owner) || record.owner.compare_exchange(owner, mark, Acquire, Relaxed).is_err() {
+        let state = metadata.thread_state(place);
+        let owner = state.owner.load(Relaxed);
+        if !is_known(owner) || state.owner.compare_exchange(owner, mark, Acquire, Relaxed).is_err() {
             return false;
         }
         let is_gone = owner == this_thread || os::is_gone(owner, this_thread);
-        let is_orphan = is_gone && record.owner.load(Relaxed) == mark;
+        let is_orphan = is_gone && state.owner.load(Relaxed) == mark;
         // What an owner that died inside has cached may be half moved: its place stays taken, and reclaims need not wait for it.
-        if is_orphan && record.gate().abandon_unless_open(metadata.key()) {
+        if is_orphan && state.gate().abandon_unless_open(metadata.key()) {
             set_up(place);
             return true;
         }
-        let _ = record.owner.compare_exchange(mark, if is_orphan { 0 } else { owner }, Relaxed, Relaxed);
+        let _ = state.owner.compare_exchange(mark, if is_orphan { 0 } else { owner }, Relaxed, Relaxed);
         false
     })
 }

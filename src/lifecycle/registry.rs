@@ -23,7 +23,7 @@ static NEWEST: AtomicPtr<Metadata> = AtomicPtr::new(ptr::null_mut());
 static FORKS: AtomicUsize = AtomicUsize::new(0);
 
 /// Puts an allocator on the list.
-pub(crate) fn enlist(metadata: &'static Metadata) {
+pub(crate) fn register(metadata: &'static Metadata) {
     let this = ptr::from_ref(metadata).cast_mut();
     let mut newest = NEWEST.load(Acquire);
     // Each failure means that another allocator was started.
@@ -52,20 +52,20 @@ impl Process {
 }
 
 fn all() -> impl Iterator<Item = &'static Metadata> {
-    // SAFETY: null, or put on the list by `enlist`, for ever.
+    // SAFETY: null, or put on the list by `register`, for ever.
     let at = |metadata: *mut Metadata| unsafe { metadata.as_ref() };
     // Ends: each was there before the one that points to it.
     iter::successors(at(NEWEST.load(Acquire)), move |metadata| at(metadata.older.load(Relaxed)))
 }
 
 /// Runs in the child of a `fork`, on the thread that called it.
-pub(crate) unsafe extern "C" fn settle_all() {
+pub(crate) unsafe extern "C" fn settle_children() {
     FORKS.fetch_add(1, Relaxed);
     all().for_each(Metadata::settle_child);
 }
 
 /// Runs when the program exits, outside any allocation.
-pub(crate) extern "C" fn show_all() {
+pub(crate) extern "C" fn write_exit_outputs() {
     // A panic would not get out of here. It has been told by its hook.
     let _ = panic::catch_unwind(|| all().for_each(show));
 }

@@ -102,14 +102,14 @@ impl<T> Serving<T> {
             self.span.store(span, Release);
         }
         self.state.swap(if base.is_null() { FAILED } else { READY }, SeqCst);
-        self.refresh(from);
+        self.republish(from);
     }
 
     /// Lets the pools serve, or not. `from` is asked for when start-up is over.
     pub(crate) fn set_enabled(&self, yes: bool, from: impl Fn() -> *mut T) {
         self.enabled.swap(yes, SeqCst);
         if self.state.load(SeqCst) == READY {
-            self.refresh(from());
+            self.republish(from());
         }
     }
 
@@ -119,7 +119,7 @@ impl<T> Serving<T> {
 
     /// Start-up and any number of switches may be here at once. Whoever stores last has looked last or looks again, so the
     /// outcome follows `state` and `enabled`. Ends once nobody changes those any more.
-    pub(crate) fn refresh(&self, from: *mut T) {
+    pub(crate) fn republish(&self, from: *mut T) {
         let wanted = || {
             let is_serving = self.state.load(SeqCst) == READY && self.enabled.load(SeqCst);
             if is_serving { from } else { ptr::null_mut() }

@@ -5,14 +5,14 @@
 use core::ptr::{NonNull, with_exposed_provenance};
 
 use crate::lifecycle::orphans;
-use crate::magazine::reclaim::Caches;
+use crate::magazine::reclaim::MagazineStore;
 use crate::metadata::Metadata;
 use crate::os;
 use crate::slots::lane::Lane;
 use crate::sync::Ordering::Relaxed;
-use crate::thread::current::{self, Own};
+use crate::thread::current::{self, OwnState};
 use crate::thread::section::Section;
-use crate::thread::state::ThreadRecord;
+use crate::thread::state::ThreadState;
 
 /// Gives this thread a place at `metadata` if it may have one and has none with any allocator.
 pub(crate) fn bind(metadata: &'static Metadata, exit_hook: fn() -> Option<os::ExitHook>) {
@@ -21,7 +21,7 @@ pub(crate) fn bind(metadata: &'static Metadata, exit_hook: fn() -> Option<os::Ex
     }
     // A thread may come again that allocates before the constructor has run, or in an unsettled child.
     let Some(exit_hook) = exit_hook() else { return };
-    if !metadata.is_settled() {
+    if !metadata.settle_after_fork() {
         return;
     }
     let Some(may_claim) = current::begin_to_bind() else { return };
@@ -30,29 +30,29 @@ pub(crate) fn bind(metadata: &'static Metadata, exit_hook: fn() -> Option<os::Ex
         claim(metadata, exit_hook);
         drop(section);
         // If a signal handler has forked in the section.
-        metadata.is_settled();
+        metadata.settle_after_fork();
     }
-    current::show();
+    current::resume();
 }
 
 /// Makes one of the free places this thread's, if its exit can be watched.
 fn claim(metadata: &'static Metadata, exit_hook: os::ExitHook) {
     let this_thread = os::this_thread();
     let set_up = |place| {
-        let record = metadata.record(place);
+        let state = metadata.thread_state(place);
         for lane in Lane::ALL {
-            record.magazine(lane).start(metadata.cold_capacity(lane));
+            state.magazine(lane).reset(metadata.cold_capacity(lane));
         }
-        record.owner.store(this_thread, Relaxed);
-        record.gate().set(metadata.key());
+        state.owner.store(this_thread, Relaxed);
+        state.gate().set(metadata.key());
     };
     let free = metadata.places.claim(set_up);
     let Some(place) = free.or_else(|| orphans::adopt(metadata, this_thread, set_up)) else { return };
-    let record = metadata.record(place);
-    if exit_hook.watch_this_thread(NonNull::from(record).cast()) {
-        current::set_own_record(record);
+    let state = metadata.thread_state(place);
+    if exit_hook.watch_this_thread(NonNull::from(state).cast()) {
+        current::set_own_state(state);
     } else {
-        metadata.release_place(record);
+        metadata.release_place(state);
     }
 }
 
@@ -62,26 +62,26 @@ fn claim(metadata: &'static Metadata, exit_hook: os::ExitHook) {
 /// # Safety
 ///
 /// `record` is what [`claim`] gave `watch_this_thread` on this thread.
-pub(crate) unsafe extern "C" fn on_thread_exit(record: *mut core::ffi::c_void) {
+pub(crate) unsafe extern "C" fn on_thread_exit(state: *mut core::ffi::c_void) {
     // Destructors that run after this one may allocate and free; they use the sets and the shared counters.
     // SAFETY: by contract a record of a table that is never unmapped.
-    let record = unsafe { &*record.cast::<ThreadRecord>() };
-    let own = Own::hidden(record);
-    let address = record.gate().key();
+    let state = unsafe { &*state.cast::<ThreadState>() };
+    let own = OwnState::hidden(state);
+    let address = state.gate().key();
     // SAFETY: `claim` made the address of this record's metadata the key.
     let metadata = unsafe { &*with_exposed_provenance::<Metadata>(address) };
     let section = Section::enter(address);
-    current::forget_own_record();
+    current::forget_own_state();
     for lane in Lane::ALL {
         metadata.pool(lane).empty_own_magazine(own);
     }
     // A signal handler may have ended the thread inside, its magazine half moved. Then no other thread gets the place.
-    if record.gate().abandon_unless_open(address) {
-        metadata.release_place(record);
+    if state.gate().abandon_unless_open(address) {
+        metadata.release_place(state);
     } else {
-        record.owner.store(0, Relaxed);
+        state.owner.store(0, Relaxed);
     }
     drop(section);
     // If a signal handler has forked in the section.
-    metadata.is_settled();
+    metadata.settle_after_fork();
 }

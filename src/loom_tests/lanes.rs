@@ -5,8 +5,8 @@
 use loom::thread::spawn;
 
 use super::world::{HELD, OPEN, World};
-use crate::magazine::mode::Mode;
-use crate::magazine::reclaim::Caches;
+use crate::magazine::mode::LaneMode;
+use crate::magazine::reclaim::MagazineStore;
 use crate::sync::loom_check::check;
 
 /// The one owner's magazine is emptied while the owner takes and gives.
@@ -14,7 +14,7 @@ use crate::sync::loom_check::check;
 fn a_revocation_and_the_owner_share_no_slot_and_lose_none() {
     for (slots, switches) in [(2, 3), (3, 2)] {
         check(switches, move || {
-            let world = World::new(0, slots, Mode::CACHED);
+            let world = World::new(0, slots, LaneMode::Cached);
             let (owner, thief) = (world.owner(1), world.guest(2));
             let thief = spawn(move || thief.take_and_give(slots, HELD));
             owner.take_and_give(1, HELD);
@@ -29,7 +29,7 @@ fn a_revocation_and_the_owner_share_no_slot_and_lose_none() {
 #[test]
 fn two_revocations_and_the_owner_share_no_slot_and_lose_none() {
     check(2, || {
-        let world = World::new(0, 2, Mode::CACHED);
+        let world = World::new(0, 2, LaneMode::Cached);
         let owner = world.owner(1);
         owner.take_and_give(2, HELD);
         let thieves = [2, 3].map(|id| {
@@ -46,7 +46,7 @@ fn two_revocations_and_the_owner_share_no_slot_and_lose_none() {
 #[test]
 fn a_magazine_that_is_emptied_shows_no_slot_twice() {
     check(3, || {
-        let world = World::new(0, 3, Mode::CACHED);
+        let world = World::new(0, 3, LaneMode::Cached);
         let (owner, thief) = (world.owner(1), world.guest(2));
         owner.take_and_give(3, HELD);
         let thief = spawn(move || thief.take_and_give(1, HELD));
@@ -65,7 +65,7 @@ fn a_magazine_that_is_emptied_shows_no_slot_twice() {
 fn two_owners_call_in_each_others_slots() {
     for slots in [2, 3] {
         check(3, move || {
-            let world = World::new(0, slots, Mode::CACHED);
+            let world = World::new(0, slots, LaneMode::Cached);
             let (one, other) = (world.owner(1), world.owner(2));
             let other = spawn(move || other.take_and_give(2, HELD));
             one.take_and_give(2, HELD);
@@ -79,7 +79,7 @@ fn two_owners_call_in_each_others_slots() {
 #[test]
 fn a_lane_that_becomes_cached_again_while_it_is_revoked_loses_nothing() {
     check(2, || {
-        let world = World::new(0, 2, Mode::SET_ONLY);
+        let world = World::new(0, 2, LaneMode::SetOnly);
         let (owner, giver, thief) = (world.owner(1), world.guest(2), world.guest(3));
         let given = giver.take(HELD).unwrap();
         let giver = spawn(move || giver.give(given));
@@ -96,7 +96,7 @@ fn a_lane_that_becomes_cached_again_while_it_is_revoked_loses_nothing() {
 #[test]
 fn an_owner_may_have_read_the_mode_as_long_ago_as_it_likes() {
     check(3, || {
-        let world = World::new(0, 2, Mode::CACHED);
+        let world = World::new(0, 2, LaneMode::Cached);
         let (owner, thief) = (world.owner(1), world.guest(2));
         owner.take_and_give(1, HELD);
         let thief = spawn(move || (0..2).for_each(|_| _ = thief.take_and_give(2, HELD)));
@@ -110,7 +110,7 @@ fn an_owner_may_have_read_the_mode_as_long_ago_as_it_likes() {
 #[test]
 fn a_place_passes_from_owner_to_owner_while_its_magazine_is_called_in() {
     check(2, || {
-        let world = World::new(0, 2, Mode::CACHED);
+        let world = World::new(0, 2, LaneMode::Cached);
         let (first, thief) = (world.owner(1), world.guest(2));
         first.take_and_give(2, HELD);
         let thief = spawn(move || thief.take_and_give(1, HELD));
@@ -127,7 +127,7 @@ fn a_place_passes_from_owner_to_owner_while_its_magazine_is_called_in() {
 #[test]
 fn a_new_place_is_revoked_or_sees_that_the_lane_is() {
     check(2, || {
-        let world = World::new(0, 2, Mode::CACHED);
+        let world = World::new(0, 2, LaneMode::Cached);
         let thief = world.guest(1);
         let thief = spawn(move || thief.take_and_give(3, HELD));
         let owner = world.owner(2);
@@ -143,7 +143,7 @@ fn a_new_place_is_revoked_or_sees_that_the_lane_is() {
 #[test]
 fn two_lanes_are_revoked_together() {
     check(4, || {
-        let world = World::new(1, 1, Mode::CACHED);
+        let world = World::new(1, 1, LaneMode::Cached);
         let (open, held) = (world.owner(1), world.owner(2));
         let open = spawn(move || open.take_and_give(1, OPEN));
         held.take_and_give(1, HELD);
@@ -157,7 +157,7 @@ fn two_lanes_are_revoked_together() {
 #[test]
 fn an_owner_that_stopped_inside_is_emptied_later() {
     check(3, || {
-        let world = World::new(0, 4, Mode::CACHED);
+        let world = World::new(0, 4, LaneMode::Cached);
         let (stopped, owner, thief) = (world.owner(1), world.owner(2), world.guest(3));
         stopped.take_and_give(2, HELD);
         stopped.stop_inside();
@@ -165,7 +165,7 @@ fn an_owner_that_stopped_inside_is_emptied_later() {
         thief.take_and_give(4, HELD);
         owner.join().unwrap();
         assert_eq!(thief.take_and_give(4, HELD), 2, "a stopped owner keeps more than its own");
-        assert_eq!(world.mode(HELD).get(), Mode::PENDING);
+        assert_eq!(world.mode(HELD).get(), LaneMode::Pending);
         stopped.go_on();
         world.assert_whole();
     });

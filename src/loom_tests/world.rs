@@ -7,9 +7,9 @@ use loom::sync::atomic::{Ordering::Acquire, fence};
 
 use crate::magazine::Magazine;
 use crate::magazine::gate::Gate;
-use crate::magazine::lane_pool::{Lanes, Pool};
-use crate::magazine::mode::Mode;
-use crate::magazine::reclaim::{Caches, Reclaim};
+use crate::magazine::lane_pool::{LaneStore, Pool};
+use crate::magazine::mode::{LaneMode, Mode};
+use crate::magazine::reclaim::{MagazineStore, Reclaim};
 use crate::slots::lane::Lane;
 use crate::slots::slot_set::SlotSet;
 use crate::slots::slot_set::model::{self as sets, Words};
@@ -60,14 +60,14 @@ pub(crate) struct Thread {
 
 impl World {
     /// A world of so many open and held-back slots, all in the sets, and magazines of 3, in lanes of this mode.
-    pub(crate) fn new(open: usize, held: usize, mode: u8) -> Arc<Self> {
+    pub(crate) fn new(open: usize, held: usize, mode: LaneMode) -> Arc<Self> {
         let sets = [open, held].map(|slots| {
             let (set, words) = sets::full(slots);
             Set { set, _words: words }
         });
         Arc::new(Self {
             sets,
-            modes: [open, held].map(|slots| Mode::new(if slots > 0 { mode } else { Mode::OFF })),
+            modes: [open, held].map(|slots| Mode::new(if slots > 0 { mode } else { LaneMode::Off })),
             gates: core::array::from_fn(|_| Gate::new(0)),
             magazines: core::array::from_fn(|_| core::array::from_fn(|_| Magazine::new())),
             places: Places::new(),
@@ -86,7 +86,7 @@ impl World {
     pub(crate) fn owner(self: &Arc<Self>, id: u32) -> Thread {
         let place = self.places.claim(|place| {
             for magazine in &self.magazines[place] {
-                magazine.start(self.capacity);
+                magazine.reset(self.capacity);
             }
             self.gates[place].set(KEY);
         });
@@ -108,7 +108,7 @@ impl World {
         slots.into_iter().for_each(|slot| guest.give(slot));
         for lane in [OPEN, HELD] {
             assert!(
-                self.mode(lane).get() == Mode::CACHED || self.set(lane).slots() == 0,
+                self.mode(lane).get() == LaneMode::Cached || self.set(lane).slots() == 0,
                 "the lane is stuck"
             );
         }
@@ -177,7 +177,7 @@ impl Thread {
     }
 }
 
-impl Caches for World {
+impl MagazineStore for World {
     fn key(&self) -> usize {
         KEY
     }
@@ -207,9 +207,9 @@ impl Caches for World {
     }
 }
 
-impl Lanes for World {
+impl LaneStore for World {
     /// The number of the place.
-    type Own = usize;
+    type OwnState = usize;
 
     fn inside<R>(&self, own: usize, lane: Lane, f: impl FnOnce(&Magazine) -> Option<R>) -> Option<R> {
         let gate = &self.gates[own];
@@ -221,7 +221,7 @@ impl Lanes for World {
         result
     }
 
-    fn home(&self, own: usize) -> usize {
+    fn search_start(&self, own: usize) -> usize {
         own
     }
 
@@ -229,7 +229,7 @@ impl Lanes for World {
         self.capacity
     }
 
-    fn most_capacity(&self, _: Lane) -> usize {
+    fn max_capacity(&self, _: Lane) -> usize {
         3
     }
 
@@ -237,7 +237,7 @@ impl Lanes for World {
         f(&self.reclaim)
     }
 
-    fn is_settled(&self) -> bool {
+    fn settle_after_fork(&self) -> bool {
         true
     }
 

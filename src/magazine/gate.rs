@@ -5,7 +5,7 @@
 use crate::sync::{
     AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
-    ReadOwn, const_unless_modelled, light_fence,
+    UnsyncLoad, const_unless_modelled, light_fence,
 };
 
 /// What keeps a thread's magazines and counters its own.
@@ -42,7 +42,7 @@ impl Gate {
     #[inline(always)]
     pub(crate) fn is_mine(&self, key: usize) -> bool {
         // SAFETY: only its owner changes a gate: this thread, or, if it is a stand-in, nobody.
-        unsafe { self.state.read_own() == key }
+        unsafe { self.state.load_unsync() == key }
     }
 
     /// Lets the owner in; `false` if the key is another's, or if this interrupted the owner inside.

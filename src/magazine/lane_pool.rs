@@ -5,29 +5,30 @@
 //! lock-free; none touches a slot.
 
 use crate::magazine::mode::Mode;
-use crate::magazine::reclaim::{Caches, Reclaim, is_half_free};
+use crate::magazine::reclaim::{MagazineStore, Reclaim, is_half_free};
 use crate::magazine::{Magazine, NO_SLOTS};
 use crate::slots::lane::Lane;
 use crate::slots::slot_set::{AlreadyFree, SlotSet};
 use crate::tunables::MAGAZINE_BATCH;
 
 /// What pools work on, beside what a reclaim does: the metadata, or what the model checker has in its place.
-pub(crate) trait Lanes: Caches {
+pub(crate) trait LaneStore: MagazineStore {
     /// A thread's place, in the hands of that thread.
-    type Own: Copy;
+    type OwnState: Copy;
 
     /// What `f` does inside with this thread's magazine; `None` too, and nothing done, if the thread was inside already.
-    fn inside<R>(&self, own: Self::Own, lane: Lane, f: impl FnOnce(&Magazine) -> Option<R>) -> Option<R>;
+    fn inside<R>(&self, own: Self::OwnState, lane: Lane, f: impl FnOnce(&Magazine) -> Option<R>)
+    -> Option<R>;
     /// Where in the sets this thread looks first.
-    fn home(&self, own: Self::Own) -> usize;
+    fn search_start(&self, own: Self::OwnState) -> usize;
     /// What a magazine starts with.
     fn first_capacity(&self, lane: Lane) -> usize;
     /// What it may grow to.
-    fn most_capacity(&self, lane: Lane) -> usize;
+    fn max_capacity(&self, lane: Lane) -> usize;
     /// Runs `f`, which may take the reclaim lock.
     fn with_reclaim<R>(&self, f: impl FnOnce(&Reclaim) -> R) -> R;
     /// To be asked before the reclaim lock is tried.
-    fn is_settled(&self) -> bool;
+    fn settle_after_fork(&self) -> bool;
     /// Where the slot of this index starts.
     fn start(&self, lane: Lane, index: usize) -> *mut u8;
     fn index(&self, lane: Lane, start: *mut u8) -> usize;
@@ -49,7 +50,7 @@ impl<L> Clone for Pool<'_, L> {
 
 impl<L> Copy for Pool<'_, L> {}
 
-impl<'a, L: Lanes> Pool<'a, L> {
+impl<'a, L: LaneStore> Pool<'a, L> {
     pub(crate) fn new(lanes: &'a L, lane: Lane) -> Self {
         Self { lanes, lane }
     }
@@ -58,28 +59,32 @@ impl<'a, L: Lanes> Pool<'a, L> {
     ///
     /// Who may have the held-back lane's may have the open lane's too; before that fails, slots in other threads' magazines
     /// are called in.
-    pub(crate) fn take(self, own: Option<L::Own>) -> Option<(*mut u8, Lane)> {
-        if !self.lane.is_held() {
+    pub(crate) fn take(self, own: Option<L::OwnState>) -> Option<(*mut u8, Lane)> {
+        if !self.lane.is_held_back() {
             return self.take_here(own);
         }
         self.take_without_reclaim(own).or_else(|| self.take_revoked([self.lane, self.lane.open()]))
     }
 
     /// [`take`](Self::take), but what other threads have cached stays theirs.
-    pub(crate) fn take_without_reclaim(self, own: Option<L::Own>) -> Option<(*mut u8, Lane)> {
+    pub(crate) fn take_without_reclaim(self, own: Option<L::OwnState>) -> Option<(*mut u8, Lane)> {
         let taken = self.take_here(own);
-        if self.lane.is_held() { taken.or_else(|| self.with(self.lane.open()).take_here(own)) } else { taken }
+        if self.lane.is_held_back() {
+            taken.or_else(|| self.with(self.lane.open()).take_here(own))
+        } else {
+            taken
+        }
     }
 
     /// A slot of this lane: out of this thread's magazine, or out of the set with some more for the magazine.
-    fn take_here(self, own: Option<L::Own>) -> Option<(*mut u8, Lane)> {
+    fn take_here(self, own: Option<L::OwnState>) -> Option<(*mut u8, Lane)> {
         let (mut wanted, mut is_cold) = (1, false);
         if let Some(own) = own {
             let popped = self.magazine_of(own, |magazine| {
                 let popped = magazine.pop();
                 if popped.is_none() {
                     is_cold = magazine.is_cold();
-                    wanted = magazine.wants(self.lanes.most_capacity(self.lane));
+                    wanted = magazine.refill_size(self.lanes.max_capacity(self.lane));
                 }
                 popped
             });
@@ -87,10 +92,10 @@ impl<'a, L: Lanes> Pool<'a, L> {
                 return Some((start, self.lane));
             }
         }
-        let home = own.map_or(0, |own| self.lanes.home(own));
+        let search_start = own.map_or(0, |own| self.lanes.search_start(own));
         let mut indices = [0; MAGAZINE_BATCH];
         let visitor = own.filter(|_| is_cold);
-        let taken = self.visit_set(visitor, || self.set().take_some(&mut indices[..wanted], home));
+        let taken = self.visit_set(visitor, || self.set().take_some(&mut indices[..wanted], search_start));
         let (first, rest) = indices[..taken].split_first()?;
         if let (Some(own), [_, ..]) = (own, rest) {
             let mut starts = NO_SLOTS;
@@ -106,7 +111,8 @@ impl<'a, L: Lanes> Pool<'a, L> {
     /// A slot after everything that other threads have cached in `lanes` was moved to the sets.
     #[cold]
     fn take_revoked<const N: usize>(self, lanes: [Lane; N]) -> Option<(*mut u8, Lane)> {
-        if !lanes.into_iter().any(|lane| self.with(lane).mode().may_hide_slots()) || !self.lanes.is_settled()
+        if !lanes.into_iter().any(|lane| self.with(lane).mode().may_hide_slots())
+            || !self.lanes.settle_after_fork()
         {
             return None;
         }
@@ -116,7 +122,7 @@ impl<'a, L: Lanes> Pool<'a, L> {
 
     /// Puts a slot, which the map says is free, into this thread's magazine, after half of what is there if it is full; or into
     /// the set.
-    pub(crate) fn give(self, own: Option<L::Own>, start: *mut u8) {
+    pub(crate) fn give(self, own: Option<L::OwnState>, start: *mut u8) {
         let (mut older, mut moved, mut is_cold) = (NO_SLOTS, 0, false);
         let cached = own.and_then(|own| {
             self.magazine_of(own, |magazine| {
@@ -125,7 +131,7 @@ impl<'a, L: Lanes> Pool<'a, L> {
                 }
                 is_cold = magazine.is_cold();
                 if !magazine.is_empty() {
-                    moved = magazine.unload(&mut older);
+                    moved = magazine.spill_older_half(&mut older);
                 }
                 // Still full if the place's last owner, in the parent of a `fork`, left more than fits this one's.
                 magazine.push(start).then_some(())
@@ -135,22 +141,23 @@ impl<'a, L: Lanes> Pool<'a, L> {
         if cached.is_none() {
             self.visit_set(own.filter(|_| is_cold), || self.give_to_set(&[start]));
         }
-        if self.mode().is_revoked() && is_half_free(self.set()) && self.lanes.is_settled() {
-            self.lanes.with_reclaim(|reclaim| reclaim.restore(self.lanes, self.lane));
+        if self.mode().is_revoked() && is_half_free(self.set()) && self.lanes.settle_after_fork() {
+            self.lanes.with_reclaim(|reclaim| reclaim.resume_caching_if_half_free(self.lanes, self.lane));
         }
     }
 
     /// Moves all that this thread has cached of this lane to the set, unless a reclaim is to do that.
-    pub(crate) fn empty_own_magazine(self, own: L::Own) {
+    pub(crate) fn empty_own_magazine(self, own: L::OwnState) {
         let mut slots = NO_SLOTS;
         // Ends: nothing is put in meanwhile, but by signal handlers.
-        while let Some(moved @ 1..) = self.magazine_of(own, |magazine| Some(magazine.empty(&mut slots))) {
+        while let Some(moved @ 1..) = self.magazine_of(own, |magazine| Some(magazine.drain_into(&mut slots)))
+        {
             self.give_to_set(&slots[..moved]);
         }
     }
 
     /// Caches slots as far as the magazine takes them; the others go back.
-    fn put(self, own: L::Own, starts: &[*mut u8]) {
+    fn put(self, own: L::OwnState, starts: &[*mut u8]) {
         let pushed = self.magazine_of(own, |magazine| {
             Some(starts.iter().take_while(|&&start| magazine.push(start)).count())
         });
@@ -159,9 +166,9 @@ impl<'a, L: Lanes> Pool<'a, L> {
 
     /// What `f` does with the set; if the owner of a cold magazine does it, that counts towards the magazine.
     #[inline]
-    fn visit_set<R>(self, visitor: Option<L::Own>, f: impl FnOnce() -> R) -> R {
+    fn visit_set<R>(self, visitor: Option<L::OwnState>, f: impl FnOnce() -> R) -> R {
         let Some(own) = visitor else { return f() };
-        let name = self.lanes.home(own) as u32 + 1;
+        let name = self.lanes.search_start(own) as u32 + 1;
         let came_last = self.set().arrive(name);
         let result = f();
         let met_others = !self.set().is_last(name);
@@ -173,7 +180,7 @@ impl<'a, L: Lanes> Pool<'a, L> {
     }
 
     /// What `f` does inside with this thread's magazine; `None` too if the thread may not touch it.
-    fn magazine_of<R>(self, own: L::Own, f: impl FnOnce(&Magazine) -> Option<R>) -> Option<R> {
+    fn magazine_of<R>(self, own: L::OwnState, f: impl FnOnce(&Magazine) -> Option<R>) -> Option<R> {
         self.lanes.inside(own, self.lane, |magazine| if self.mode().is_cached() { f(magazine) } else { None })
     }
 

@@ -9,48 +9,66 @@ use crate::sync::{
 };
 
 /// Whether the threads may cache slots of a lane.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum LaneMode {
+    /// They may.
+    Cached,
+    /// They may not; all free slots are in the set.
+    SetOnly,
+    /// They may not; some magazines are still to be emptied.
+    Pending,
+    /// They never may.
+    Off,
+}
+
+/// The mode, as all threads see it.
 pub(crate) struct Mode(AtomicU8);
 
 impl Mode {
-    /// They may.
-    pub(crate) const CACHED: u8 = 0;
-    /// They may not; all free slots are in the set.
-    pub(crate) const SET_ONLY: u8 = 1;
-    /// They may not; some magazines are still to be emptied.
-    pub(crate) const PENDING: u8 = 2;
-    /// They never may.
-    pub(crate) const OFF: u8 = 3;
-
     const_unless_modelled! {
-        pub(crate) fn new(mode: u8) -> Self {
-            Self(AtomicU8::new(mode))
+        pub(crate) fn new(mode: LaneMode) -> Self {
+            Self(AtomicU8::new(mode as u8))
         }
     }
 
     #[inline(always)]
     pub(crate) fn is_cached(&self) -> bool {
-        self.get() == Self::CACHED
+        self.bits() == LaneMode::Cached as u8
     }
 
     #[inline(always)]
-    pub(crate) fn get(&self) -> u8 {
-        self.0.load(Acquire)
+    pub(crate) fn get(&self) -> LaneMode {
+        const CACHED: u8 = LaneMode::Cached as u8;
+        const SET_ONLY: u8 = LaneMode::SetOnly as u8;
+        const PENDING: u8 = LaneMode::Pending as u8;
+        match self.bits() {
+            CACHED => LaneMode::Cached,
+            SET_ONLY => LaneMode::SetOnly,
+            PENDING => LaneMode::Pending,
+            _ => LaneMode::Off,
+        }
     }
 
     /// Whether slots that are not in the set may be in a magazine.
     #[inline(always)]
     pub(crate) fn may_hide_slots(&self) -> bool {
-        matches!(self.get(), Self::CACHED | Self::PENDING)
+        matches!(self.get(), LaneMode::Cached | LaneMode::Pending)
     }
 
     /// Whether the lane was cached and will be again.
     #[inline]
     pub(crate) fn is_revoked(&self) -> bool {
-        matches!(self.get(), Self::SET_ONLY | Self::PENDING)
+        matches!(self.get(), LaneMode::SetOnly | LaneMode::Pending)
     }
 
     #[inline]
-    pub(crate) fn set(&self, mode: u8) {
-        self.0.store(mode, SeqCst);
+    pub(crate) fn set(&self, mode: LaneMode) {
+        self.0.store(mode as u8, SeqCst);
+    }
+
+    #[inline(always)]
+    fn bits(&self) -> u8 {
+        self.0.load(Acquire)
     }
 }

@@ -12,7 +12,7 @@
 //! on with the sets. A pass looks at each place that was ever used once, [`PLACES`] at most, and fences at most once.
 
 use crate::magazine::gate::Gate;
-use crate::magazine::mode::Mode;
+use crate::magazine::mode::{LaneMode, Mode};
 use crate::magazine::{Magazine, NO_SLOTS};
 use crate::slots::lane::{LANES, Lane};
 use crate::slots::slot_set::SlotSet;
@@ -20,7 +20,7 @@ use crate::sync::{TryLock, const_unless_modelled, heavy_fence};
 use crate::tunables::PLACES;
 
 /// What a reclaim works on.
-pub(crate) trait Caches {
+pub(crate) trait MagazineStore {
     /// What an open gate holds.
     fn key(&self) -> usize;
     /// Places that ever had an owner are below this.
@@ -51,9 +51,9 @@ impl Reclaim {
     ///
     /// Without a fence, which a system may refuse, they stay cached, and their magazines as they are.
     ///
-    /// Returns which of them were cached until now, so that who wanted no more than the slots can [let them back](Self::let_back).
+    /// Returns which of them were cached until now, so that who wanted no more than the slots can [let them back](Self::resume_caching).
     #[cold]
-    pub(crate) fn revoke<const N: usize>(&self, caches: &impl Caches, lanes: [Lane; N]) -> [bool; N] {
+    pub(crate) fn revoke<const N: usize>(&self, caches: &impl MagazineStore, lanes: [Lane; N]) -> [bool; N] {
         let revoked = self.0.try_with(|pending| {
             let closed = pending.close(caches, lanes);
             for lane in lanes.into_iter().filter(|&lane| caches.mode(lane).is_revoked()) {
@@ -65,9 +65,9 @@ impl Reclaim {
     }
 
     /// Lets the threads cache slots of `closed` lanes again, whatever is free, and takes off those of which they do. The others have owners
-    /// inside: to be tried again, or left to [`restore`](Self::restore).
+    /// inside: to be tried again, or left to [`resume_caching_if_half_free`](Self::resume_caching_if_half_free).
     #[cold]
-    pub(crate) fn let_back(&self, caches: &impl Caches, closed: &mut [bool; LANES]) {
+    pub(crate) fn resume_caching(&self, caches: &impl MagazineStore, closed: &mut [bool; LANES]) {
         if !closed.contains(&true) {
             return;
         }
@@ -76,8 +76,8 @@ impl Reclaim {
                 if caches.mode(lane).is_revoked() {
                     pending.empty_magazines(caches, lane);
                 }
-                if caches.mode(lane).get() == Mode::SET_ONLY {
-                    caches.mode(lane).set(Mode::CACHED);
+                if caches.mode(lane).get() == LaneMode::SetOnly {
+                    caches.mode(lane).set(LaneMode::Cached);
                 }
                 *closed = !caches.mode(lane).is_cached();
             }
@@ -86,14 +86,14 @@ impl Reclaim {
 
     /// Lets the threads cache slots of a set-only lane again, if nothing is pending and half of it is free.
     #[cold]
-    pub(crate) fn restore(&self, caches: &impl Caches, lane: Lane) {
+    pub(crate) fn resume_caching_if_half_free(&self, caches: &impl MagazineStore, lane: Lane) {
         self.0.try_with(|pending| {
             if !caches.mode(lane).is_revoked() {
                 return;
             }
             pending.empty_magazines(caches, lane);
-            if caches.mode(lane).get() == Mode::SET_ONLY && is_half_free(caches.set(lane)) {
-                caches.mode(lane).set(Mode::CACHED);
+            if caches.mode(lane).get() == LaneMode::SetOnly && is_half_free(caches.set(lane)) {
+                caches.mode(lane).set(LaneMode::Cached);
             }
         });
     }
@@ -103,7 +103,7 @@ impl Reclaim {
     /// # Safety
     ///
     /// No other thread is inside, or tries to get there.
-    pub(crate) unsafe fn take_over(&self, caches: &impl Caches) {
+    pub(crate) unsafe fn take_over(&self, caches: &impl MagazineStore) {
         // SAFETY: by contract the holder, if there is one, is a thread that did not come along.
         unsafe { self.0.reopen() };
         self.0.try_with(|pending| {
@@ -111,7 +111,7 @@ impl Reclaim {
                 pending.0[lane.index()] = [0; PLACES.div_ceil(64)];
                 if caches.mode(lane).is_revoked() {
                     pending.add_all(lane, caches.used_places());
-                    caches.mode(lane).set(Mode::PENDING);
+                    caches.mode(lane).set(LaneMode::Pending);
                 }
             }
         });
@@ -126,11 +126,11 @@ pub(crate) fn is_half_free(set: &SlotSet) -> bool {
 
 impl Pending {
     /// Makes set-only those of `lanes` that are cached, and all their magazines pending; returns which.
-    fn close<const N: usize>(&mut self, caches: &impl Caches, lanes: [Lane; N]) -> [bool; N] {
+    fn close<const N: usize>(&mut self, caches: &impl MagazineStore, lanes: [Lane; N]) -> [bool; N] {
         let closed = lanes.map(|lane| {
             let is_cached = caches.mode(lane).is_cached();
             if is_cached {
-                caches.mode(lane).set(Mode::SET_ONLY);
+                caches.mode(lane).set(LaneMode::SetOnly);
             }
             is_cached
         });
@@ -140,7 +140,7 @@ impl Pending {
                 .into_iter()
                 .zip(closed)
                 .filter(|(_, closed)| *closed)
-                .for_each(|(lane, _)| caches.mode(lane).set(Mode::CACHED));
+                .for_each(|(lane, _)| caches.mode(lane).set(LaneMode::Cached));
             return [false; N];
         }
         for (lane, _) in lanes.into_iter().zip(closed).filter(|(_, closed)| *closed) {
@@ -157,7 +157,7 @@ impl Pending {
     }
 
     /// Of a lane that is not cached. Says in the lane's mode whether some are still pending.
-    fn empty_magazines(&mut self, caches: &impl Caches, lane: Lane) {
+    fn empty_magazines(&mut self, caches: &impl MagazineStore, lane: Lane) {
         let mut is_settled = true;
         for (word, first) in self.0[lane.index()].iter_mut().zip((0..).step_by(64)) {
             let mut bits = *word;
@@ -175,15 +175,15 @@ impl Pending {
                 }
             }
         }
-        caches.mode(lane).set(if is_settled { Mode::SET_ONLY } else { Mode::PENDING });
+        caches.mode(lane).set(if is_settled { LaneMode::SetOnly } else { LaneMode::Pending });
     }
 }
 
 /// Moves all that a magazine holds to the set.
-fn empty(caches: &impl Caches, lane: Lane, magazine: &Magazine) {
+fn empty(caches: &impl MagazineStore, lane: Lane, magazine: &Magazine) {
     let mut slots = NO_SLOTS;
     // Ends: the magazine's owner keeps out.
-    while let moved @ 1.. = magazine.empty(&mut slots) {
+    while let moved @ 1.. = magazine.drain_into(&mut slots) {
         caches.give_to_set(lane, &slots[..moved]);
     }
 }

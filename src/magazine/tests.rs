@@ -4,7 +4,7 @@
 use std::iter;
 
 use super::gate::Gate;
-use super::mode::Mode;
+use super::mode::{LaneMode, Mode};
 use super::*;
 
 const LIMIT: usize = 32;
@@ -16,7 +16,7 @@ fn slot(number: usize) -> *mut u8 {
 
 fn magazine(capacity: usize) -> Magazine {
     let magazine = Magazine::new();
-    magazine.start(capacity);
+    magazine.reset(capacity);
     magazine
 }
 
@@ -30,9 +30,9 @@ fn pop_all(magazine: &Magazine) -> Vec<usize> {
 }
 
 /// What one call moves out.
-fn moved_by(unload: impl Fn(&mut Batch) -> usize) -> Vec<usize> {
+fn moved_by(spill_older_half: impl Fn(&mut Batch) -> usize) -> Vec<usize> {
     let mut batch = NO_SLOTS;
-    let moved = unload(&mut batch);
+    let moved = spill_older_half(&mut batch);
     assert!(batch[moved..].iter().all(|slot| slot.is_null()));
     batch[..moved].iter().map(|slot| slot.addr()).collect()
 }
@@ -40,13 +40,13 @@ fn moved_by(unload: impl Fn(&mut Batch) -> usize) -> Vec<usize> {
 /// The owner frees more than it takes.
 fn overflow(magazine: &Magazine) {
     fill(magazine);
-    moved_by(|batch| magazine.unload(batch));
+    moved_by(|batch| magazine.spill_older_half(batch));
     pop_all(magazine);
 }
 
 /// What so many refills fetch, one after the other, and how many in a row fetched the same.
 fn refills(magazine: &Magazine, count: usize) -> Vec<(usize, usize)> {
-    let fetched: Vec<_> = iter::repeat_with(|| magazine.wants(LIMIT)).take(count).collect();
+    let fetched: Vec<_> = iter::repeat_with(|| magazine.refill_size(LIMIT)).take(count).collect();
     fetched.chunk_by(|a, b| a == b).map(|same| (same[0], same.len())).collect()
 }
 
@@ -81,19 +81,19 @@ fn a_mode_says_whether_slots_are_cached_may_be_and_will_be() {
         let mode = Mode::new(mode);
         [mode.is_cached(), mode.may_hide_slots(), mode.is_revoked()]
     };
-    assert_eq!(says(Mode::CACHED), [true, true, false]);
-    assert_eq!(says(Mode::SET_ONLY), [false, false, true]);
-    assert_eq!(says(Mode::PENDING), [false, true, true]);
-    assert_eq!(says(Mode::OFF), [false, false, false]);
+    assert_eq!(says(LaneMode::Cached), [true, true, false]);
+    assert_eq!(says(LaneMode::SetOnly), [false, false, true]);
+    assert_eq!(says(LaneMode::Pending), [false, true, true]);
+    assert_eq!(says(LaneMode::Off), [false, false, false]);
 }
 
 #[test]
 fn the_last_slot_in_is_the_first_one_out_and_none_beyond_the_capacity_goes_in() {
-    for capacity in [1, 2, 7, MAGAZINE_MAX, MAGAZINE_MAX + 1] {
+    for capacity in [1, 2, 7, MAGAZINE_CAPACITY, MAGAZINE_CAPACITY + 1] {
         let magazine = magazine(capacity);
         assert!(magazine.is_empty() && magazine.pop().is_none());
         let held = fill(&magazine);
-        assert_eq!(held, capacity.min(MAGAZINE_MAX));
+        assert_eq!(held, capacity.min(MAGAZINE_CAPACITY));
         assert!(!magazine.is_empty());
         assert_eq!(pop_all(&magazine), (1..=held).rev().collect::<Vec<_>>());
         assert!(magazine.is_empty());
@@ -105,7 +105,7 @@ fn a_full_one_gives_up_its_older_half() {
     for (capacity, moved) in [(1, 1), (2, 1), (5, 3), (32, 16), (57, MAGAZINE_BATCH)] {
         let magazine = magazine(capacity);
         fill(&magazine);
-        assert_eq!(moved_by(|batch| magazine.unload(batch)), (1..=moved).collect::<Vec<_>>());
+        assert_eq!(moved_by(|batch| magazine.spill_older_half(batch)), (1..=moved).collect::<Vec<_>>());
         assert_eq!(pop_all(&magazine), (moved + 1..=capacity).rev().collect::<Vec<_>>());
     }
 }
@@ -115,9 +115,9 @@ fn it_is_emptied_from_the_top_by_batches() {
     let magazine = magazine(57);
     fill(&magazine);
     for batch in [42..=57, 26..=41, 10..=25, 1..=9] {
-        assert_eq!(moved_by(|slots| magazine.empty(slots)), batch.collect::<Vec<_>>());
+        assert_eq!(moved_by(|slots| magazine.drain_into(slots)), batch.collect::<Vec<_>>());
     }
-    assert_eq!(moved_by(|slots| magazine.empty(slots)), []);
+    assert_eq!(moved_by(|slots| magazine.drain_into(slots)), []);
     assert!(magazine.is_empty());
 }
 
@@ -125,11 +125,11 @@ fn it_is_emptied_from_the_top_by_batches() {
 fn a_refill_is_half_of_the_capacity_or_a_batch_if_that_is_less_and_never_nothing() {
     for (capacity, wanted) in [(0, 1), (1, 1), (2, 1), (4, 2), (7, 4), (32, 16), (57, 16)] {
         let magazine = magazine(capacity);
-        assert_eq!(magazine.wants(57), wanted);
+        assert_eq!(magazine.refill_size(57), wanted);
         assert_eq!(fill(&magazine), capacity, "grew though it never overflowed");
     }
     let magazine = magazine(8);
-    assert_eq!(magazine.wants(6), 3);
+    assert_eq!(magazine.refill_size(6), 3);
     assert_eq!(fill(&magazine), 6);
 }
 
@@ -164,13 +164,13 @@ fn each_further_overflow_meanwhile_halves_the_portions_once_more_down_to_single_
 fn a_new_owner_finds_nothing_of_the_last_ones_habits() {
     let magazine = magazine(8);
     overflow(&magazine);
-    for _ in 1..HOT {
+    for _ in 1..WARM_SCORE {
         magazine.warm_up(true, false, 4);
     }
-    magazine.start(8);
+    magazine.reset(8);
     assert_eq!(refills(&magazine, 20), [(4, 20)]);
     assert_eq!(fill(&magazine), 8);
-    magazine.start(0);
+    magazine.reset(0);
     magazine.warm_up(true, false, 4);
     assert!(magazine.is_cold());
 }

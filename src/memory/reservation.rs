@@ -10,13 +10,13 @@ use crate::config::plan::Plan;
 use crate::os::{self, Errno, Limit, asan};
 use crate::slots::slab::Slab;
 
-/// Reserves the slots of `plan`; `None`, and nothing kept, if the system refuses any part of it.
+/// Reserves the slots of `plan`; `None`, and nothing kept, if the system denies any part of it.
 pub(crate) fn reserve(plan: &Plan, source: os::Source<'_>) -> Option<os::Mapping> {
     let slabs = plan.classes.iter().map(|class| class.slab.offset..class.slab.offset + class.slab.bytes());
     os::reserve(plan.span, plan.align, slabs, source)
 }
 
-/// The limit of the process that was the cause; to be called right after [`reserve`] was refused.
+/// The limit of the process that was the cause; to be called right after [`reserve`] was denied.
 pub(crate) fn limit_behind(plan: &Plan) -> Option<Limit> {
     let writable = plan.classes.iter().map(|class| class.slab.bytes()).sum();
     os::limit_behind(plan.span + plan.align, writable)
@@ -59,7 +59,7 @@ impl<'a> Reserved<'a> {
 
     /// Nobody has a slot yet.
     pub(crate) fn close(&self) {
-        self.slabs().for_each(|slab| asan::close(self.pages(slab, 0).cast().as_ptr(), slab.bytes()));
+        self.slabs().for_each(|slab| asan::poison(self.pages(slab, 0).cast().as_ptr(), slab.bytes()));
     }
 
     /// Each slab, smallest class first.
@@ -67,11 +67,11 @@ impl<'a> Reserved<'a> {
         self.plan.classes.iter().map(|class| &class.slab)
     }
 
-    /// The smallest classes first, and of the first that is refused, as many of its lowest slots as the system allows: takes
+    /// The smallest classes first, and of the first that is denied, as many of its lowest slots as the system allows: takes
     /// prefer those.
     pub(super) fn lock(&self) -> Result<(), Errno> {
         for slab in self.slabs() {
-            let Err(refused) = os::lock(self.pages(slab, slab.slots)) else { continue };
+            let Err(denied) = os::lock(self.pages(slab, slab.slots)) else { continue };
             let mut locked = 0;
             for step in (0..=slab.slots.ilog2()).rev().map(|bit| 1 << bit) {
                 let slots = locked + step;
@@ -79,7 +79,7 @@ impl<'a> Reserved<'a> {
                     locked = slots;
                 }
             }
-            return Err(refused);
+            return Err(denied);
         }
         Ok(())
     }

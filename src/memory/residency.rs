@@ -1,6 +1,6 @@
 //! What the slots' memory is made of right now, and what the system would not do about it: a `Copy` report.
 //!
-//! Every figure is read back from the system (P13), none is what somebody asked for. It is true of the moment that it was read
+//! Every figure is read back from the system (P13), none is what somebody requested for. It is true of the moment that it was read
 //! at: pages come and go with allocations, `trim`, and the system's need for memory.
 
 use core::fmt;
@@ -10,10 +10,10 @@ use std::time::Instant;
 
 use crate::os::Errno;
 
-/// Something that the system is asked to do for the slots' memory.
+/// Something that the system is requested to do for the slots' memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Request {
+pub enum MemoryOption {
     /// Huge pages: [`Config::huge_pages(true)`](crate::Config::huge_pages).
     HugePages,
     /// Small pages only: `Config::huge_pages(false)`, the default.
@@ -25,39 +25,39 @@ pub enum Request {
     /// Every page resident: [`Config::prefault(true)`](crate::Config::prefault) at start-up, and
     /// [`prewarm`](crate::PoolAlloc::prewarm).
     Resident,
-    /// The figures of the report. Where they are refused as a whole, all are 0; without `/proc`, Linux still tells what is
+    /// The figures of the report. Where they are denied as a whole, all are 0; without `/proc`, Linux still tells what is
     /// resident.
     Figures,
 }
 
 /// How many requests there are.
-pub(crate) const REQUESTS: usize = Request::ALL.len();
+pub(crate) const MEMORY_OPTIONS: usize = MemoryOption::ALL.len();
 
-impl Request {
-    /// Every request.
-    pub const ALL: [Request; 6] = [
-        Request::HugePages,
-        Request::SmallPages,
-        Request::NoCoreDumps,
-        Request::Lock,
-        Request::Resident,
-        Request::Figures,
+impl MemoryOption {
+    /// Every option.
+    pub const ALL: [MemoryOption; 6] = [
+        MemoryOption::HugePages,
+        MemoryOption::SmallPages,
+        MemoryOption::NoCoreDumps,
+        MemoryOption::Lock,
+        MemoryOption::Resident,
+        MemoryOption::Figures,
     ];
 
-    /// The request in words, lower case.
+    /// The option in words, lower case.
     pub const fn name(self) -> &'static str {
         match self {
-            Request::HugePages => "huge pages",
-            Request::SmallPages => "small pages only",
-            Request::NoCoreDumps => "no core dumps",
-            Request::Lock => "locked memory",
-            Request::Resident => "resident memory",
-            Request::Figures => "figures",
+            MemoryOption::HugePages => "huge pages",
+            MemoryOption::SmallPages => "small pages only",
+            MemoryOption::NoCoreDumps => "no core dumps",
+            MemoryOption::Lock => "locked memory",
+            MemoryOption::Resident => "resident memory",
+            MemoryOption::Figures => "figures",
         }
     }
 }
 
-impl fmt::Display for Request {
+impl fmt::Display for MemoryOption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
@@ -66,7 +66,7 @@ impl fmt::Display for Request {
 /// What the slots' memory is made of: see [`PoolAlloc::prewarm`](crate::PoolAlloc::prewarm) and
 /// [`PoolAlloc::residency`](crate::PoolAlloc::residency).
 ///
-/// All zeros while there are no pools. Its `Display` is a line of figures, and one for each request that was refused.
+/// All zeros while there are no pools. Its `Display` is a line of figures, and one for each option that was denied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Residency {
@@ -81,10 +81,10 @@ pub struct Residency {
     pub locked_bytes: u64,
     /// How long it took to bring this about and to read it back.
     pub elapsed: Duration,
-    /// A bit for each request.
-    pub(crate) asked: u8,
+    /// A bit for each option.
+    pub(crate) requested: u8,
     /// What [`Errno::code_of`] says of each.
-    pub(crate) refused: [i32; REQUESTS],
+    pub(crate) denied: [i32; MEMORY_OPTIONS],
 }
 
 impl Residency {
@@ -95,17 +95,17 @@ impl Residency {
         Self { elapsed: begun.elapsed(), ..residency }
     }
 
-    /// Whether the system was ever asked for this, by the configuration or by a call.
-    pub fn asked(&self, request: Request) -> bool {
-        self.asked & 1 << request as u8 != 0
+    /// Whether the system was ever requested for this, by the configuration or by a call.
+    pub fn requested(&self, option: MemoryOption) -> bool {
+        self.requested & 1 << option as u8 != 0
     }
 
-    /// Why the system refused this, in part or as a whole, when it was asked last; `None` if it did not.
+    /// Why the system denied this, in part or as a whole, when it was requested last; `None` if it did not.
     ///
     /// On a system that has no way to ask, an error of the kind [`Unsupported`](io::ErrorKind::Unsupported). What is not
-    /// refused may fall short all the same: the figures tell.
-    pub fn refused(&self, request: Request) -> Option<io::Error> {
-        Errno::from_code(self.refused[request as usize]).map(Errno::to_error)
+    /// denied may fall short all the same: the figures tell.
+    pub fn denied(&self, option: MemoryOption) -> Option<io::Error> {
+        Errno::from_code(self.denied[option as usize]).map(Errno::to_error)
     }
 }
 
@@ -122,33 +122,34 @@ impl fmt::Display for Residency {
             mib(self.locked_bytes),
             self.elapsed.as_secs_f64() * 1e3,
         )?;
-        for request in Request::ALL {
-            if let Some(error) = self.refused(request) {
-                write!(f, "\nRefused: {request}: {error}")?;
+        for option in MemoryOption::ALL {
+            if let Some(error) = self.denied(option) {
+                write!(f, "\nRefused: {option}: {error}")?;
             }
         }
         Ok(())
     }
 }
 
-/// The figures, `elapsed_ns`, and what was `asked` for and `refused`, by name.
+/// The figures, `elapsed_ns`, and what was `requested` for and `denied`, by name.
 #[cfg(feature = "serde")]
 impl serde::Serialize for Residency {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let asked = Request::ALL.into_iter().filter(|&request| self.asked(request)).map(Request::name);
-        let asked: Vec<_> = asked.collect();
-        let refused = |request: Request| Some((request.name(), self.refused(request)?.to_string()));
-        let refused: std::collections::BTreeMap<_, _> =
-            Request::ALL.into_iter().filter_map(refused).collect();
+        let requested =
+            MemoryOption::ALL.into_iter().filter(|&option| self.requested(option)).map(MemoryOption::name);
+        let requested: Vec<_> = requested.collect();
+        let denied = |option: MemoryOption| Some((option.name(), self.denied(option)?.to_string()));
+        let denied: std::collections::BTreeMap<_, _> =
+            MemoryOption::ALL.into_iter().filter_map(denied).collect();
         let mut fields = serializer.serialize_struct("Residency", 7)?;
         fields.serialize_field("reserved_bytes", &self.reserved_bytes)?;
         fields.serialize_field("resident_bytes", &self.resident_bytes)?;
         fields.serialize_field("huge_bytes", &self.huge_bytes)?;
         fields.serialize_field("locked_bytes", &self.locked_bytes)?;
         fields.serialize_field("elapsed_ns", &(self.elapsed.as_nanos() as u64))?;
-        fields.serialize_field("asked", &asked)?;
-        fields.serialize_field("refused", &refused)?;
+        fields.serialize_field("requested", &requested)?;
+        fields.serialize_field("denied", &denied)?;
         fields.end()
     }
 }
@@ -169,7 +170,7 @@ mod tests {
         };
         let figures = "Residency: resident=64.0/141.0 MiB (45.4%) huge=63.0 MiB locked=8.0 MiB in 41.3 ms";
         assert_eq!(residency.to_string(), figures);
-        residency.refused[Request::Lock as usize] = Errno::code_of(Err(Errno::UNSUPPORTED));
+        residency.denied[MemoryOption::Lock as usize] = Errno::code_of(Err(Errno::UNSUPPORTED));
         assert_eq!(residency.to_string(), format!("{figures}\nRefused: locked memory: unsupported"));
     }
 
@@ -181,7 +182,9 @@ mod tests {
             "Residency: resident=0.0/0.0 MiB (0.0%) huge=0.0 MiB locked=0.0 MiB in 0.0 ms"
         );
         assert!(
-            Request::ALL.into_iter().all(|request| !none.asked(request) && none.refused(request).is_none())
+            MemoryOption::ALL
+                .into_iter()
+                .all(|option| !none.requested(option) && none.denied(option).is_none())
         );
     }
 }

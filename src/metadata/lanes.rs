@@ -6,17 +6,17 @@ use super::{LaneParts, Metadata};
 use crate::fatal::{self, Misuse};
 use crate::magazine::Magazine;
 use crate::magazine::gate::Gate;
-use crate::magazine::lane_pool::Lanes;
+use crate::magazine::lane_pool::LaneStore;
 use crate::magazine::mode::Mode;
-use crate::magazine::reclaim::{Caches, Reclaim};
+use crate::magazine::reclaim::{MagazineStore, Reclaim};
 use crate::slots::class::Class;
 use crate::slots::lane::Lane;
 use crate::slots::slab::Slab;
 use crate::slots::slot_set::SlotSet;
-use crate::thread::current::Own;
+use crate::thread::current::OwnState;
 use crate::thread::section::Section;
 
-impl Caches for Metadata {
+impl MagazineStore for Metadata {
     fn key(&self) -> usize {
         ptr::from_ref(self).addr()
     }
@@ -26,11 +26,11 @@ impl Caches for Metadata {
     }
 
     fn gate(&self, place: usize) -> &Gate {
-        self.record(place).gate()
+        self.thread_state(place).gate()
     }
 
     fn magazine(&self, place: usize, lane: Lane) -> &Magazine {
-        self.record(place).magazine(lane)
+        self.thread_state(place).magazine(lane)
     }
 
     fn mode(&self, lane: Lane) -> &Mode {
@@ -46,18 +46,18 @@ impl Caches for Metadata {
     }
 }
 
-impl Lanes for Metadata {
-    type Own = Own;
+impl LaneStore for Metadata {
+    type OwnState = OwnState;
 
     #[inline]
-    fn inside<R>(&self, own: Own, lane: Lane, f: impl FnOnce(&Magazine) -> Option<R>) -> Option<R> {
-        let inside = own.enter()?;
-        f(inside.magazine(lane))
+    fn inside<R>(&self, own: OwnState, lane: Lane, f: impl FnOnce(&Magazine) -> Option<R>) -> Option<R> {
+        let guard = own.enter()?;
+        f(guard.magazine(lane))
     }
 
     #[inline]
-    fn home(&self, own: Own) -> usize {
-        self.place_of(own.record())
+    fn search_start(&self, own: OwnState) -> usize {
+        self.place_of(own.state())
     }
 
     #[inline]
@@ -66,8 +66,8 @@ impl Lanes for Metadata {
     }
 
     #[inline]
-    fn most_capacity(&self, lane: Lane) -> usize {
-        self.most_capacities[lane.index()]
+    fn max_capacity(&self, lane: Lane) -> usize {
+        self.max_capacities[lane.index()]
     }
 
     fn with_reclaim<R>(&self, f: impl FnOnce(&Reclaim) -> R) -> R {
@@ -75,13 +75,13 @@ impl Lanes for Metadata {
         let result = f(&self.reclaim);
         drop(section);
         // If a signal handler has forked in the section.
-        self.is_settled();
+        self.settle_after_fork();
         result
     }
 
     #[inline]
-    fn is_settled(&self) -> bool {
-        self.is_settled()
+    fn settle_after_fork(&self) -> bool {
+        self.settle_after_fork()
     }
 
     #[inline]

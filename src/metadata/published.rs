@@ -16,13 +16,13 @@ use crate::sync::{
 
 /// The pointer first: every free reads it.
 #[repr(C)]
-pub(crate) struct Home {
+pub(crate) struct MetadataCell {
     metadata: AtomicPtr<Metadata>,
     /// Of requests that came when there was no metadata.
     early: Counters,
 }
 
-impl Home {
+impl MetadataCell {
     pub(crate) const fn new() -> Self {
         Self { metadata: AtomicPtr::new(ptr::null_mut()), early: Counters::new() }
     }

@@ -44,7 +44,7 @@ impl Metadata {
         // SAFETY: the offset of a slot in the reservation at `base`.
         let start = unsafe { Slab::pointer(self.base, parts.slab.offset_of(parts.first + index)) };
         // SAFETY: where a slot starts.
-        let entry = unsafe { self.map.entry_of_start(start.addr()) };
-        if entry.read().is_live() { SlotState::Live } else { SlotState::Cached }
+        let cell = unsafe { self.map.cell_of_start(start.addr()) };
+        if cell.read().is_live() { SlotState::Live } else { SlotState::Cached }
     }
 }

@@ -9,7 +9,7 @@ use crate::slots::lane::Lane;
 use crate::stats::counters::{LaneCounters, add};
 use crate::stats::{Recorded, Reservation, Stats};
 use crate::sync::{AtomicU64, Ordering::Acquire, fence};
-use crate::thread::state::ThreadRecord;
+use crate::thread::state::ThreadState;
 
 impl Metadata {
     /// Remembers how many slots of a class are live, if that may be more than ever.
@@ -41,14 +41,14 @@ impl Metadata {
     fn sum(&self, class: usize, counter: impl Fn(&LaneCounters) -> &AtomicU64) -> u64 {
         let mut sum = 0;
         for lane in [Lane::new(class, false), Lane::new(class, true)] {
-            self.for_each_place(|record| add(&mut sum, counter(record.lane_counters(lane))));
+            self.for_each_place(|state| add(&mut sum, counter(state.lane_counters(lane))));
             add(&mut sum, counter(&self.shared.lanes[lane.index()]));
         }
         sum
     }
 
-    fn for_each_place(&self, f: impl FnMut(&ThreadRecord)) {
-        (0..self.places.used()).map(|place| self.record(place)).for_each(f);
+    fn for_each_place(&self, f: impl FnMut(&ThreadState)) {
+        (0..self.places.used()).map(|place| self.thread_state(place)).for_each(f);
     }
 
     /// Slots of a class.
@@ -66,10 +66,10 @@ impl Metadata {
         fence(Acquire);
         for lane in Lane::ALL {
             let class = &mut stats.classes[lane.class()];
-            self.for_each_place(|record| record.lane_counters(lane).add_to(class));
+            self.for_each_place(|state| state.lane_counters(lane).add_to(class));
             self.shared.lanes[lane.index()].add_to(class);
         }
-        self.for_each_place(|record| record.counters().add_to(&mut stats));
+        self.for_each_place(|state| state.counters().add_to(&mut stats));
         self.shared.rest.add_to(&mut stats);
         for (class, index) in stats.classes.iter_mut().zip(0..) {
             let slab = &self.lanes[Lane::new(index, true).index()].slab;

@@ -4,7 +4,7 @@ use core::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::memory::residency::{REQUESTS, Request, Residency};
+use crate::memory::residency::{MEMORY_OPTIONS, MemoryOption, Residency};
 use crate::slots::class::{CLASSES, Class};
 use crate::stats::Stats;
 
@@ -22,11 +22,11 @@ pub enum MonitorEvent {
         miss_rate: f64,
     },
     /// The pools could not be reserved; everything goes to the fallback. Once.
-    ReservationRefused,
-    /// The system refused what the configuration asks for. Once, unless it is granted and refused again.
-    RequestRefused {
-        /// What.
-        request: Request,
+    ReservationDenied,
+    /// The system denied what the configuration asks for. Once, unless it is granted and denied again.
+    OptionDenied {
+        /// The option.
+        option: MemoryOption,
         /// Why.
         error: io::Error,
     },
@@ -51,10 +51,10 @@ impl fmt::Display for MonitorEvent {
                 let percent = 100.0 * miss_rate;
                 write!(f, "{class} pool miss rate high: {percent:.1}% - consider increasing pool size")
             }
-            MonitorEvent::ReservationRefused => {
-                f.write_str("pool reservation refused: everything goes to the fallback")
+            MonitorEvent::ReservationDenied => {
+                f.write_str("pool reservation denied: everything goes to the fallback")
             }
-            MonitorEvent::RequestRefused { request, error } => write!(f, "{request} refused: {error}"),
+            MonitorEvent::OptionDenied { option, error } => write!(f, "{option} denied: {error}"),
             MonitorEvent::Trimmed { bytes } => {
                 write!(f, "trimmed {:.1} MiB while idle", *bytes as f64 / (1 << 20) as f64)
             }
@@ -69,8 +69,8 @@ pub(super) struct Watch {
     has_changed: bool,
     /// Classes with an episode of misses.
     is_high: [bool; CLASSES],
-    is_refused: bool,
-    refused: [bool; REQUESTS],
+    is_denied: bool,
+    denied: [bool; MEMORY_OPTIONS],
     /// Since when nothing went on, unless that was followed by a trim already.
     idle_since: Option<Instant>,
     wants_trim: bool,
@@ -84,15 +84,15 @@ impl Watch {
             before,
             has_changed: false,
             is_high: [false; CLASSES],
-            is_refused: false,
-            refused: [false; REQUESTS],
+            is_denied: false,
+            denied: [false; MEMORY_OPTIONS],
             idle_since: None,
             wants_trim: false,
         }
     }
 
     /// What is new since the last look.
-    pub(super) fn look(&mut self, now: &Stats, refusals: &Residency, time: Instant) -> Vec<MonitorEvent> {
+    pub(super) fn look(&mut self, now: &Stats, denials: &Residency, time: Instant) -> Vec<MonitorEvent> {
         let since = now.since(&self.before);
         let mut events = Vec::new();
         for (class, is_high) in Class::ALL.into_iter().zip(&mut self.is_high) {
@@ -105,17 +105,16 @@ impl Watch {
                 *is_high = false;
             }
         }
-        if now.reservation().is_failed() && !self.is_refused {
-            self.is_refused = true;
-            events.push(MonitorEvent::ReservationRefused);
+        if now.reservation().is_failed() && !self.is_denied {
+            self.is_denied = true;
+            events.push(MonitorEvent::ReservationDenied);
         }
-        for (request, was_refused) in Request::ALL.into_iter().zip(&mut self.refused) {
-            let refused = refusals.refused(request);
-            let is_news = refused.is_some() && !*was_refused;
-            *was_refused = refused.is_some();
-            events.extend(
-                refused.filter(|_| is_news).map(|error| MonitorEvent::RequestRefused { request, error }),
-            );
+        for (option, was_denied) in MemoryOption::ALL.into_iter().zip(&mut self.denied) {
+            let denied = denials.denied(option);
+            let is_news = denied.is_some() && !*was_denied;
+            *was_denied = denied.is_some();
+            events
+                .extend(denied.filter(|_| is_news).map(|error| MonitorEvent::OptionDenied { option, error }));
         }
         let goes_on = Class::ALL[1..].iter().any(|&class| since.class(class).hits > 0);
         self.look_for_idleness(goes_on, time);
@@ -180,18 +179,18 @@ mod tests {
     fn refusals_are_told_once() {
         let mut watch = Watch::new(Stats::default(), 0.05, None);
         let failed = Stats { reservation: Reservation::Failed(None), ..Stats::default() };
-        assert_eq!(told(&mut watch, &failed), ["pool reservation refused: everything goes to the fallback"]);
+        assert_eq!(told(&mut watch, &failed), ["pool reservation denied: everything goes to the fallback"]);
         assert!(told(&mut watch, &failed).is_empty());
-        let mut refusals = Residency::default();
-        refusals.refused[Request::Lock as usize] = i32::MIN;
-        let mut look = |refusals: &Residency| -> Vec<String> {
-            let events = watch.look(&failed, refusals, Instant::now());
+        let mut denials = Residency::default();
+        denials.denied[MemoryOption::Lock as usize] = i32::MIN;
+        let mut look = |denials: &Residency| -> Vec<String> {
+            let events = watch.look(&failed, denials, Instant::now());
             events.iter().map(MonitorEvent::to_string).collect()
         };
-        assert_eq!(look(&refusals), ["locked memory refused: unsupported"]);
-        assert!(look(&refusals).is_empty());
+        assert_eq!(look(&denials), ["locked memory denied: unsupported"]);
+        assert!(look(&denials).is_empty());
         assert!(look(&Residency::default()).is_empty());
-        assert_eq!(look(&refusals).len(), 1, "granted and refused again");
+        assert_eq!(look(&denials).len(), 1, "granted and denied again");
     }
 
     #[test]

@@ -18,8 +18,8 @@ pub trait Sealed {
     fn name(&self) -> Option<&'static str>;
     /// The snapshot.
     fn stats(&self) -> Stats;
-    /// What was refused, without the figures.
-    fn refusals(&self) -> Residency;
+    /// What was denied, without the figures.
+    fn denials(&self) -> Residency;
     /// What the memory is made of.
     fn residency(&self) -> Residency;
     /// Gives memory back.
@@ -37,8 +37,8 @@ impl<A: GlobalAlloc + Sync + 'static> Sealed for &'static PoolAlloc<A> {
         PoolAlloc::stats(self)
     }
 
-    fn refusals(&self) -> Residency {
-        PoolAlloc::refusals(self)
+    fn denials(&self) -> Residency {
+        PoolAlloc::denials(self)
     }
 
     fn residency(&self) -> Residency {
@@ -63,8 +63,8 @@ impl Sealed for BufferPool {
         BufferPool::stats(self)
     }
 
-    fn refusals(&self) -> Residency {
-        BufferPool::refusals(self)
+    fn denials(&self) -> Residency {
+        BufferPool::denials(self)
     }
 
     fn residency(&self) -> Residency {

@@ -6,21 +6,21 @@
 
 /// The program may use the first `bytes` of a slot from now on.
 #[inline(always)]
-pub(crate) fn open(start: *mut u8, bytes: usize, slot_bytes: usize) {
-    imp::allow(start, bytes);
-    imp::forbid(start.wrapping_add(bytes), slot_bytes - bytes);
+pub(crate) fn unpoison_prefix(start: *mut u8, bytes: usize, slot_bytes: usize) {
+    imp::unpoison(start, bytes);
+    imp::poison(start.wrapping_add(bytes), slot_bytes - bytes);
 }
 
-/// Nobody may use `bytes` bytes of slots from now on, unless they are [opened](open).
+/// Nobody may use `bytes` bytes of slots from now on, unless they are [unpoisoned](unpoison_prefix).
 #[inline(always)]
-pub(crate) fn close(start: *mut u8, bytes: usize) {
-    imp::forbid(start, bytes);
+pub(crate) fn poison(start: *mut u8, bytes: usize) {
+    imp::poison(start, bytes);
 }
 
 /// The memory is about to be something else's.
 #[inline(always)]
-pub(crate) fn forget(start: *mut u8, bytes: usize) {
-    imp::allow(start, bytes);
+pub(crate) fn unpoison(start: *mut u8, bytes: usize) {
+    imp::unpoison(start, bytes);
 }
 
 /// Whether the pools themselves may write to a free slot.
@@ -33,11 +33,11 @@ mod imp {
         safe fn __asan_unpoison_memory_region(start: *const u8, bytes: usize);
     }
 
-    pub(super) fn allow(start: *mut u8, bytes: usize) {
+    pub(super) fn unpoison(start: *mut u8, bytes: usize) {
         __asan_unpoison_memory_region(start, bytes);
     }
 
-    pub(super) fn forbid(start: *mut u8, bytes: usize) {
+    pub(super) fn poison(start: *mut u8, bytes: usize) {
         __asan_poison_memory_region(start, bytes);
     }
 }
@@ -45,8 +45,8 @@ mod imp {
 #[cfg(not(framepool_sanitizer = "address"))]
 mod imp {
     #[inline(always)]
-    pub(super) fn allow(_: *mut u8, _: usize) {}
+    pub(super) fn unpoison(_: *mut u8, _: usize) {}
 
     #[inline(always)]
-    pub(super) fn forbid(_: *mut u8, _: usize) {}
+    pub(super) fn poison(_: *mut u8, _: usize) {}
 }

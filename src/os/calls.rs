@@ -1,11 +1,11 @@
-//! The calls of the C library that a system may refuse, in one place, so that tests can refuse them: see `refusing`.
+//! The calls of the C library that a system may deny, in one place, so that tests can deny them: see `inject_failure`.
 //!
 //! Each is what it is called, with its own safety. Outside unit tests nothing is added to it.
 
 use core::ffi::{c_int, c_long, c_ulong, c_void};
 
-macro_rules! refusable {
-    ($($name:ident($($argument:ident: $type:ty),*) -> $answer:ty, refused $refused:expr, $call:expr;)+) => {
+macro_rules! deniable {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $answer:ty, denied $denied:expr, $call:expr;)+) => {
         $(
             /// # Safety
             ///
@@ -13,9 +13,9 @@ macro_rules! refusable {
             #[inline]
             pub(super) unsafe fn $name($($argument: $type),*) -> $answer {
                 #[cfg(test)]
-                if let Some(errno) = refusing::ask(stringify!($name)) {
-                    let refused: fn(c_int) -> $answer = $refused;
-                    return refused(errno);
+                if let Some(errno) = inject_failure::ask(stringify!($name)) {
+                    let denied: fn(c_int) -> $answer = $denied;
+                    return denied(errno);
                 }
                 // SAFETY: the caller's contract.
                 unsafe { $call }
@@ -30,41 +30,41 @@ fn minus_one<T: From<i8>>(_: c_int) -> T {
     T::from(-1)
 }
 
-refusable! {
+deniable! {
     mmap(at: *mut c_void, bytes: usize, protection: c_int, flags: c_int) -> *mut c_void,
-        refused |_| libc::MAP_FAILED, libc::mmap(at, bytes, protection, flags, -1, 0);
-    munmap(at: *mut c_void, bytes: usize) -> c_int, refused minus_one, libc::munmap(at, bytes);
+        denied |_| libc::MAP_FAILED, libc::mmap(at, bytes, protection, flags, -1, 0);
+    munmap(at: *mut c_void, bytes: usize) -> c_int, denied minus_one, libc::munmap(at, bytes);
     mprotect(at: *mut c_void, bytes: usize, protection: c_int) -> c_int,
-        refused minus_one, libc::mprotect(at, bytes, protection);
-    mlock(at: *const c_void, bytes: usize) -> c_int, refused minus_one, libc::mlock(at, bytes);
-    munlock(at: *const c_void, bytes: usize) -> c_int, refused minus_one, libc::munlock(at, bytes);
+        denied minus_one, libc::mprotect(at, bytes, protection);
+    mlock(at: *const c_void, bytes: usize) -> c_int, denied minus_one, libc::mlock(at, bytes);
+    munlock(at: *const c_void, bytes: usize) -> c_int, denied minus_one, libc::munlock(at, bytes);
     pthread_setspecific(key: libc::pthread_key_t, value: *const c_void) -> c_int,
-        refused |errno| errno, libc::pthread_setspecific(key, value);
-    atexit(run: extern "C" fn()) -> c_int, refused |_| 1, libc::atexit(run);
+        denied |errno| errno, libc::pthread_setspecific(key, value);
+    atexit(run: extern "C" fn()) -> c_int, denied |_| 1, libc::atexit(run);
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-refusable! {
+deniable! {
     madvise(at: *mut c_void, bytes: usize, advice: c_int) -> c_int,
-        refused minus_one, libc::madvise(at, bytes, advice);
+        denied minus_one, libc::madvise(at, bytes, advice);
     mincore(at: *mut c_void, bytes: usize, pages: *mut u8) -> c_int,
-        refused minus_one, libc::mincore(at, bytes, pages.cast());
+        denied minus_one, libc::mincore(at, bytes, pages.cast());
     mlock2(at: *const c_void, bytes: usize, flags: c_int) -> c_long,
-        refused minus_one, libc::syscall(libc::SYS_mlock2, at, bytes, flags);
+        denied minus_one, libc::syscall(libc::SYS_mlock2, at, bytes, flags);
     membarrier(command: c_int) -> c_long,
-        refused minus_one, libc::syscall(libc::SYS_membarrier, command, 0, 0);
+        denied minus_one, libc::syscall(libc::SYS_membarrier, command, 0, 0);
     name_pages(at: *const c_void, bytes: usize, name: *const core::ffi::c_char) -> c_int,
-        refused minus_one,
+        denied minus_one,
         libc::prctl(libc::PR_SET_VMA, libc::PR_SET_VMA_ANON_NAME as c_ulong, at, bytes, name);
     tgkill(process: c_int, thread: c_int, signal: c_int) -> c_long,
-        refused minus_one, libc::syscall(libc::SYS_tgkill, process, thread, signal);
+        denied minus_one, libc::syscall(libc::SYS_tgkill, process, thread, signal);
     pthread_atfork(child: unsafe extern "C" fn()) -> c_int,
-        refused |errno| errno, libc::pthread_atfork(None, None, Some(child));
+        denied |errno| errno, libc::pthread_atfork(None, None, Some(child));
 }
 
-/// Has this thread's calls refused, some or all of them.
+/// Has this thread's calls denied, some or all of them.
 #[cfg(test)]
-pub(crate) mod refusing {
+pub(crate) mod inject_failure {
     use core::cell::RefCell;
     use core::ffi::c_int;
     use core::ops::Range;
@@ -74,7 +74,7 @@ pub(crate) mod refusing {
     }
 
     struct Plan {
-        refused: Range<usize>,
+        denied: Range<usize>,
         errno: c_int,
         calls: Vec<Call>,
     }
@@ -82,25 +82,29 @@ pub(crate) mod refusing {
     /// A call that was made.
     pub(crate) struct Call {
         pub(crate) name: &'static str,
-        pub(crate) was_refused: bool,
+        pub(crate) was_denied: bool,
     }
 
-    /// Runs `f`, in which this thread's calls number `refused`, counted from 0, are refused with `errno`; what it returns, and all calls.
-    pub(crate) fn refusing<R>(refused: Range<usize>, errno: c_int, f: impl FnOnce() -> R) -> (R, Vec<Call>) {
-        PLAN.set(Some(Plan { refused, errno, calls: Vec::new() }));
+    /// Runs `f`, in which this thread's calls number `denied`, counted from 0, are denied with `errno`; what it returns, and all calls.
+    pub(crate) fn inject_failure<R>(
+        denied: Range<usize>,
+        errno: c_int,
+        f: impl FnOnce() -> R,
+    ) -> (R, Vec<Call>) {
+        PLAN.set(Some(Plan { denied, errno, calls: Vec::new() }));
         let result = f();
         (result, PLAN.take().map_or_else(Vec::new, |plan| plan.calls))
     }
 
-    /// The reason, if this call is to be refused; `errno` says it, too.
+    /// The reason, if this call is to be denied; `errno` says it, too.
     pub(super) fn ask(name: &'static str) -> Option<c_int> {
         PLAN.with_borrow_mut(|plan| {
-            let Plan { refused, errno, calls } = plan.as_mut()?;
-            let was_refused = refused.contains(&calls.len());
-            calls.push(Call { name, was_refused });
+            let Plan { denied, errno, calls } = plan.as_mut()?;
+            let was_denied = denied.contains(&calls.len());
+            calls.push(Call { name, was_denied });
             // SAFETY: this thread's own, which a call that fails writes.
-            was_refused.then(|| unsafe { *super::super::errno::location() = *errno });
-            was_refused.then_some(*errno)
+            was_denied.then(|| unsafe { *super::super::errno::location() = *errno });
+            was_denied.then_some(*errno)
         })
     }
 }

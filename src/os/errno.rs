@@ -7,7 +7,7 @@ use core::ffi::c_int;
 use core::num::NonZeroI32;
 use std::io;
 
-/// Why the system refused something.
+/// Why the system denied something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Errno(NonZeroI32);
 
@@ -27,9 +27,9 @@ impl Errno {
         NonZeroI32::new(code).map(Self)
     }
 
-    /// 0 where nothing was refused.
+    /// 0 where nothing was denied.
     pub(crate) fn code_of(outcome: Result<(), Self>) -> i32 {
-        outcome.map_or_else(|refused| refused.0.get(), |()| 0)
+        outcome.map_or_else(|denied| denied.0.get(), |()| 0)
     }
 
     pub(crate) fn to_error(self) -> io::Error {
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn a_call_that_fails_inside_does_not_show_outside() {
         let fail = |code| {
-            // SAFETY: both refuse nonsense.
+            // SAFETY: both deny nonsense.
             unsafe {
                 if code == libc::EBADF { libc::close(-1) } else { libc::munmap(core::ptr::null_mut(), 0) }
             };

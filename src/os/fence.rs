@@ -22,7 +22,7 @@ mod imp {
         membarrier(REGISTER_PRIVATE_EXPEDITED)
     }
 
-    /// Returns after every thread of this process has passed a full fence. `false`, and nothing done, if the system refuses: for want of
+    /// Returns after every thread of this process has passed a full fence. `false`, and nothing done, if the system denies: for want of
     /// memory, or by a filter that the process has put on since it registered. One system call, from half a microsecond to some ten
     /// with other processors busy.
     #[must_use]

@@ -1,11 +1,11 @@
-//! Which of the process's limits stands behind memory that was refused.
+//! Which of the process's limits stands behind memory that was denied.
 
 use core::fmt;
 
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")))]
 use super::Errno;
 
-/// A limit of the process (`setrlimit`) that can refuse the pools their memory.
+/// A limit of the process (`setrlimit`) that can deny the pools their memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -35,14 +35,14 @@ impl fmt::Display for Limit {
     }
 }
 
-/// The limit that refused `bytes` bytes of address space, of which `writable` were to be writable; `None` if it was none that is known. To be
-/// called right after the refusal. A few system calls.
+/// The limit that denied `bytes` bytes of address space, of which `writable` were to be writable; `None` if it was none that is known. To be
+/// called right after the denial. A few system calls.
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")))]
 #[cold]
 #[inline(never)]
 pub(crate) fn limit_behind(bytes: usize, writable: usize) -> Option<Limit> {
-    let refused = Errno::last();
-    let is = |code| Errno::from_code(code) == Some(refused);
+    let denied = Errno::last();
+    let is = |code| Errno::from_code(code) == Some(denied);
     // What `mlockall` asked for all memory to come.
     if is(libc::EAGAIN) && limit_of(libc::RLIMIT_MEMLOCK as _).is_some() {
         return Some(Limit::LockedMemory);
@@ -74,7 +74,7 @@ pub(crate) fn limit_behind(_: usize, _: usize) -> Option<Limit> {
 fn limit_of(resource: libc::c_int) -> Option<u64> {
     // SAFETY: all zeros is valid: numbers.
     let mut limit: libc::rlimit = unsafe { core::mem::zeroed() };
-    // SAFETY: a place for the answer; an unknown resource is refused.
+    // SAFETY: a place for the answer; an unknown resource is denied.
     let is_known = unsafe { libc::getrlimit(resource as _, &mut limit) } == 0;
     (is_known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as u64)
 }

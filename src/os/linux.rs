@@ -1,6 +1,6 @@
 //! What only Linux (and Android) can be asked about memory, and its answers.
 //!
-//! Called at start-up and by `prewarm`, `trim` and the like; never on a hit. Whatever an older kernel does not know, it refuses with an
+//! Called at start-up and by `prewarm`, `trim` and the like; never on a hit. Whatever an older kernel does not know, it denies with an
 //! error, which is passed on or answered by the next rung of a ladder.
 
 use core::ffi::{CStr, c_int};
@@ -10,7 +10,7 @@ use std::io::Read;
 
 use super::errno::Errno;
 use super::smaps::Smaps;
-use super::{Given, calls, system, touch};
+use super::{PageFigures, calls, system, touch};
 
 /// Since Linux 5.14. libc has it for some C libraries only.
 const MADV_POPULATE_WRITE: c_int = 23;
@@ -23,21 +23,21 @@ const READ_BYTES: usize = 4096;
 const MINCORE_PAGES: usize = 1024;
 
 /// What old kernels and filters of system calls answer.
-fn is_no_such_call(refused: Errno) -> bool {
-    [libc::EINVAL, libc::ENOSYS, libc::EPERM].map(Errno::from_code).contains(&Some(refused))
+fn is_no_such_call(denied: Errno) -> bool {
+    [libc::EINVAL, libc::ENOSYS, libc::EPERM].map(Errno::from_code).contains(&Some(denied))
 }
 
 fn advise(pages: NonNull<[u8]>, advice: c_int) -> Result<(), Errno> {
     // SAFETY: each advice given here leaves every byte of every page as it is, whatever is mapped there.
-    let refused = unsafe { calls::madvise(pages.cast().as_ptr(), pages.len(), advice) };
-    if refused == 0 { Ok(()) } else { Err(Errno::last()) }
+    let denied = unsafe { calls::madvise(pages.cast().as_ptr(), pages.len(), advice) };
+    if denied == 0 { Ok(()) } else { Err(Errno::last()) }
 }
 
 /// Huge pages where they fit, or none at all. A kernel without them has nothing against `false`.
 pub(crate) fn use_huge_pages(pages: NonNull<[u8]>, yes: bool) -> Result<(), Errno> {
     let outcome = advise(pages, if yes { libc::MADV_HUGEPAGE } else { libc::MADV_NOHUGEPAGE });
     match outcome {
-        Err(refused) if !yes && Errno::from_code(libc::EINVAL) == Some(refused) => Ok(()),
+        Err(denied) if !yes && Errno::from_code(libc::EINVAL) == Some(denied) => Ok(()),
         outcome => outcome,
     }
 }
@@ -57,7 +57,7 @@ pub(crate) fn leave_out_of_core_dumps(pages: NonNull<[u8]>) -> Result<(), Errno>
 /// They are mapped, readable and writable, for the length of the call. Others may use them meanwhile.
 pub(crate) unsafe fn populate(pages: NonNull<[u8]>) -> Result<(), Errno> {
     match advise(pages, MADV_POPULATE_WRITE) {
-        Err(refused) if is_no_such_call(refused) => {
+        Err(denied) if is_no_such_call(denied) => {
             // SAFETY: the caller's contract.
             unsafe { touch::touch(pages, system::page_bytes()) };
             Ok(())
@@ -70,11 +70,11 @@ pub(crate) unsafe fn populate(pages: NonNull<[u8]>) -> Result<(), Errno> {
 pub(crate) fn lock(pages: NonNull<[u8]>) -> Result<(), Errno> {
     // SAFETY: leaves every byte as it is, whatever is mapped there. (By number, because C libraries before glibc 2.27 have no
     // name for it.)
-    let refused = unsafe { calls::mlock2(pages.cast().as_ptr(), pages.len(), MLOCK_ONFAULT) };
-    match (refused, Errno::last()) {
+    let denied = unsafe { calls::mlock2(pages.cast().as_ptr(), pages.len(), MLOCK_ONFAULT) };
+    match (denied, Errno::last()) {
         (0, _) => Ok(()),
-        (_, refused) if is_no_such_call(refused) => system::lock(pages),
-        (_, refused) => Err(refused),
+        (_, denied) if is_no_such_call(denied) => system::lock(pages),
+        (_, denied) => Err(denied),
     }
 }
 
@@ -89,28 +89,28 @@ pub(crate) const DISCARD_KEEPS_REQUESTS: bool = true;
 
 /// Drops what is in `pages`: they read as zeros from now on, and cost nothing until they are written again.
 ///
-/// Refused, in part or as a whole, for locked pages; then some may have been dropped.
+/// Denied, in part or as a whole, for locked pages; then some may have been dropped.
 ///
 /// # Safety
 ///
 /// They are mapped, page-aligned, and nobody uses what is in them.
 pub(crate) unsafe fn discard(pages: NonNull<[u8]>) -> Result<(), Errno> {
     // SAFETY: the caller gives up what is in them.
-    let refused = unsafe { calls::madvise(pages.cast().as_ptr(), pages.len(), libc::MADV_DONTNEED) };
-    if refused == 0 { Ok(()) } else { Err(Errno::last()) }
+    let denied = unsafe { calls::madvise(pages.cast().as_ptr(), pages.len(), libc::MADV_DONTNEED) };
+    if denied == 0 { Ok(()) } else { Err(Errno::last()) }
 }
 
 /// What `pages`, a range of whole mappings, has been given. Where `/proc` cannot be read, only what is resident, and why.
 ///
 /// Reads an account of all mappings of the process: a fraction of a millisecond for 100 MiB resident, whoever's.
-pub(crate) fn given(pages: NonNull<[u8]>) -> (Given, Result<(), Errno>) {
+pub(crate) fn page_figures(pages: NonNull<[u8]>) -> (PageFigures, Result<(), Errno>) {
     match read_smaps(pages) {
-        Ok(given) => (given, Ok(())),
-        Err(refused) => (Given { resident: resident(pages), ..Given::default() }, Err(refused)),
+        Ok(figures) => (figures, Ok(())),
+        Err(denied) => (PageFigures { resident: resident(pages), ..PageFigures::default() }, Err(denied)),
     }
 }
 
-fn read_smaps(pages: NonNull<[u8]>) -> Result<Given, Errno> {
+fn read_smaps(pages: NonNull<[u8]>) -> Result<PageFigures, Errno> {
     let start = pages.addr().get();
     let mut smaps = Smaps::new(start..start + pages.len());
     let mut buffer = [0; READ_BYTES];
@@ -121,7 +121,7 @@ fn read_smaps(pages: NonNull<[u8]>) -> Result<Given, Errno> {
     let mut file = File::open("/proc/thread-self/smaps").map_err(code)?;
     loop {
         match file.read(&mut buffer) {
-            Ok(0) => return smaps.given().ok_or(Errno::UNSUPPORTED),
+            Ok(0) => return smaps.page_figures().ok_or(Errno::UNSUPPORTED),
             Ok(read) => smaps.read(&buffer[..read]),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(code(error)),
@@ -137,9 +137,9 @@ pub(crate) fn resident(pages: NonNull<[u8]>) -> u64 {
     for offset in (0..pages.len()).step_by(MINCORE_PAGES * page) {
         let bytes = (pages.len() - offset).min(MINCORE_PAGES * page);
         // SAFETY: the kernel writes a byte for each of at most that many pages, and only looks at the range.
-        let refused =
+        let denied =
             unsafe { calls::mincore(start.wrapping_add(offset).cast(), bytes, is_resident.as_mut_ptr()) };
-        if refused == 0 {
+        if denied == 0 {
             let pages = is_resident[..bytes.div_ceil(page)].iter().filter(|&&page| page & 1 != 0).count();
             resident += (pages * page) as u64;
         }

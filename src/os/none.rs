@@ -72,7 +72,7 @@ pub(crate) unsafe fn map_anew(_: NonNull<[u8]>) -> Result<(), Errno> {
     Err(Errno::UNSUPPORTED)
 }
 
-/// There is nothing to be tried: every discard is refused.
+/// There is nothing to be tried: every discard is denied.
 pub(crate) fn discard_leaves_zeros() -> bool {
     false
 }

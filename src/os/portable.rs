@@ -1,13 +1,13 @@
 //! The same questions as `linux.rs` has, for systems that know few of the answers.
 //!
 //! Memory can be made resident by touching it, locked where there is `mlock`, and dropped where there is `mmap`. The rest is
-//! refused as unsupported, and no figures are read back.
+//! denied as unsupported, and no figures are read back.
 
 use core::ffi::CStr;
 use core::ptr::NonNull;
 
 use super::errno::Errno;
-use super::{Given, system, touch};
+use super::{PageFigures, system, touch};
 
 /// No huge pages is what there is anyway.
 pub(crate) fn use_huge_pages(_: NonNull<[u8]>, yes: bool) -> Result<(), Errno> {
@@ -58,6 +58,6 @@ pub(crate) fn resident(pages: NonNull<[u8]>) -> u64 {
 }
 
 /// Nothing is known.
-pub(crate) fn given(_: NonNull<[u8]>) -> (Given, Result<(), Errno>) {
-    (Given::default(), Err(Errno::UNSUPPORTED))
+pub(crate) fn page_figures(_: NonNull<[u8]>) -> (PageFigures, Result<(), Errno>) {
+    (PageFigures::default(), Err(Errno::UNSUPPORTED))
 }

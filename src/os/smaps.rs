@@ -5,7 +5,7 @@
 
 use core::ops::Range;
 
-use super::Given;
+use super::PageFigures;
 
 /// Bytes of a line that are looked at: above what the flags of a mapping take, the longest line that matters.
 const LINE_BYTES: usize = 160;
@@ -40,8 +40,8 @@ impl Smaps {
     }
 
     /// The sums; `None` if the file had no mapping in the range.
-    pub(crate) fn given(&self) -> Option<Given> {
-        (self.sums.mappings > 0).then_some(self.sums.given)
+    pub(crate) fn page_figures(&self) -> Option<PageFigures> {
+        (self.sums.mappings > 0).then_some(self.sums.figures)
     }
 
     fn end_of_line(&mut self) {
@@ -64,7 +64,7 @@ struct Sums {
     mappings: usize,
     /// Of the last one.
     resident: u64,
-    given: Given,
+    figures: PageFigures,
 }
 
 impl Sums {
@@ -73,12 +73,12 @@ impl Sums {
         match line.split_once(':') {
             Some(("Rss", value)) => {
                 self.resident = bytes(value);
-                self.given.resident += self.resident;
+                self.figures.resident += self.resident;
             }
-            Some(("AnonHugePages", value)) => self.given.huge += bytes(value),
+            Some(("AnonHugePages", value)) => self.figures.huge += bytes(value),
             // Not the field `Locked`, which after a `fork` has the process's share only.
             Some(("VmFlags", flags)) if flags.split_whitespace().any(|flag| flag == "lo") => {
-                self.given.locked += self.resident;
+                self.figures.locked += self.resident;
             }
             _ => {}
         }
@@ -128,11 +128,11 @@ VmFlags: rd wr lo
 
     #[test]
     fn mappings_in_the_range_are_added_up_wherever_the_file_is_cut() {
-        let expected = Given { resident: (132 + 12) << 10, huge: 64 << 10, locked: 132 << 10 };
+        let expected = PageFigures { resident: (132 + 12) << 10, huge: 64 << 10, locked: 132 << 10 };
         for piece in [1, 2, 3, 7, 64, 4096] {
             let mut smaps = Smaps::new(0x40000..0x200000);
             FILE.as_bytes().chunks(piece).for_each(|bytes| smaps.read(bytes));
-            assert_eq!(smaps.given(), Some(expected), "pieces of {piece} bytes");
+            assert_eq!(smaps.page_figures(), Some(expected), "pieces of {piece} bytes");
         }
     }
 
@@ -140,6 +140,6 @@ VmFlags: rd wr lo
     fn a_file_without_the_range_gives_nothing() {
         let mut smaps = Smaps::new(0x300000..0x400000);
         smaps.read(FILE.as_bytes());
-        assert_eq!(smaps.given(), None);
+        assert_eq!(smaps.page_figures(), None);
     }
 }

@@ -52,9 +52,12 @@ fn touched_pages_are_resident_and_keep_what_they_say() {
     // SAFETY: reserved readable and writable, for ever, for this test alone.
     unsafe {
         start.byte_add(5).write(7);
-        assert_eq!(given(pages), (Given { resident: page_bytes() as u64, huge: 0, locked: 0 }, Ok(())));
+        assert_eq!(
+            page_figures(pages),
+            (PageFigures { resident: page_bytes() as u64, huge: 0, locked: 0 }, Ok(()))
+        );
         touch::touch(pages, page_bytes());
-        assert_eq!(given(pages).0.resident, pages.len() as u64);
+        assert_eq!(page_figures(pages).0.resident, pages.len() as u64);
         let all = core::slice::from_raw_parts(start.as_ptr(), pages.len());
         assert!(all.iter().enumerate().all(|(offset, &byte)| byte == if offset == 5 { 7 } else { 0 }));
     }

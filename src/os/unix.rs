@@ -41,7 +41,7 @@ fn map(bytes: usize, protection: libc::c_int, flags: libc::c_int) -> Option<NonN
 }
 
 /// `bytes` of address space at a multiple of `align`, a power of two: inaccessible but for the pages that the `usable`
-/// ranges lie in, which start zeroed. `None`, and nothing kept, if any part of it is refused.
+/// ranges lie in, which start zeroed. `None`, and nothing kept, if any part of it is denied.
 ///
 /// `bytes + align` does not overflow; `bytes`, `align` and the ranges' starts are multiples of the page size.
 pub(crate) fn reserve(
@@ -74,7 +74,7 @@ fn mapping(base: NonNull<u8>, bytes: usize) -> Mapping {
     Mapping { pages, whole: pages }
 }
 
-/// Gives a mapping back. It stays, unused, if the system refuses that.
+/// Gives a mapping back. It stays, unused, if the system denies that.
 ///
 /// # Safety
 ///
@@ -111,8 +111,8 @@ pub(crate) fn page_bytes() -> usize {
 /// Makes `pages` resident, and keeps them from being paged out.
 pub(crate) fn lock(pages: NonNull<[u8]>) -> Result<(), Errno> {
     // SAFETY: leaves every byte as it is, whatever is mapped there.
-    let refused = unsafe { calls::mlock(pages.cast().as_ptr(), pages.len()) };
-    if refused == 0 { Ok(()) } else { Err(Errno::last()) }
+    let denied = unsafe { calls::mlock(pages.cast().as_ptr(), pages.len()) };
+    if denied == 0 { Ok(()) } else { Err(Errno::last()) }
 }
 
 /// Maps zeroed memory in the place of `pages`.
@@ -285,8 +285,8 @@ impl ExitHook {
         let create = || {
             let mut key = 0;
             // SAFETY: a valid place for the key, and a destructor of the right type, which stays mapped.
-            let refused = unsafe { libc::pthread_key_create(&mut key, Some(on_exit)) };
-            if refused == 0 { key as usize + FIRST_KEY } else { NEVER }
+            let denied = unsafe { libc::pthread_key_create(&mut key, Some(on_exit)) };
+            if denied == 0 { key as usize + FIRST_KEY } else { NEVER }
         };
         keeping_errno(|| KEY.store(if stays_mapped() { create() } else { NEVER }, Release));
     }

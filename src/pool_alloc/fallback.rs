@@ -1,4 +1,4 @@
-//! Outside: in the fallback, and what comes back from there.
+//! In the fallback, and what comes back from there.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::any::TypeId;
@@ -7,7 +7,7 @@ use std::alloc::System;
 
 use super::PoolAlloc;
 use crate::metadata::Tally;
-use crate::thread::nested;
+use crate::thread::nested::{self, FallbackFrame};
 
 impl<A> PoolAlloc<A> {
     /// Runs `f` without the pools: what this thread allocates there through this allocator, the fallback serves, uncounted.
@@ -42,7 +42,8 @@ impl<A> PoolAlloc<A> {
     ///
     /// Some loads and stores. Inside, a request costs a few more than the fallback's own time.
     pub fn unpooled<R>(&self, f: impl FnOnce() -> R) -> R {
-        nested::within(self.address(), f)
+        let _frame = FallbackFrame::enter(self.address());
+        f()
     }
 
     fn address(&self) -> *const () {
@@ -50,16 +51,16 @@ impl<A> PoolAlloc<A> {
         ptr::from_ref(&self.pools).cast()
     }
 
-    /// [`is_nested`](Self::is_nested) for functions that also call the fallback, which may suspend: never inlined into them.
+    /// [`is_in_fallback`](Self::is_in_fallback) for functions that also call the fallback, which may suspend: never inlined into them.
     #[inline(never)]
-    pub(super) fn is_nested_now(&self) -> bool {
-        self.is_nested()
+    pub(super) fn is_in_fallback_now(&self) -> bool {
+        self.is_in_fallback()
     }
 
     /// Whether this thread is inside the fallback, so that what it asks for is the fallback's.
     #[inline]
-    pub(super) fn is_nested(&self) -> bool {
-        nested::is_within(self.address())
+    pub(super) fn is_in_fallback(&self) -> bool {
+        nested::is_inside(self.address())
     }
 }
 
@@ -68,23 +69,23 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     ///
     /// [`System`] does not call back, nor does a [plain](Self::with_plain_fallback) fallback, and neither pays for it.
     #[inline(always)]
-    pub(super) fn outside<R>(&self, f: impl FnOnce(&A) -> R) -> R {
+    pub(super) fn call_fallback<R>(&self, f: impl FnOnce(&A) -> R) -> R {
         if TypeId::of::<A>() == TypeId::of::<System>() || self.has_plain_fallback {
             f(&self.fallback)
         } else {
-            self.outside_nested(f)
+            self.call_nesting_fallback(f)
         }
     }
 
     /// Counted also where the thread is inside already: the coroutine that came first may leave before this one.
-    fn outside_nested<R>(&self, f: impl FnOnce(&A) -> R) -> R {
+    fn call_nesting_fallback<R>(&self, f: impl FnOnce(&A) -> R) -> R {
         self.unpooled(|| f(&self.fallback))
     }
 
     /// Where this thread counts what it asks of the pools.
     #[inline]
-    pub(super) fn tally_unless_nested(&self) -> Option<Tally<'_>> {
-        if self.is_nested() { None } else { Some(self.tally()) }
+    pub(super) fn tally_unless_in_fallback(&self) -> Option<Tally<'_>> {
+        if self.is_in_fallback() { None } else { Some(self.tally()) }
     }
 
     /// [`tally`](Self::tally) for functions that also call the fallback, which may suspend: never inlined into them.
@@ -96,27 +97,27 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     /// Where this thread counts. For functions that call no fallback afterwards but as their last act.
     #[inline]
     pub(super) fn tally(&self) -> Tally<'_> {
-        self.pools.tally(&Outside(self))
+        self.pools.tally(&FallbackSource(self))
     }
 }
 
 /// The fallback as a source of memory for the pools themselves.
-pub(super) struct Outside<'a, A>(pub(super) &'a PoolAlloc<A>);
+pub(super) struct FallbackSource<'a, A>(pub(super) &'a PoolAlloc<A>);
 
 // SAFETY: the fallback keeps the contract.
-unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for Outside<'_, A> {
+unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for FallbackSource<'_, A> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's contract.
-        self.0.outside(|fallback| unsafe { fallback.alloc(layout) })
+        self.0.call_fallback(|fallback| unsafe { fallback.alloc(layout) })
     }
 
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
         // SAFETY: the caller's contract.
-        self.0.outside(|fallback| unsafe { fallback.dealloc(ptr, layout) });
+        self.0.call_fallback(|fallback| unsafe { fallback.dealloc(ptr, layout) });
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's contract.
-        self.0.outside(|fallback| unsafe { fallback.alloc_zeroed(layout) })
+        self.0.call_fallback(|fallback| unsafe { fallback.alloc_zeroed(layout) })
     }
 }

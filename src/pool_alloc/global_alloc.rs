@@ -6,10 +6,10 @@
 use core::alloc::{GlobalAlloc, Layout};
 
 use super::PoolAlloc;
-use crate::pools::{Detour, Pools, is_plain, unlikely};
+use crate::pools::{NoRoute, Pools, cold_path, has_malloc_alignment};
 use crate::slots::lane::Lane;
-use crate::stats::counters::Refusal;
-use crate::thread::current::Inside;
+use crate::stats::counters::MissOrBypass;
+use crate::thread::current::StateGuard;
 
 // SAFETY:
 // - No unwinding: nothing below panics, and misuse aborts.
@@ -23,43 +23,43 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for PoolAlloc<A> {
     #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let (pools, size) = (&self.pools, layout.size());
-        let Some((inside, metadata)) = pools.enter() else {
+        let Some((guard, metadata)) = pools.enter() else {
             // SAFETY: the caller's contract.
-            return unsafe { self.alloc_slowly(layout) };
+            return unsafe { self.alloc_slow(layout) };
         };
         if pools.is_tiny(layout) {
-            if is_plain(layout)
-                && let Some(reason) = pools.tiny_refusal(&inside, metadata, layout)
+            if has_malloc_alignment(layout)
+                && let Some(reason) = pools.tiny_bypass(&guard, metadata, layout)
             {
-                inside.rest().count_refusal(0, reason, size);
-                drop(inside);
+                guard.rest().count_miss_or_bypass(0, reason, size);
+                drop(guard);
                 // SAFETY: the caller's contract.
-                return self.outside(|fallback| unsafe { fallback.alloc(layout) });
+                return self.call_fallback(|fallback| unsafe { fallback.alloc(layout) });
             }
-            unlikely();
+            cold_path();
         }
         match pools.route(layout) {
-            Ok(lane) => match Pools::take_cached(&inside, metadata, lane, size) {
+            Ok(lane) => match Pools::take_cached(&guard, metadata, lane, size) {
                 Some(start) => start,
                 // SAFETY: the caller's contract.
-                None => unsafe { self.alloc_dry(layout, lane, inside) },
+                None => unsafe { self.alloc_from_empty_magazine(layout, lane, guard) },
             },
-            Err(Detour::BelowFloor(class)) => {
-                inside.rest().count_refusal(class, Refusal::BelowFloor, size);
-                drop(inside);
+            Err(NoRoute::BelowFloor(class)) => {
+                guard.rest().count_miss_or_bypass(class, MissOrBypass::BelowFloor, size);
+                drop(guard);
                 // SAFETY: the caller's contract.
                 unsafe { self.fall_back(layout) }
             }
-            Err(Detour::TooLarge) => {
-                inside.rest().count_too_large(size);
-                drop(inside);
+            Err(NoRoute::TooLarge) => {
+                guard.rest().count_too_large(size);
+                drop(guard);
                 // SAFETY: the caller's contract.
                 unsafe { self.fall_back(layout) }
             }
-            Err(Detour::Unusual) => {
-                drop(inside);
+            Err(NoRoute::NeedsSlowPath) => {
+                drop(guard);
                 // SAFETY: the caller's contract.
-                unsafe { self.alloc_slowly(layout) }
+                unsafe { self.alloc_slow(layout) }
             }
         }
     }
@@ -71,22 +71,22 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for PoolAlloc<A> {
             unsafe { self.dealloc_slot(ptr, layout) }
         } else {
             // SAFETY: not of the pools, so of the fallback, with the layout that it was allocated with.
-            self.outside(|fallback| unsafe { fallback.dealloc(ptr, layout) });
+            self.call_fallback(|fallback| unsafe { fallback.dealloc(ptr, layout) });
         }
     }
 
     #[inline(never)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        if let Some((inside, metadata)) = self.pools.enter()
+        if let Some((guard, metadata)) = self.pools.enter()
             && let Ok(lane) = self.pools.route(layout)
-            && let Some(block) = Pools::take_cached_zeroed(&inside, metadata, lane, layout.size())
+            && let Some(block) = Pools::take_cached_zeroed(&guard, metadata, lane, layout.size())
         {
-            drop(inside);
+            drop(guard);
             // SAFETY: a block of this layout that was taken just now.
             return unsafe { block.zeroed(layout) };
         }
         // SAFETY: the caller's contract.
-        unsafe { self.alloc_zeroed_slowly(layout) }
+        unsafe { self.alloc_zeroed_slow(layout) }
     }
 
     #[inline]
@@ -109,9 +109,9 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     /// up by hits.
     #[inline(always)]
     unsafe fn fall_back(&self, layout: Layout) -> *mut u8 {
-        if is_plain(layout) {
+        if has_malloc_alignment(layout) {
             // SAFETY: the caller's contract.
-            self.outside(|fallback| unsafe { fallback.alloc(layout) })
+            self.call_fallback(|fallback| unsafe { fallback.alloc(layout) })
         } else {
             // SAFETY: as above.
             unsafe { self.fall_back_aligned(layout) }
@@ -121,31 +121,31 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     #[inline(never)]
     unsafe fn fall_back_aligned(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's contract.
-        self.outside(|fallback| unsafe { fallback.alloc(layout) })
+        self.call_fallback(|fallback| unsafe { fallback.alloc(layout) })
     }
 
     /// A lane that has nothing at hand. If it has nothing at all, this is on its way to the fallback at once.
     #[inline(never)]
-    unsafe fn alloc_dry(&self, layout: Layout, lane: Lane, inside: Inside) -> *mut u8 {
-        if let Some(reason) = self.pools.refusal(lane) {
-            inside.rest().count_refusal(lane.class(), reason, layout.size());
-            drop(inside);
+    unsafe fn alloc_from_empty_magazine(&self, layout: Layout, lane: Lane, guard: StateGuard) -> *mut u8 {
+        if let Some(reason) = self.pools.exhausted(lane) {
+            guard.rest().count_miss_or_bypass(lane.class(), reason, layout.size());
+            drop(guard);
             // SAFETY: the caller's contract.
-            return self.outside(|fallback| unsafe { fallback.alloc(layout) });
+            return self.call_fallback(|fallback| unsafe { fallback.alloc(layout) });
         }
-        drop(inside);
+        drop(guard);
         // SAFETY: the caller's contract.
-        unsafe { self.alloc_slowly(layout) }
+        unsafe { self.alloc_slow(layout) }
     }
 
     #[inline(never)]
-    unsafe fn alloc_slowly(&self, layout: Layout) -> *mut u8 {
-        let tally = self.tally_unless_nested();
+    unsafe fn alloc_slow(&self, layout: Layout) -> *mut u8 {
+        let tally = self.tally_unless_in_fallback();
         self.pools.recorded(layout, tally.is_none(), || {
             match tally.and_then(|tally| self.pools.take(tally, layout)) {
                 Some(block) => block.start,
                 // SAFETY: the caller's contract.
-                None => self.outside(|fallback| unsafe { fallback.alloc(layout) }),
+                None => self.call_fallback(|fallback| unsafe { fallback.alloc(layout) }),
             }
         })
     }
@@ -154,9 +154,9 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     #[inline(never)]
     unsafe fn dealloc_slot(&self, ptr: *mut u8, layout: Layout) {
         let metadata = self.pools.metadata();
-        let Some((found, entry)) = self.pools.find_quickly(metadata, ptr, layout) else {
+        let Some((found, entry)) = self.pools.find_fast(metadata, ptr, layout) else {
             // SAFETY: the caller's contract.
-            return unsafe { self.dealloc_slowly(ptr, layout) };
+            return unsafe { self.dealloc_slow(ptr, layout) };
         };
         if !Pools::give_cached(metadata, found, entry) {
             // SAFETY: just found, and the caller gives it up.
@@ -165,7 +165,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     }
 
     #[inline(never)]
-    unsafe fn dealloc_slowly(&self, ptr: *mut u8, layout: Layout) {
+    unsafe fn dealloc_slow(&self, ptr: *mut u8, layout: Layout) {
         if self.pools.is_recording() {
             // SAFETY: the caller's contract.
             return unsafe { self.dealloc_recorded(ptr, layout) };
@@ -178,14 +178,14 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     /// During a recording blocks of the fallback come here, too.
     #[cold]
     unsafe fn dealloc_recorded(&self, ptr: *mut u8, layout: Layout) {
-        self.pools.recorded_free(ptr, layout, self.is_nested(), || {
+        self.pools.recorded_free(ptr, layout, self.is_in_fallback(), || {
             if self.pools.is_ours(ptr) {
                 self.pools.find(ptr, layout);
                 // SAFETY: just found, and the caller gives it up.
                 unsafe { self.dealloc_found(ptr) }
             } else {
                 // SAFETY: not of the pools, so of the fallback, with the layout that it was allocated with.
-                self.outside(|fallback| unsafe { fallback.dealloc(ptr, layout) });
+                self.call_fallback(|fallback| unsafe { fallback.dealloc(ptr, layout) });
             }
         });
     }
@@ -194,17 +194,17 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     #[inline(never)]
     unsafe fn dealloc_found(&self, ptr: *mut u8) {
         // SAFETY: the caller's contract.
-        unsafe { self.pools.give(self.tally(), self.pools.find_again(ptr)) }
+        unsafe { self.pools.give(self.tally(), self.pools.live_slot_at(ptr)) }
     }
 
     #[inline(never)]
-    unsafe fn alloc_zeroed_slowly(&self, layout: Layout) -> *mut u8 {
-        let tally = self.tally_unless_nested();
+    unsafe fn alloc_zeroed_slow(&self, layout: Layout) -> *mut u8 {
+        let tally = self.tally_unless_in_fallback();
         self.pools.recorded(layout, tally.is_none(), || {
             let taken = tally.and_then(|tally| Some((tally, self.pools.take(tally, layout)?)));
             let Some((tally, block)) = taken else {
                 // SAFETY: the caller's contract.
-                return self.outside(|fallback| unsafe { fallback.alloc_zeroed(layout) });
+                return self.call_fallback(|fallback| unsafe { fallback.alloc_zeroed(layout) });
             };
             tally.count(|counters, add| add(counters.memsets(block.is_clean), 1));
             // SAFETY: a block of this layout that was taken just now.

@@ -3,7 +3,7 @@
 use core::alloc::{GlobalAlloc, Layout};
 
 use super::PoolAlloc;
-use crate::pools::{Found, Shrink, count_passed_on};
+use crate::pools::{LiveSlot, Shrink, count_passed_on};
 
 /// Safety is `GlobalAlloc`'s everywhere.
 impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
@@ -31,7 +31,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     /// and it asks for its thread's place each time, because a fallback that suspends may go on on another thread.
     #[inline(never)]
     unsafe fn realloc_out_of_slot(&self, ptr: *mut u8, layout: Layout, new_layout: Layout) -> *mut u8 {
-        let found = self.pools.find_again(ptr);
+        let found = self.pools.live_slot_at(ptr);
         let (size, new_size) = (layout.size(), new_layout.size());
         let new = if new_size <= self.pools.slot_bytes(found) {
             let Some(new) = self.place_for_remainder(new_layout, found) else {
@@ -57,8 +57,8 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
 
     /// A new block for what is left of one that shrank to at most a quarter of its slot; `None` if it stays there. In a signal handler this may
     /// call the fallback.
-    fn place_for_remainder(&self, layout: Layout, found: Found) -> Option<*mut u8> {
-        if self.is_nested_now() {
+    fn place_for_remainder(&self, layout: Layout, found: LiveSlot) -> Option<*mut u8> {
+        if self.is_in_fallback_now() {
             return None;
         }
         match self.pools.shrink(self.tally_now(), layout, found) {
@@ -66,7 +66,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
             Shrink::Moves(block) => Some(block.start),
             Shrink::ToFallback => {
                 // SAFETY: `realloc` is not called for a size of 0.
-                let start = self.outside(|fallback| unsafe { fallback.alloc(layout) });
+                let start = self.call_fallback(|fallback| unsafe { fallback.alloc(layout) });
                 if start.is_null() {
                     return None;
                 }
@@ -85,10 +85,11 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         layout: Layout,
         new_layout: Layout,
     ) -> *mut u8 {
-        if self.is_nested_now() {
+        if self.is_in_fallback_now() {
             // Neither counted nor moved.
             // SAFETY: the caller's contract, passed on.
-            return self.outside(|fallback| unsafe { fallback.realloc(ptr, layout, new_layout.size()) });
+            return self
+                .call_fallback(|fallback| unsafe { fallback.realloc(ptr, layout, new_layout.size()) });
         }
         if new_layout.size() <= layout.size() {
             let tally = self.tally_now();
@@ -97,13 +98,13 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
             // SAFETY: two different blocks, both of at least the old size; the old one goes back where it came from.
             unsafe {
                 block.start.copy_from_nonoverlapping(ptr, layout.size());
-                self.outside(|fallback| fallback.dealloc(ptr, layout));
+                self.call_fallback(|fallback| fallback.dealloc(ptr, layout));
             }
             self.tally_now().count(|counters, add| add(&counters.reallocs_moved, 1));
             return block.start;
         }
         // SAFETY: the caller's contract, passed on.
-        self.outside(|fallback| unsafe { fallback.realloc(ptr, layout, new_layout.size()) })
+        self.call_fallback(|fallback| unsafe { fallback.realloc(ptr, layout, new_layout.size()) })
     }
 
     /// The same as `realloc`, but a block that moves is allocated and freed, so that both are recorded; old and new live at once for a moment.
@@ -117,7 +118,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
                 self.pools.count_in_place(self.tally_now(), found, new_size);
             }
             stays.then_some(ptr)
-        } else if self.is_nested_now() || new_size <= size {
+        } else if self.is_in_fallback_now() || new_size <= size {
             // SAFETY: the caller's contract.
             Some(unsafe { self.realloc_fallback(ptr, layout, new_layout) })
         } else {
@@ -126,7 +127,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         if let Some(new) = stays {
             // One block, of another size from now on.
             if !new.is_null() {
-                self.pools.record_resize((ptr, layout), (new, new_layout), self.is_nested_now());
+                self.pools.record_resize((ptr, layout), (new, new_layout), self.is_in_fallback_now());
             }
             return new;
         }

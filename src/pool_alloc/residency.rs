@@ -3,7 +3,7 @@
 use core::alloc::GlobalAlloc;
 
 use super::PoolAlloc;
-use super::fallback::Outside;
+use super::fallback::FallbackSource;
 use crate::memory::residency::Residency;
 
 impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
@@ -17,13 +17,13 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     /// All figures are 0 if the pools could not be reserved, or if another thread is at that right now.
     ///
     /// ```
-    /// use framepool::{PoolAlloc, Request};
+    /// use framepool::{PoolAlloc, MemoryOption};
     ///
     /// #[global_allocator]
     /// static ALLOC: PoolAlloc = PoolAlloc::new();
     ///
     /// let residency = ALLOC.prewarm();
-    /// if let Some(error) = residency.refused(Request::Resident) {
+    /// if let Some(error) = residency.denied(MemoryOption::Resident) {
     ///     eprintln!("frames will fault: {error}");
     /// }
     /// println!("{residency}");
@@ -31,7 +31,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     ///
     /// # Errors
     ///
-    /// None: what the system refuses is in the report. Where the process may not have so much memory (a container's limit, not
+    /// None: what the system denies is in the report. Where the process may not have so much memory (a container's limit, not
     /// an `rlimit`), the system may end it instead, as it would had the program written to its slots by itself.
     ///
     /// # Complexity
@@ -41,7 +41,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     /// allocator's.
     pub fn prewarm(&self) -> Residency {
         Residency::timed(|| {
-            self.pools.prepare(&Outside(self));
+            self.pools.prepare(&FallbackSource(self));
             self.pools.prewarm()
         })
     }
@@ -58,9 +58,9 @@ impl<A> PoolAlloc<A> {
         Residency::timed(|| self.pools.residency())
     }
 
-    /// What the system refused so far, without the figures.
-    pub(crate) fn refusals(&self) -> Residency {
-        self.pools.refusals()
+    /// What the system denied so far, without the figures.
+    pub(crate) fn denials(&self) -> Residency {
+        self.pools.denials()
     }
 
     /// Gives the memory of free slots back to the system, and returns how many bytes of it were resident.

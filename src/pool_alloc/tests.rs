@@ -5,7 +5,7 @@ use core::cell::Cell;
 use std::sync::Barrier;
 use std::thread;
 
-use crate::os::calls::refusing::{Call, refusing};
+use crate::os::calls::inject_failure::{Call, inject_failure};
 use crate::{Class, Config, PoolAlloc, Stats};
 
 /// Asks the system for everything that there is to ask, with few slots, because a trim takes them in turns.
@@ -122,22 +122,22 @@ impl Program {
 }
 
 /// A program whose calls number `refused` are refused with `errno`; what calls there were.
-fn run_refused(refused: core::ops::Range<usize>, errno: i32) -> Vec<Call> {
+fn run_with_failures(refused: core::ops::Range<usize>, errno: i32) -> Vec<Call> {
     // On a thread of its own, which has its place with this allocator.
     let program = thread::spawn(move || {
         let program = Program::new();
-        let ((), calls) = refusing(refused, errno, || program.run());
+        let ((), calls) = inject_failure(refused, errno, || program.run());
         let stats = program.stats();
 
         // The page that tells a forked child from its parent comes right after the registration, and can be done without. The reservation is
         // the last `mmap` of start-up; later ones are trials.
         let is_needed = |before: Option<&Call>, call: &Call| match call.name {
-            "mmap" => before.is_none_or(|before| before.name != "membarrier" || before.was_refused),
+            "mmap" => before.is_none_or(|before| before.name != "membarrier" || before.was_denied),
             name => name == "mprotect",
         };
         let before = core::iter::once(None).chain(calls.iter().map(Some));
         let mut start_up = before.zip(&calls).take_while(|(_, call)| call.name != "pthread_setspecific");
-        let is_missing = start_up.any(|(before, call)| call.was_refused && is_needed(before, call));
+        let is_missing = start_up.any(|(before, call)| call.was_denied && is_needed(before, call));
         assert_eq!(stats.reservation().is_failed(), is_missing, "{stats}");
         if is_missing {
             assert_eq!((stats.hits(), stats.misses()), (0, 0), "{stats}");
@@ -146,10 +146,10 @@ fn run_refused(refused: core::ops::Range<usize>, errno: i32) -> Vec<Call> {
         // What others have cached nobody touches without a fence, and everybody has with one. (The first call only registers.)
         let fences: Vec<_> = calls.iter().filter(|call| call.name == "membarrier").collect();
         match &fences[..] {
-            [_, fences @ ..] if !fences.is_empty() && fences.iter().all(|fence| fence.was_refused) => {
+            [_, fences @ ..] if !fences.is_empty() && fences.iter().all(|fence| fence.was_denied) => {
                 assert!(stats.misses() > 0, "{stats}");
             }
-            fences if fences.iter().all(|fence| !fence.was_refused) => {
+            fences if fences.iter().all(|fence| !fence.was_denied) => {
                 assert_eq!(stats.fallbacks(), 0, "{stats}");
             }
             _ => {}
@@ -165,13 +165,13 @@ fn run_refused(refused: core::ops::Range<usize>, errno: i32) -> Vec<Call> {
 
 #[test]
 fn any_call_may_be_refused_and_no_block_is_lost() {
-    let calls = run_refused(0..0, 0);
+    let calls = run_with_failures(0..0, 0);
     for name in ["mmap", "mprotect", "madvise", "membarrier", "mlock2", "mincore", "pthread_setspecific"] {
         assert!(calls.iter().any(|call| call.name == name), "{name} is not tested");
     }
     for number in 0..calls.len() {
-        run_refused(number..number + 1, libc::ENOMEM);
+        run_with_failures(number..number + 1, libc::ENOMEM);
         // As by a filter that comes then.
-        run_refused(number..usize::MAX, libc::EPERM);
+        run_with_failures(number..usize::MAX, libc::EPERM);
     }
 }

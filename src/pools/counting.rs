@@ -1,24 +1,24 @@
 //! Where a thread counts, what it counts, and the sums.
 
-use super::{Block, Found, Pools};
+use super::{Block, LiveSlot, Pools};
 use crate::lifecycle::serving::State;
 use crate::metadata::{Metadata, Tally};
 use crate::os::{self, asan};
 use crate::slots::class::Class;
 use crate::slots::lane::Lane;
-use crate::stats::counters::{Counters, Refusal};
+use crate::stats::counters::{Counters, MissOrBypass};
 use crate::stats::{Reservation, Stats};
 use crate::sync::AtomicU64;
 
 impl Pools {
     /// Where threads count that have no place.
     pub(crate) fn shared_tally(&self) -> Tally<'_> {
-        Tally::Shared(&self.home)
+        Tally::Shared(&self.metadata_cell)
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let mut stats = self.home.get().map_or_else(|| self.stats_of_none(), Metadata::stats);
-        self.home.early().add_to(&mut stats);
+        let mut stats = self.metadata_cell.get().map_or_else(|| self.stats_of_none(), Metadata::stats);
+        self.metadata_cell.early().add_to(&mut stats);
         stats
     }
 
@@ -44,27 +44,27 @@ impl Pools {
             self.prepare(source);
             self.own()
         });
-        own.map_or_else(|| self.shared_tally(), Tally::Own)
+        own.map_or_else(|| self.shared_tally(), Tally::OwnState)
     }
 
     /// Counts a request of `size` bytes for which a lane has no slot.
-    pub(crate) fn count_refusal(&self, tally: Tally<'_>, lane: Lane, size: usize) {
+    pub(crate) fn count_miss_or_bypass(&self, tally: Tally<'_>, lane: Lane, size: usize) {
         let class = lane.class();
-        let reason = if lane.is_held() { Refusal::Miss } else { Refusal::HeldBack };
-        if lane.is_held() {
+        let reason = if lane.is_held_back() { MissOrBypass::Miss } else { MissOrBypass::HeldBack };
+        if lane.is_held_back() {
             self.metadata().look_at_peak_of_miss(class);
         }
-        refuse(tally, size, |counters| &counters.refused[class][reason as usize]);
+        refuse(tally, size, |counters| &counters.missed_or_bypassed[class][reason as usize]);
     }
 
     /// Counts a `realloc` to `size` bytes that stays in its slot.
     #[inline(always)]
-    pub(crate) fn count_in_place(&self, tally: Tally<'_>, found: Found, size: usize) {
+    pub(crate) fn count_in_place(&self, tally: Tally<'_>, found: LiveSlot, size: usize) {
         tally.lane(found.lane, |counters, add| {
             add(&counters.reallocs_in_place, 1);
             add(&counters.requested_bytes, size as u64);
         });
-        asan::open(found.start, size, self.slot_bytes(found));
+        asan::unpoison_prefix(found.start, size, self.slot_bytes(found));
     }
 }
 

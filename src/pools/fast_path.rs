@@ -8,23 +8,23 @@
 use core::alloc::Layout;
 use core::ptr;
 
-use super::{Block, Found, Pools, route::unlikely};
+use super::{Block, LiveSlot, Pools, route::cold_path};
 use crate::metadata::Metadata;
 use crate::os::asan;
 use crate::slots::lane::Lane;
-use crate::slots::slot_map::Entry;
-use crate::stats::counters::{self, Refusal};
-use crate::thread::current::{Inside, Own};
+use crate::slots::slot_map::TagCell;
+use crate::stats::counters::{self, MissOrBypass};
+use crate::thread::current::{OwnState, StateGuard};
 
 impl Pools {
     /// This thread's place, entered, and the metadata that it lies in, for an allocation; `None` if the pools do not serve, if the
     /// thread has no place, or if this interrupted it inside.
     #[inline(always)]
-    pub(crate) fn enter(&self) -> Option<(Inside, &Metadata)> {
+    pub(crate) fn enter(&self) -> Option<(StateGuard, &Metadata)> {
         let metadata = self.serving.pointer();
-        let inside = Own::enter_at(metadata.addr())?;
+        let guard = OwnState::enter_at(metadata.addr())?;
         // SAFETY: a thread has a place at metadata that start-up published, for ever.
-        Some((inside, unsafe { &*metadata }))
+        Some((guard, unsafe { &*metadata }))
     }
 
     /// A live slot out of this thread's magazine: a hit in a few plain loads and stores. `None` says nothing.
@@ -33,15 +33,15 @@ impl Pools {
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn take_cached(
-        inside: &Inside,
+        guard: &StateGuard,
         metadata: &Metadata,
         lane: Lane,
         size: usize,
     ) -> Option<*mut u8> {
-        let start = Self::pop(inside, metadata, lane, size)?;
+        let start = Self::pop(guard, metadata, lane, size)?;
         // SAFETY: the start of a slot of this lane, which is this thread's alone since the magazine let go of it.
-        unsafe { metadata.map.entry_of_start(start.addr()) }.hand_out(lane);
-        asan::open(start, size, metadata.slot_bytes(lane));
+        unsafe { metadata.map.cell_of_start(start.addr()) }.hand_out(lane);
+        asan::unpoison_prefix(start, size, metadata.slot_bytes(lane));
         Some(start)
     }
 
@@ -49,44 +49,44 @@ impl Pools {
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn take_cached_zeroed(
-        inside: &Inside,
+        guard: &StateGuard,
         metadata: &Metadata,
         lane: Lane,
         size: usize,
     ) -> Option<Block> {
-        let start = Self::pop(inside, metadata, lane, size)?;
+        let start = Self::pop(guard, metadata, lane, size)?;
         let block = Self::hand_out(metadata, lane, start, size);
-        counters::owned(inside.rest().memsets(block.is_clean), 1);
+        counters::owned(guard.rest().memsets(block.is_clean), 1);
         Some(block)
     }
 
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn pop(inside: &Inside, metadata: &Metadata, lane: Lane, size: usize) -> Option<*mut u8> {
+    fn pop(guard: &StateGuard, metadata: &Metadata, lane: Lane, size: usize) -> Option<*mut u8> {
         if !metadata.modes[lane.index()].is_cached() {
-            unlikely();
+            cold_path();
             return None;
         }
-        let start = inside.magazine(lane).pop()?;
-        inside.counters(lane).count_hit(size);
+        let start = guard.magazine(lane).pop()?;
+        guard.counters(lane).count_hit(size);
         Some(start)
     }
 
     /// Why a lane with an empty magazine surely has nothing for a layout, found with a load or a few; `None` says nothing.
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(crate) fn refusal(&self, lane: Lane) -> Option<Refusal> {
+    pub(crate) fn exhausted(&self, lane: Lane) -> Option<MissOrBypass> {
         let metadata = self.metadata();
         if !metadata.lanes[lane.index()].set.is_exhausted() {
             return None;
         }
-        if !lane.is_held() {
-            return Some(Refusal::HeldBack);
+        if !lane.is_held_back() {
+            return Some(MissOrBypass::HeldBack);
         }
         let is_spent = |lane: Lane| {
             !metadata.modes[lane.index()].may_hide_slots() && metadata.lanes[lane.index()].set.is_exhausted()
         };
-        (is_spent(lane) && is_spent(lane.open())).then_some(Refusal::Miss)
+        (is_spent(lane) && is_spent(lane.open())).then_some(MissOrBypass::Miss)
     }
 
     /// The live slot that starts at an address of the reservation, and its byte, if a glance tells; `None` says nothing.
@@ -95,36 +95,40 @@ impl Pools {
     /// layout can have come from it, without waiting for the byte to find the magazine.
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(crate) fn find_quickly<'a>(
+    pub(crate) fn find_fast<'a>(
         &self,
         metadata: &'a Metadata,
         ptr: *mut u8,
         layout: Layout,
-    ) -> Option<(Found, Entry<'a>)> {
+    ) -> Option<(LiveSlot, TagCell<'a>)> {
         let lane = self.lane_of(layout)?;
         if !metadata.map.is_granule(ptr.addr()) {
-            unlikely();
+            cold_path();
             return None;
         }
         // SAFETY: an address of the reservation, where a granule starts.
-        let entry = unsafe { metadata.map.entry_of_start(ptr.addr()) };
-        entry.read().is(self.freed_quickly, lane).then_some((Found { start: ptr, lane }, entry))
+        let cell = unsafe { metadata.map.cell_of_start(ptr.addr()) };
+        cell.read().matches(self.freed_fast, lane).then_some((LiveSlot { start: ptr, lane }, cell))
     }
 
-    /// Puts a slot that was [found quickly](Self::find_quickly) into this thread's magazine: a free in a few plain loads and stores.
+    /// Puts a slot that was [found quickly](Self::find_fast) into this thread's magazine: a free in a few plain loads and stores.
     /// Otherwise `false`, and nothing was done.
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(crate) fn give_cached(metadata: &Metadata, Found { start, lane }: Found, entry: Entry<'_>) -> bool {
-        let Some(inside) = Own::enter_at(ptr::from_ref(metadata).addr()) else { return false };
+    pub(crate) fn give_cached(
+        metadata: &Metadata,
+        LiveSlot { start, lane }: LiveSlot,
+        cell: TagCell<'_>,
+    ) -> bool {
+        let Some(guard) = OwnState::enter_at(ptr::from_ref(metadata).addr()) else { return false };
         let own = metadata.own_pointer(start);
-        if !metadata.modes[lane.index()].is_cached() || !inside.magazine(lane).push(own) {
+        if !metadata.modes[lane.index()].is_cached() || !guard.magazine(lane).push(own) {
             return false;
         }
         // Nobody can take the slot before this thread is outside again.
-        entry.retire(lane);
-        asan::close(start, metadata.slot_bytes(lane));
-        counters::owned(&inside.counters(lane).returns, 1);
+        cell.retire(lane);
+        asan::poison(start, metadata.slot_bytes(lane));
+        counters::owned(&guard.counters(lane).returns, 1);
         true
     }
 }

@@ -6,11 +6,11 @@ use super::Pools;
 use crate::fatal::{self, Misuse};
 use crate::slots::class::Class;
 use crate::slots::lane::Lane;
-use crate::slots::slot_map::Slot;
+use crate::slots::slot_map::SlotTag;
 
 /// A live slot of ours.
 #[derive(Clone, Copy)]
-pub(crate) struct Found {
+pub(crate) struct LiveSlot {
     pub(super) start: *mut u8,
     pub(super) lane: Lane,
 }
@@ -39,7 +39,7 @@ impl Pools {
     /// The live slot that starts at an address of the reservation.
     ///
     /// Aborts if none does, or if `layout` cannot have come from it (P7).
-    pub(crate) fn find(&self, ptr: *mut u8, layout: Layout) -> Found {
+    pub(crate) fn find(&self, ptr: *mut u8, layout: Layout) -> LiveSlot {
         if let Some(found) = self.look_up(ptr)
             && self.plan().classes[found.lane.class()].fits(layout)
         {
@@ -49,34 +49,34 @@ impl Pools {
     }
 
     /// What [`find`](Self::find) found before at the same address.
-    pub(crate) fn find_again(&self, ptr: *mut u8) -> Found {
-        Found { start: ptr, lane: self.slot_at(ptr.addr()).lane() }
+    pub(crate) fn live_slot_at(&self, ptr: *mut u8) -> LiveSlot {
+        LiveSlot { start: ptr, lane: self.tag_at(ptr.addr()).lane() }
     }
 
-    fn look_up(&self, ptr: *mut u8) -> Option<Found> {
-        let slot = self.slot_at(ptr.addr());
-        slot.is_live().then(|| Found { start: ptr, lane: slot.lane() })
+    fn look_up(&self, ptr: *mut u8) -> Option<LiveSlot> {
+        let slot = self.tag_at(ptr.addr());
+        slot.is_live().then(|| LiveSlot { start: ptr, lane: slot.lane() })
     }
 
     /// What the map says of an address of the reservation.
-    pub(super) fn slot_at(&self, address: usize) -> Slot {
+    pub(super) fn tag_at(&self, address: usize) -> SlotTag {
         // SAFETY: an address of the reservation.
-        unsafe { self.metadata().map.entry(address) }.read()
+        unsafe { self.metadata().map.cell(address) }.read()
     }
 
     #[inline]
-    pub(crate) fn class(&self, found: Found) -> Class {
+    pub(crate) fn class(&self, found: LiveSlot) -> Class {
         Class::ALL[found.lane.class()]
     }
 
     /// Whether a slot could serve this layout too.
     #[cfg(feature = "allocator-api2")]
-    pub(crate) fn fits(&self, found: Found, layout: Layout) -> bool {
+    pub(crate) fn fits(&self, found: LiveSlot, layout: Layout) -> bool {
         self.plan().classes[found.lane.class()].fits(layout)
     }
 
     #[inline]
-    pub(crate) fn slot_bytes(&self, found: Found) -> usize {
+    pub(crate) fn slot_bytes(&self, found: LiveSlot) -> usize {
         self.plan().classes[found.lane.class()].slab.slot_bytes
     }
 
@@ -98,7 +98,7 @@ impl Pools {
         let Some((class, index, bytes_in)) = self.plan().locate(self.offset_of(ptr)) else {
             fatal::not_a_slot(ptr.addr())
         };
-        let slot = self.slot_at(ptr.addr());
+        let slot = self.tag_at(ptr.addr());
         let what = match bytes_in {
             1.. => Misuse::Interior(bytes_in),
             0 if slot.is_unknown() => Misuse::NeverHandedOut,

@@ -11,7 +11,7 @@ use crate::stats::recording::Recording;
 impl Pools {
     #[inline]
     fn recording(&self) -> Option<&'static Recording> {
-        self.home.get().and_then(|metadata| metadata.recording)
+        self.metadata_cell.get().and_then(|metadata| metadata.recording)
     }
 
     #[inline]
@@ -19,12 +19,12 @@ impl Pools {
         self.recording().is_some()
     }
 
-    /// What `alloc` returns, a block of this layout or null. A request that `is_nested` asks nothing of the pools, so it makes no demand on a class.
+    /// What `alloc` returns, a block of this layout or null. A request that `is_in_fallback` asks nothing of the pools, so it makes no demand on a class.
     #[inline]
     pub(crate) fn recorded(
         &self,
         layout: Layout,
-        is_nested: bool,
+        is_in_fallback: bool,
         alloc: impl FnOnce() -> *mut u8,
     ) -> *mut u8 {
         let Some(recording) = self.recording() else { return alloc() };
@@ -33,25 +33,31 @@ impl Pools {
         if ptr.is_null() {
             recording.end(layout);
         } else {
-            recording.found(layout, self.class_in_demand(ptr, layout, is_nested));
+            recording.found(layout, self.class_in_demand(ptr, layout, is_in_fallback));
         }
         ptr
     }
 
     /// Runs `free`, which gives a block of this layout back.
     #[inline]
-    pub(crate) fn recorded_free(&self, ptr: *mut u8, layout: Layout, is_nested: bool, free: impl FnOnce()) {
+    pub(crate) fn recorded_free(
+        &self,
+        ptr: *mut u8,
+        layout: Layout,
+        is_in_fallback: bool,
+        free: impl FnOnce(),
+    ) {
         let Some(recording) = self.recording() else { return free() };
-        recording.vacate(self.class_in_demand(ptr, layout, is_nested));
+        recording.vacate(self.class_in_demand(ptr, layout, is_in_fallback));
         free();
         recording.end(layout);
     }
 
     /// A block that was one is the other now.
     #[cold]
-    pub(crate) fn record_resize(&self, old: (*mut u8, Layout), new: (*mut u8, Layout), is_nested: bool) {
+    pub(crate) fn record_resize(&self, old: (*mut u8, Layout), new: (*mut u8, Layout), is_in_fallback: bool) {
         if let Some(recording) = self.recording() {
-            let classes = [old, new].map(|(ptr, layout)| self.class_in_demand(ptr, layout, is_nested));
+            let classes = [old, new].map(|(ptr, layout)| self.class_in_demand(ptr, layout, is_in_fallback));
             recording.resize(old.1, new.1);
             // Never missing in between.
             if classes[0] != classes[1] {
@@ -62,14 +68,14 @@ impl Pools {
     }
 
     /// The class of the slot that a block has, or would have if there were enough; `None` for what bypasses the pools.
-    fn class_in_demand(&self, ptr: *mut u8, layout: Layout, is_nested: bool) -> Option<usize> {
+    fn class_in_demand(&self, ptr: *mut u8, layout: Layout, is_in_fallback: bool) -> Option<usize> {
         if self.is_ours(ptr) {
-            return Some(self.slot_at(ptr.addr()).lane().class());
+            return Some(self.tag_at(ptr.addr()).lane().class());
         }
-        if is_nested || !self.is_serving() {
+        if is_in_fallback || !self.is_serving() {
             return None;
         }
         let class = self.plan().classes.iter().position(|class| class.fits(layout))?;
-        self.lane_above_floor(class, layout.size()).ok().filter(|lane| lane.is_held()).map(|_| class)
+        self.lane_above_floor(class, layout.size()).ok().filter(|lane| lane.is_held_back()).map(|_| class)
     }
 }

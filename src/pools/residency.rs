@@ -13,7 +13,7 @@ impl Pools {
         let Some(reserved) = self.reserved() else { return Residency::default() };
         self.readiness.ask(reserved);
         self.readiness.populate(reserved);
-        if let Some(metadata) = self.home.get() {
+        if let Some(metadata) = self.metadata_cell.get() {
             // So that first uses of slots cause no fault there. Not reported: a few hundred KiB.
             // SAFETY: its own mapping, which outlives the reference.
             let _ = unsafe { os::populate(metadata.mapping.pages) };
@@ -26,9 +26,9 @@ impl Pools {
         self.reserved().map_or_else(Residency::default, |reserved| self.readiness.report(reserved))
     }
 
-    /// What of it was refused.
-    pub(crate) fn refusals(&self) -> Residency {
-        self.readiness.refusals()
+    /// What of it was denied.
+    pub(crate) fn denials(&self) -> Residency {
+        self.readiness.denials()
     }
 
     /// The reservation, once there is one.

@@ -10,8 +10,8 @@ use crate::config::plan::{ClassPlan, Plan};
 use crate::metadata::Metadata;
 use crate::slots::class::{CLASSES, SLOT_STEP};
 use crate::slots::lane::Lane;
-use crate::stats::counters::Refusal;
-use crate::thread::current::Inside;
+use crate::stats::counters::MissOrBypass;
+use crate::thread::current::StateGuard;
 
 /// What it takes to find a size's lane.
 #[repr(C)]
@@ -19,9 +19,9 @@ pub(super) struct Routes {
     /// Sizes below this fit the class's slots: one more than a slot has bytes, or 0 where no size has a route, not even 0.
     fits_below: [usize; CLASSES],
     /// Sizes that may have the held-back lane and are not below the floor.
-    entitled_from: [usize; CLASSES],
+    held_back_from: [usize; CLASSES],
     floor: [usize; CLASSES],
-    /// Sizes of the smallest class below `entitled_from`, and none that is larger than its slots.
+    /// Sizes of the smallest class below `held_back_from`, and none that is larger than its slots.
     tiny_below: usize,
 }
 
@@ -29,20 +29,20 @@ impl Routes {
     pub(super) const fn new(plan: &Plan) -> Self {
         let mut routes = Self {
             fits_below: [0; CLASSES],
-            entitled_from: [0; CLASSES],
+            held_back_from: [0; CLASSES],
             floor: [0; CLASSES],
             tiny_below: 0,
         };
         let mut i = 0;
         while i < CLASSES {
-            let ClassPlan { slab, floor, entitled_from, .. } = plan.classes[i];
+            let ClassPlan { slab, floor, held_back_from, .. } = plan.classes[i];
             routes.fits_below[i] = slab.slot_bytes + 1;
-            routes.entitled_from[i] = if entitled_from > floor { entitled_from } else { floor };
+            routes.held_back_from[i] = if held_back_from > floor { held_back_from } else { floor };
             routes.floor[i] = floor;
             i += 1;
         }
-        let (entitled_from, larger) = (routes.entitled_from[0], routes.fits_below[0]);
-        routes.tiny_below = if entitled_from < larger { entitled_from } else { larger };
+        let (held_back_from, larger) = (routes.held_back_from[0], routes.fits_below[0]);
+        routes.tiny_below = if held_back_from < larger { held_back_from } else { larger };
         routes
     }
 
@@ -53,40 +53,40 @@ impl Routes {
 }
 
 /// Why a layout has no lane to go to at once.
-pub(crate) enum Detour {
+pub(crate) enum NoRoute {
     /// No class has slots for it.
     TooLarge,
     /// It is below the floor of this class.
     BelowFloor(usize),
     /// Something rare: [`Pools::take`] finds out.
-    Unusual,
+    NeedsSlowPath,
 }
 
 impl Pools {
     /// The lane of a layout, whether the pools serve or not.
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(crate) fn route(&self, layout: Layout) -> Result<Lane, Detour> {
+    pub(crate) fn route(&self, layout: Layout) -> Result<Lane, NoRoute> {
         let size = layout.size();
         let [small, medium, large, xlarge] = self.routes().fits_below;
         if layout.align() > SLOT_STEP {
-            unlikely();
-            return Err(Detour::Unusual);
+            cold_path();
+            return Err(NoRoute::NeedsSlowPath);
         }
         if size < small {
             return self.lane_above_floor(0, size);
         }
-        unlikely();
+        cold_path();
         if size < medium {
             return self.lane_above_floor(1, size);
         }
-        unlikely();
+        cold_path();
         if size < large {
             self.lane_above_floor(2, size)
         } else if size < xlarge {
             self.lane_above_floor(3, size)
         } else {
-            Err(Detour::TooLarge)
+            Err(NoRoute::TooLarge)
         }
     }
 
@@ -102,30 +102,30 @@ impl Pools {
     /// Nobody's slots are called in for them, so what other threads have cached does not count.
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(crate) fn tiny_refusal(
+    pub(crate) fn tiny_bypass(
         &self,
-        inside: &Inside,
+        guard: &StateGuard,
         metadata: &Metadata,
         layout: Layout,
-    ) -> Option<Refusal> {
+    ) -> Option<MissOrBypass> {
         if layout.size() < self.routes().floor[0] {
-            return Some(Refusal::BelowFloor);
+            return Some(MissOrBypass::BelowFloor);
         }
         let is_dry =
-            inside.magazine(Lane::TINY).is_empty() && metadata.lanes[Lane::TINY.index()].set.is_exhausted();
-        is_dry.then_some(Refusal::HeldBack)
+            guard.magazine(Lane::TINY).is_empty() && metadata.lanes[Lane::TINY.index()].set.is_exhausted();
+        is_dry.then_some(MissOrBypass::HeldBack)
     }
 
     #[inline(always)]
-    pub(super) fn lane_above_floor(&self, class: usize, size: usize) -> Result<Lane, Detour> {
-        if size >= self.routes().entitled_from[class] {
+    pub(super) fn lane_above_floor(&self, class: usize, size: usize) -> Result<Lane, NoRoute> {
+        if size >= self.routes().held_back_from[class] {
             return Ok(Lane::new(class, true));
         }
-        unlikely();
+        cold_path();
         if size >= self.routes().floor[class] {
             Ok(Lane::new(class, false))
         } else {
-            Err(Detour::BelowFloor(class))
+            Err(NoRoute::BelowFloor(class))
         }
     }
 
@@ -135,19 +135,19 @@ impl Pools {
     pub(crate) fn lane_of(&self, layout: Layout) -> Option<Lane> {
         let size = layout.size();
         let [small, medium, large, xlarge] = self.routes().fits_below;
-        let lane = |class: usize| Some(Lane::new(class, size >= self.routes().entitled_from[class]));
+        let lane = |class: usize| Some(Lane::new(class, size >= self.routes().held_back_from[class]));
         if layout.align() > SLOT_STEP {
-            unlikely();
+            cold_path();
             return None;
         }
         if size < small {
             return lane(0);
         }
-        unlikely();
+        cold_path();
         if size < medium {
             return lane(1);
         }
-        unlikely();
+        cold_path();
         if size < large {
             lane(2)
         } else if size < xlarge {
@@ -160,11 +160,11 @@ impl Pools {
 
 /// Whether its alignment is one that `malloc` gives without being asked: `System` starts with the same question, and need not ask again.
 #[inline(always)]
-pub(crate) fn is_plain(layout: Layout) -> bool {
+pub(crate) fn has_malloc_alignment(layout: Layout) -> bool {
     layout.align() <= 16 && layout.align() <= layout.size()
 }
 
 /// Makes the compiler lay the code that comes here aside.
 #[cold]
 #[inline]
-pub(crate) fn unlikely() {}
+pub(crate) fn cold_path() {}

@@ -3,13 +3,13 @@
 use core::alloc::Layout;
 
 use super::counting::refuse;
-use super::{Block, Found, Pools, Shrink};
+use super::{Block, LiveSlot, Pools, Shrink};
 use crate::lifecycle::serving::State;
 use crate::metadata::Tally;
 use crate::os::asan;
 use crate::slots::class::CLASSES;
 use crate::slots::lane::Lane;
-use crate::stats::counters::Refusal;
+use crate::stats::counters::MissOrBypass;
 
 impl Pools {
     /// A slot for `layout`, or `None` if the fallback has to serve it; counted either way.
@@ -19,12 +19,12 @@ impl Pools {
         {
             return self.take_from(tally, lane, layout.size());
         }
-        self.take_unusual(tally, layout)
+        self.take_slow(tally, layout)
     }
 
     /// [`take`](Self::take) of a layout without a route, or while the pools do not serve.
     #[inline(never)]
-    fn take_unusual(&self, tally: Tally<'_>, layout: Layout) -> Option<Block> {
+    fn take_slow(&self, tally: Tally<'_>, layout: Layout) -> Option<Block> {
         let size = layout.size();
         if !self.is_serving() {
             match self.serving.state() {
@@ -32,7 +32,9 @@ impl Pools {
                     return refuse(tally, size, |counters| &counters.starting);
                 }
                 // Whoever changed one of the two has not said so yet, or never will: it is a thread that a `fork` left behind.
-                State::Ready if self.serving.is_enabled() => self.serving.refresh(self.home.pointer()),
+                State::Ready if self.serving.is_enabled() => {
+                    self.serving.republish(self.metadata_cell.pointer())
+                }
                 _ => {}
             }
             if !self.is_serving() {
@@ -45,9 +47,9 @@ impl Pools {
         match self.plan().classes.iter().position(|class| class.fits(layout)) {
             Some(class) => match self.lane_above_floor(class, size) {
                 Ok(lane) => self.take_from(tally, lane, size),
-                Err(_) => {
-                    refuse(tally, size, |counters| &counters.refused[class][Refusal::BelowFloor as usize])
-                }
+                Err(_) => refuse(tally, size, |counters| {
+                    &counters.missed_or_bypassed[class][MissOrBypass::BelowFloor as usize]
+                }),
             },
             None => refuse(tally, size, |counters| &counters.over_aligned),
         }
@@ -59,7 +61,7 @@ impl Pools {
         if taken.is_some() {
             return taken;
         }
-        self.count_refusal(tally, lane, size);
+        self.count_miss_or_bypass(tally, lane, size);
         None
     }
 
@@ -70,26 +72,26 @@ impl Pools {
         }
         let class = self.plan().classes.iter().position(|class| class.fits(layout))?;
         let lane = self.lane_above_floor(class, layout.size()).ok()?;
-        (lane.is_held() || !self.plan().lane(lane).is_empty()).then_some(lane)
+        (lane.is_held_back() || !self.plan().lane(lane).is_empty()).then_some(lane)
     }
 
     /// Nobody who gives a slot that a layout of this lane may have misses what this thread did before: see
-    /// [`SlotSet::meet_givers`](crate::slots::slot_set::SlotSet::meet_givers).
-    pub(crate) fn meet_givers(&self, lane: Lane) {
+    /// [`SlotSet::order_with_gives`](crate::slots::slot_set::SlotSet::order_with_gives).
+    pub(crate) fn order_with_gives(&self, lane: Lane) {
         for lane in [lane, lane.open()] {
-            self.metadata().pool(lane).set().meet_givers();
+            self.metadata().pool(lane).set().order_with_gives();
         }
     }
 
     /// Whether a block that shrinks to `size` bytes is to leave its slot: it would leave three quarters of the slot empty.
     #[inline]
-    pub(crate) fn is_too_small_for(&self, size: usize, found: Found) -> bool {
+    pub(crate) fn is_too_small_for(&self, size: usize, found: LiveSlot) -> bool {
         size <= self.slot_bytes(found) / 4
     }
 
     /// Where a block goes that shrinks to a layout which is [too small](Self::is_too_small_for) for its slot: where a new request would go, but
     /// without a reclaim. Only a hit is counted.
-    pub(crate) fn shrink(&self, tally: Tally<'_>, layout: Layout, found: Found) -> Shrink {
+    pub(crate) fn shrink(&self, tally: Tally<'_>, layout: Layout, found: LiveSlot) -> Shrink {
         if !self.is_serving() {
             return Shrink::ToFallback;
         }
@@ -98,7 +100,7 @@ impl Pools {
         let Some(class) = class.filter(|&class| class <= found.lane.class()) else { return Shrink::Stays };
         let Ok(lane) = self.lane_above_floor(class, layout.size()) else { return Shrink::ToFallback };
         // A slot of its class is no larger than it needs, unless that is held back for larger layouts.
-        if class == found.lane.class() && (lane.is_held() || !found.lane.is_held()) {
+        if class == found.lane.class() && (lane.is_held_back() || !found.lane.is_held_back()) {
             return Shrink::Stays;
         }
         let taken = self.metadata().pool(lane).take_without_reclaim(tally.own());
@@ -127,32 +129,32 @@ impl Pools {
     /// # Safety
     ///
     /// It was just found, and nobody uses its memory any more.
-    pub(crate) unsafe fn give(&self, tally: Tally<'_>, found: Found) {
-        let Found { start, lane } = found;
+    pub(crate) unsafe fn give(&self, tally: Tally<'_>, found: LiveSlot) {
+        let LiveSlot { start, lane } = found;
         let metadata = self.metadata();
         // SAFETY: the start of a live slot of this lane, which is this thread's until the pool has it.
-        let entry = unsafe { metadata.map.entry_of_start(start.addr()) };
+        let cell = unsafe { metadata.map.cell_of_start(start.addr()) };
         if !self.hardened {
-            entry.retire(lane);
-        } else if !entry.retire_once(lane) {
+            cell.retire(lane);
+        } else if !cell.retire_once(lane) {
             metadata.pool(lane).double_free(start);
         }
         if self.zero_on_free {
-            asan::open(start, self.slot_bytes(found), self.slot_bytes(found));
+            asan::unpoison_prefix(start, self.slot_bytes(found), self.slot_bytes(found));
             // SAFETY: a whole slot.
             unsafe { start.write_bytes(0, self.slot_bytes(found)) };
-            entry.set_clean(lane);
+            cell.set_clean(lane);
         }
-        asan::close(start, metadata.slot_bytes(lane));
+        asan::poison(start, metadata.slot_bytes(lane));
         // Before the slot can be taken again: see `counters`.
         tally.lane(lane, |counters, add| add(&counters.returns, 1));
         metadata.pool(lane).give(tally.own(), metadata.own_pointer(start));
     }
 
     /// All bytes of the live slot that starts at `start`, for its owner to use; `None` if it is none of ours.
-    pub(crate) fn open_whole(&self, start: *mut u8) -> Option<usize> {
+    pub(crate) fn unpoison_whole(&self, start: *mut u8) -> Option<usize> {
         let bytes = self.usable_size(start)?;
-        asan::open(start, bytes, bytes);
+        asan::unpoison_prefix(start, bytes, bytes);
         Some(bytes)
     }
 }

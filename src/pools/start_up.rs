@@ -34,7 +34,7 @@ impl Pools {
         if !self.has_places {
             return;
         }
-        if let Some(metadata) = self.home.get().filter(|metadata| metadata.recording.is_none()) {
+        if let Some(metadata) = self.metadata_cell.get().filter(|metadata| metadata.recording.is_none()) {
             // SAFETY: with places it is never unmapped.
             thread::bind(unsafe { &*ptr::from_ref(metadata) }, constructor::exit_hook);
         }
@@ -49,7 +49,7 @@ impl Pools {
 
     /// Lets the pools serve, or not; blocks that live in them stay there.
     pub(crate) fn set_enabled(&self, yes: bool) {
-        self.serving.set_enabled(yes, || self.home.pointer());
+        self.serving.set_enabled(yes, || self.metadata_cell.pointer());
     }
 
     /// Reserves everything. For the one that is to begin.
@@ -110,8 +110,8 @@ impl Pools {
         let plan = self.plan();
         let metadata = Metadata::new(plan, self.has_places, source);
         let reservation = metadata.and_then(|_| reservation::reserve(plan, source));
-        let is_refused = metadata.is_some() && reservation.is_none();
-        let exceeded_limit = if is_refused { reservation::limit_behind(plan) } else { None };
+        let is_denied = metadata.is_some() && reservation.is_none();
+        let exceeded_limit = if is_denied { reservation::limit_behind(plan) } else { None };
         if let Some(mut metadata) = metadata {
             // SAFETY: just made, and not shared yet.
             let new = unsafe { metadata.as_mut() };
@@ -124,10 +124,10 @@ impl Pools {
             }
             // Kept without slots too: threads still count their bypasses there.
             // SAFETY: from here on only read; unmapped by `unmap` only.
-            unsafe { self.home.publish(metadata) };
+            unsafe { self.metadata_cell.publish(metadata) };
             if self.has_places {
                 // SAFETY: never unmapped, and from here on only read.
-                registry::enlist(unsafe { metadata.as_ref() });
+                registry::register(unsafe { metadata.as_ref() });
             }
         }
         let base = reservation.map(os::Mapping::base);
@@ -138,7 +138,11 @@ impl Pools {
             self.readiness.ask(reserved);
         }
         let span = if recording.is_some() { usize::MAX } else { plan.span };
-        self.serving.finish(base.map_or(ptr::null_mut(), NonNull::as_ptr), span, self.home.pointer());
+        self.serving.finish(
+            base.map_or(ptr::null_mut(), NonNull::as_ptr),
+            span,
+            self.metadata_cell.pointer(),
+        );
         // Last, because it takes long: the others need not wait for it, nor bypass the pools meanwhile.
         if let Some(reserved) = reserved {
             self.readiness.prefault(reserved);
@@ -153,7 +157,7 @@ impl Pools {
     /// from now on.
     pub(crate) unsafe fn unmap(&mut self, source: os::Source<'_>) {
         debug_assert!(!self.has_places, "threads may come back to their places at any time");
-        let metadata = self.home.take_back();
+        let metadata = self.metadata_cell.take_back();
         self.serving.close();
         // SAFETY: by contract nobody else is here, so what start-up published is this caller's alone. The copies of the two mappings are
         // taken out of one before it goes.
@@ -161,7 +165,7 @@ impl Pools {
             let Some(metadata) = metadata else { return };
             let Metadata { reservation, mapping, .. } = *metadata.as_ref();
             if let Some(reservation) = reservation {
-                asan::forget(reservation.base().as_ptr(), self.plan().span);
+                asan::unpoison(reservation.base().as_ptr(), self.plan().span);
                 os::unmap(reservation, source);
             }
             os::unmap(mapping, source);

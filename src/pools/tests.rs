@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::sync::{AtomicU8, Ordering::SeqCst};
-use crate::thread::nested;
+use crate::thread::nested::FallbackFrame;
 use crate::tunables::PLACES;
 
 /// The number of its place, which it claims if it has none.
 fn place_of_this_thread(pools: &'static Pools) -> Option<usize> {
     pools.prepare(&std::alloc::System);
-    pools.own().map(|own| pools.metadata().place_of(own.record()))
+    pools.own().map(|own| pools.metadata().place_of(own.state()))
 }
 
 /// As it is for a thread that finds another one at the reservation, which is over when it looks for a slot.
@@ -83,12 +83,11 @@ fn the_child_of_a_fork_inside_a_fallback_keeps_its_own_place() {
     let place = || place_of_this_thread(pools);
     let forks = move || {
         let own = place().unwrap();
-        let child = nested::within(core::ptr::from_ref(pools).cast(), || {
-            // SAFETY: the child starts a thread, which the C library allows there, and ends.
-            let child = unsafe { libc::fork() };
-            assert!(child != 0 || pools.metadata().is_settled());
-            child
-        });
+        let frame = FallbackFrame::enter(core::ptr::from_ref(pools).cast());
+        // SAFETY: the child starts a thread, which the C library allows there, and ends.
+        let child = unsafe { libc::fork() };
+        assert!(child != 0 || pools.metadata().settle_after_fork());
+        drop(frame);
         if child == 0 {
             let others = std::thread::spawn(place).join().ok().flatten();
             let is_right = place() == Some(own) && others.is_some_and(|other| other != own);
@@ -147,7 +146,7 @@ fn until_the_thread_that_forked_has_settled_those_that_it_starts_have_no_place()
         let child = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
         if child == 0 {
             let early = std::thread::spawn(has_place).join().is_ok_and(|has_place| has_place);
-            let is_settled = pools.metadata().is_settled();
+            let is_settled = pools.metadata().settle_after_fork();
             let late = std::thread::spawn(has_place).join().is_ok_and(|has_place| has_place);
             // SAFETY: ends the child without running what belongs to its parent.
             unsafe { libc::_exit(i32::from(early || !is_settled || !late || !has_place())) }
@@ -207,10 +206,10 @@ fn places_of_threads_that_died_without_giving_them_back_are_found_by_the_next() 
         for _ in 0..PLACES {
             let work = || {
                 assert!(gets_a_place());
-                let own = pools.metadata().place_of(pools.own().unwrap().record());
+                let own = pools.metadata().place_of(pools.own().unwrap().state());
                 bound.wait();
                 done.wait();
-                assert_eq!(pools.metadata().place_of(pools.own().unwrap().record()), own);
+                assert_eq!(pools.metadata().place_of(pools.own().unwrap().state()), own);
             };
             std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, work).unwrap();
         }

@@ -3,7 +3,7 @@
 mod walk;
 
 use super::Pools;
-use crate::magazine::lane_pool::Lanes;
+use crate::magazine::lane_pool::LaneStore;
 use crate::memory::reservation::Reserved;
 use crate::os;
 use crate::slots::lane::{LANES, Lane};
@@ -23,7 +23,7 @@ impl Pools {
         // Before any slot is held: of what is made resident later than this, the next trim learns.
         // What is cleared when it is freed is clean although it is resident.
         let is_warm = self.readiness.take_warmed() || self.zero_on_free;
-        let is_settled = metadata.is_settled();
+        let is_settled = metadata.settle_after_fork();
         let mut closed = [false; LANES];
         let mut bytes = 0;
         let mut is_complete = true;
@@ -46,7 +46,7 @@ impl Pools {
                 Some(())
             });
             metadata.peaks[lane.class()].look_anew();
-            metadata.with_reclaim(|reclaim| reclaim.let_back(metadata, &mut closed));
+            metadata.with_reclaim(|reclaim| reclaim.resume_caching(metadata, &mut closed));
         }
         if is_warm && !is_complete {
             self.readiness.set_warmed();

@@ -21,8 +21,8 @@ impl Lane {
     pub(crate) const TINY: Lane = Lane::new(0, false);
 
     #[inline(always)]
-    pub(crate) const fn new(class: usize, is_held: bool) -> Self {
-        Self(((class << 1) as u32 | is_held as u32) & (LANES as u32 - 1))
+    pub(crate) const fn new(class: usize, is_held_back: bool) -> Self {
+        Self(((class << 1) as u32 | is_held_back as u32) & (LANES as u32 - 1))
     }
 
     /// From the low bits of a byte.
@@ -49,7 +49,7 @@ impl Lane {
 
     /// Whether this is the held-back lane of its class.
     #[inline(always)]
-    pub(crate) const fn is_held(self) -> bool {
+    pub(crate) const fn is_held_back(self) -> bool {
         self.0 & 1 != 0
     }
 

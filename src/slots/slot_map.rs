@@ -22,9 +22,9 @@ const DIRTY: u8 = 0x20;
 
 /// What a byte says. The low bits are the lane's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Slot(u8);
+pub(crate) struct SlotTag(u8);
 
-impl Slot {
+impl SlotTag {
     /// What the byte of a live slot says, but for its lane.
     pub(crate) const LIVE: Self = Self(SLOT | LIVE | DIRTY);
     /// What no byte ever says, whatever the lane.
@@ -37,7 +37,7 @@ impl Slot {
 
     /// Whether this is [`of`](Self::of) that lane. The same, in the form that takes least on the way of a free.
     #[inline(always)]
-    pub(crate) const fn is(self, what: Self, lane: Lane) -> bool {
+    pub(crate) const fn matches(self, what: Self, lane: Lane) -> bool {
         self.0 ^ what.0 == lane.bits()
     }
 
@@ -78,15 +78,15 @@ impl SlotMap {
         }
     }
 
-    /// The entry of the slot that starts at `address`; one that says nothing if no granule does.
+    /// The cell of the slot that starts at `address`; one that says nothing if no granule does.
     ///
     /// # Safety
     ///
     /// `address` lies in the reservation that this map is for.
     #[inline(always)]
-    pub(crate) unsafe fn entry(&self, address: usize) -> Entry<'_> {
+    pub(crate) unsafe fn cell(&self, address: usize) -> TagCell<'_> {
         // SAFETY: the caller's contract.
-        if self.is_granule(address) { unsafe { self.entry_of_start(address) } } else { Entry(&NO_SLOT) }
+        if self.is_granule(address) { unsafe { self.cell_of_start(address) } } else { TagCell(&NO_TAG) }
     }
 
     /// Whether a granule starts at `address`.
@@ -95,29 +95,29 @@ impl SlotMap {
         address & self.within_granule == 0
     }
 
-    /// [`entry`](Self::entry) of an address that is known to be a granule's start, as every slot's start is.
+    /// [`cell`](Self::cell) of an address that is known to be a granule's start, as every slot's start is.
     ///
     /// # Safety
     ///
     /// It is, and lies in the reservation that this map is for.
     #[inline(always)]
-    pub(crate) unsafe fn entry_of_start(&self, address: usize) -> Entry<'_> {
+    pub(crate) unsafe fn cell_of_start(&self, address: usize) -> TagCell<'_> {
         // SAFETY: the map has a byte for each granule of the reservation, and the metadata is never unmapped.
-        Entry(unsafe { &*self.origin.wrapping_add(address >> self.granule_shift) })
+        TagCell(unsafe { &*self.origin.wrapping_add(address >> self.granule_shift) })
     }
 }
 
 /// What stands for addresses that no granule starts at. Never written: it is no live slot's.
-static NO_SLOT: AtomicU8 = AtomicU8::new(0);
+static NO_TAG: AtomicU8 = AtomicU8::new(0);
 
 /// The byte of one slot. Only who has the slot may change it.
 #[derive(Clone, Copy)]
-pub(crate) struct Entry<'a>(&'a AtomicU8);
+pub(crate) struct TagCell<'a>(&'a AtomicU8);
 
-impl Entry<'_> {
+impl TagCell<'_> {
     #[inline(always)]
-    pub(crate) fn read(self) -> Slot {
-        Slot(self.0.load(Relaxed))
+    pub(crate) fn read(self) -> SlotTag {
+        SlotTag(self.0.load(Relaxed))
     }
 
     /// Whether a slot that was taken, and not marked live yet, is still all zeros.
@@ -129,7 +129,7 @@ impl Entry<'_> {
     /// Marks a slot of `lane` live that was taken just now. The caller may write to it from here on.
     #[inline(always)]
     pub(crate) fn hand_out(self, lane: Lane) {
-        self.0.store(Slot::LIVE.of(lane).0, Relaxed);
+        self.0.store(SlotTag::LIVE.of(lane).0, Relaxed);
     }
 
     /// Marks a live slot of `lane` free.

@@ -21,7 +21,7 @@
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
-//! | `level`, words | takers (Acquire), givers (SeqCst; AcqRel in `level`) | the slots' contents, their bytes in the slot map; what [`meet_givers`](SlotSet::meet_givers) says |
+//! | `level`, words | takers (Acquire), givers (SeqCst; AcqRel in `level`) | the slots' contents, their bytes in the slot map; what [`order_with_gives`](SlotSet::order_with_gives) says |
 //! | `level` as permits | takers (Acquire), givers (AcqRel) | the bits that the permits stand for; the same |
 //! | `summary` | givers, takers (SeqCst) | nothing; the table above |
 //! | `visitor` | whoever says who comes (Relaxed) | nothing |
@@ -32,7 +32,7 @@ use core::ptr::NonNull;
 use crate::sync::{
     AtomicU32, AtomicU64,
     Ordering::{AcqRel, Acquire, Relaxed, SeqCst},
-    overtaken,
+    lost_race,
 };
 use crate::tunables::{IS_MODEL, LINE_PAIR};
 
@@ -141,10 +141,14 @@ impl SlotSet {
     /// Takes up to `out.len()` free slots, the lowest ones first, and returns how many.
     ///
     /// Less than asked for only if no more were free at some moment of the call. In a set of several words the search starts at
-    /// word `home`, modulo their number, so that threads of different homes take slots apart. Lock-free.
+    /// word `search_start`, modulo their number, so that threads of different homes take slots apart. Lock-free.
     #[inline]
-    pub(crate) fn take_some(&self, out: &mut [u32], home: usize) -> usize {
-        if self.is_one_word() { take_bits(&self.shared.level, 0, out) } else { self.take_several(out, home) }
+    pub(crate) fn take_some(&self, out: &mut [u32], search_start: usize) -> usize {
+        if self.is_one_word() {
+            take_bits(&self.shared.level, 0, out)
+        } else {
+            self.take_several(out, search_start)
+        }
     }
 
     /// Takes the free ones of the slots `range`, up to `out.len()` of them, the lowest first, and returns how many.
@@ -186,7 +190,7 @@ impl SlotSet {
     /// Of a give by another thread and this call one comes first. Either this caller finds the slot from here on, or the giver, once it has
     /// given, sees all that the caller did before this. Never costs a give anything.
     #[cold]
-    pub(crate) fn meet_givers(&self) {
+    pub(crate) fn order_with_gives(&self) {
         self.shared.level.fetch_add(0, AcqRel);
     }
 
@@ -201,10 +205,10 @@ impl SlotSet {
         self.words.is_null()
     }
 
-    fn take_several(&self, out: &mut [u32], home: usize) -> usize {
+    fn take_several(&self, out: &mut [u32], search_start: usize) -> usize {
         let permits = self.take_permits(out.len());
         if permits > 0 {
-            self.find(&mut out[..permits], home);
+            self.find(&mut out[..permits], search_start);
         }
         permits
     }
@@ -243,11 +247,11 @@ impl SlotSet {
         Ok(())
     }
 
-    /// Turns permits into slots. Ends: a permit stands for a bit, so a pass that finds none was overtaken by another thread,
+    /// Turns permits into slots. Ends: a permit stands for a bit, so a pass that finds none was lost_race by another thread,
     /// which found one.
-    fn find(&self, out: &mut [u32], home: usize) {
-        let home = home % self.word_count();
-        let mut found = take_bits(self.word(home), home * WORD_SLOTS, out);
+    fn find(&self, out: &mut [u32], search_start: usize) {
+        let search_start = search_start % self.word_count();
+        let mut found = take_bits(self.word(search_start), search_start * WORD_SLOTS, out);
         while found < out.len() {
             let mut hints = self.shared.summary.load(Relaxed);
             while hints != 0 && found < out.len() {
@@ -261,7 +265,7 @@ impl SlotSet {
                     return;
                 }
             }
-            overtaken();
+            lost_race();
         }
     }
 
@@ -307,7 +311,7 @@ impl SlotSet {
     }
 
     fn word(&self, word: usize) -> &AtomicU64 {
-        // SAFETY: `new` was given `words_needed` words, and `word` is one of them: it comes from `group` or `home`, which stay below
+        // SAFETY: `new` was given `words_needed` words, and `word` is one of them: it comes from `group` or `search_start`, which stay below
         // `word_count`, or from the index of a slot that the set has.
         unsafe { &*self.words.add(word) }
     }

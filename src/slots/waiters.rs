@@ -5,7 +5,7 @@
 //! | waiter, under the lock | giver |
 //! |---|---|
 //! | 1. counts itself (Relaxed) | 1. gives a slot, which changes the level of its set (AcqRel) |
-//! | 2. [meets the givers](crate::slots::slot_set::SlotSet::meet_givers): changes the level by nothing (AcqRel) | 2. reads the count (Relaxed) |
+//! | 2. [meets the givers](crate::slots::slot_set::SlotSet::order_with_gives): changes the level by nothing (AcqRel) | 2. reads the count (Relaxed) |
 //! | 3. takes what is free, for whoever is first | 3. unless it is 0, takes the lock and what is free, for whoever is first |
 //! | 4. sleeps, which opens the lock, until it has a slot or its time is up | |
 //!
@@ -13,7 +13,7 @@
 //! no wake-up is lost, whatever the two do at once. A slot that somebody else takes before it gets to who waits comes back with that one's give,
 //! which looks again.
 //!
-//! The line is made of tickets on the waiters' own stacks, so nothing is allocated under the lock. No `GlobalAlloc` call comes here.
+//! The line is made of waiters on the waiters' own stacks, so nothing is allocated under the lock. No `GlobalAlloc` call comes here.
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
@@ -28,39 +28,39 @@ use crate::sync::{AtomicUsize, Condvar, Lock, Ordering::Relaxed};
 
 /// What somebody waits for.
 #[derive(Clone, Copy)]
-pub(crate) struct Wish {
+pub(crate) struct WaitRequest {
     pub(crate) lane: Lane,
     pub(crate) size: usize,
 }
 
-/// The line before one class. `T` is a slot that was taken.
+/// The queue before one class. `T` is a slot that was taken.
 pub(crate) struct Waiters<T> {
     count: AtomicUsize,
-    line: Lock<Line<T>>,
+    queue: Lock<Queue<T>>,
 }
 
-/// The tickets in the order in which they are served.
-struct Line<T> {
+/// The waiters in the order in which they are served.
+struct Queue<T> {
     first: Cell<Link<T>>,
 }
 
 /// Null at the end.
-type Link<T> = *const Ticket<T>;
+type Link<T> = *const Waiter<T>;
 
-// SAFETY: what tickets hold is touched under the lock only, by whoever holds it, and a slot may be handed to any thread.
-unsafe impl<T: Send> Send for Line<T> {}
+// SAFETY: what waiters hold is touched under the lock only, by whoever holds it, and a slot may be handed to any thread.
+unsafe impl<T: Send> Send for Queue<T> {}
 
-/// On the stack of the thread that waits. In the line until it has a slot.
-struct Ticket<T> {
-    wish: Wish,
+/// On the stack of the thread that waits. In the queue until it has a slot.
+struct Waiter<T> {
+    request: WaitRequest,
     slot: Cell<Option<T>>,
     next: Cell<Link<T>>,
-    bell: Condvar,
+    wakeup: Condvar,
 }
 
 impl<T> Waiters<T> {
     pub(crate) fn new() -> Self {
-        Self { count: AtomicUsize::new(0), line: Lock::new(Line { first: Cell::new(ptr::null()) }) }
+        Self { count: AtomicUsize::new(0), queue: Lock::new(Queue { first: Cell::new(ptr::null()) }) }
     }
 
     /// One load.
@@ -71,61 +71,61 @@ impl<T> Waiters<T> {
 
     /// To be called after a slot was given: hands what `take` finds to those who wait.
     #[inline]
-    pub(crate) fn serve(&self, take: impl FnMut(Wish) -> Option<T>) {
+    pub(crate) fn serve(&self, take: impl FnMut(WaitRequest) -> Option<T>) {
         if self.are_there_any() {
-            self.serve_line(take);
+            self.serve_queue(take);
         }
     }
 
     #[cold]
-    fn serve_line(&self, take: impl FnMut(Wish) -> Option<T>) {
-        self.line.with(|line| self.serve_first(line, take));
+    fn serve_queue(&self, take: impl FnMut(WaitRequest) -> Option<T>) {
+        self.queue.with(|queue| self.serve_first(queue, take));
     }
 
-    /// What `take` has for this wish, once it has something and nobody is before this thread; `None` when the time is up, if there is a
+    /// What `take` has for this request, once it has something and nobody is before this thread; `None` when the time is up, if there is a
     /// deadline.
     #[cold]
     pub(crate) fn wait(
         &self,
-        wish: Wish,
+        request: WaitRequest,
         deadline: Option<Instant>,
-        meet_givers: impl FnOnce(),
-        take: impl FnMut(Wish) -> Option<T>,
+        order_with_gives: impl FnOnce(),
+        take: impl FnMut(WaitRequest) -> Option<T>,
     ) -> Option<T> {
-        let ticket =
-            Ticket { wish, slot: Cell::new(None), next: Cell::new(ptr::null()), bell: Condvar::new() };
-        self.line.with(|line| {
-            line.append(&ticket);
+        let waiter =
+            Waiter { request, slot: Cell::new(None), next: Cell::new(ptr::null()), wakeup: Condvar::new() };
+        self.queue.with(|queue| {
+            queue.append(&waiter);
             self.count_in(1);
-            meet_givers();
-            self.serve_first(line, take);
+            order_with_gives();
+            self.serve_first(queue, take);
         });
-        self.line.wait(
-            &ticket.bell,
+        self.queue.wait(
+            &waiter.wakeup,
             deadline,
-            |_| ticket.is_served(),
-            |line| {
-                if !ticket.is_served() {
-                    line.remove(&ticket);
+            |_| waiter.is_served(),
+            |queue| {
+                if !waiter.is_served() {
+                    queue.remove(&waiter);
                     self.count_in(-1);
                 }
-                ticket.slot.take()
+                waiter.slot.take()
             },
         )
     }
 
     /// Serves as many as there are slots for. Under the lock.
-    fn serve_first(&self, line: &Line<T>, mut take: impl FnMut(Wish) -> Option<T>) {
-        let mut next = line.first.get();
-        // SAFETY: tickets in the line are alive: under the lock they are taken out before their thread goes on.
-        while let Some(ticket) = unsafe { next.as_ref() } {
-            next = ticket.next.get();
-            if let Some(slot) = take(ticket.wish) {
-                line.remove(ticket);
+    fn serve_first(&self, queue: &Queue<T>, mut take: impl FnMut(WaitRequest) -> Option<T>) {
+        let mut next = queue.first.get();
+        // SAFETY: waiters in the queue are alive: under the lock they are taken out before their thread goes on.
+        while let Some(waiter) = unsafe { next.as_ref() } {
+            next = waiter.next.get();
+            if let Some(slot) = take(waiter.request) {
+                queue.remove(waiter);
                 self.count_in(-1);
-                ticket.slot.set(Some(slot));
-                ticket.bell.notify_one();
-            } else if ticket.wish.lane.is_held() {
+                waiter.slot.set(Some(slot));
+                waiter.wakeup.notify_one();
+            } else if waiter.request.lane.is_held_back() {
                 // Who may have every slot got none, so nobody will.
                 return;
             }
@@ -137,7 +137,7 @@ impl<T> Waiters<T> {
     }
 }
 
-impl<T> Ticket<T> {
+impl<T> Waiter<T> {
     fn is_served(&self) -> bool {
         let slot = self.slot.take();
         let is_served = slot.is_some();
@@ -146,26 +146,26 @@ impl<T> Ticket<T> {
     }
 }
 
-impl<T> Line<T> {
-    fn append(&self, ticket: &Ticket<T>) {
-        match self.tickets().last() {
-            Some(last) => last.next.set(ticket),
-            None => self.first.set(ticket),
+impl<T> Queue<T> {
+    fn append(&self, waiter: &Waiter<T>) {
+        match self.waiters().last() {
+            Some(last) => last.next.set(waiter),
+            None => self.first.set(waiter),
         }
     }
 
-    /// Of a ticket that is in the line.
-    fn remove(&self, ticket: &Ticket<T>) {
-        match self.tickets().find(|before| ptr::eq(before.next.get(), ticket)) {
-            Some(before) => before.next.set(ticket.next.get()),
-            None => self.first.set(ticket.next.get()),
+    /// Of a waiter that is in the queue.
+    fn remove(&self, waiter: &Waiter<T>) {
+        match self.waiters().find(|before| ptr::eq(before.next.get(), waiter)) {
+            Some(before) => before.next.set(waiter.next.get()),
+            None => self.first.set(waiter.next.get()),
         }
     }
 
-    fn tickets(&self) -> impl Iterator<Item = &Ticket<T>> {
-        // SAFETY: tickets in the line are alive: under the lock they are taken out before their thread goes on.
+    fn waiters(&self) -> impl Iterator<Item = &Waiter<T>> {
+        // SAFETY: waiters in the queue are alive: under the lock they are taken out before their thread goes on.
         let at = |link: Link<T>| unsafe { link.as_ref() };
-        iter::successors(at(self.first.get()), move |ticket| at(ticket.next.get()))
+        iter::successors(at(self.first.get()), move |waiter| at(waiter.next.get()))
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct LaneCounters {
 
 /// Why a class does not serve a layout that fits it.
 #[derive(Clone, Copy)]
-pub(crate) enum Refusal {
+pub(crate) enum MissOrBypass {
     Miss,
     HeldBack,
     BelowFloor,
@@ -38,8 +38,8 @@ pub(crate) enum Refusal {
 pub(crate) struct Counters {
     pub(crate) fallback_bytes: AtomicU64,
     pub(crate) too_large: AtomicU64,
-    /// For each class, one for each [`Refusal`].
-    pub(crate) refused: [[AtomicU64; 3]; CLASSES],
+    /// For each class, one for each [`MissOrBypass`].
+    pub(crate) missed_or_bypassed: [[AtomicU64; 3]; CLASSES],
     pub(crate) over_aligned: AtomicU64,
     pub(crate) disabled: AtomicU64,
     pub(crate) starting: AtomicU64,
@@ -114,7 +114,7 @@ impl Counters {
         Self {
             fallback_bytes: AtomicU64::new(0),
             too_large: AtomicU64::new(0),
-            refused: [const { [const { AtomicU64::new(0) }; 3] }; CLASSES],
+            missed_or_bypassed: [const { [const { AtomicU64::new(0) }; 3] }; CLASSES],
             over_aligned: AtomicU64::new(0),
             disabled: AtomicU64::new(0),
             starting: AtomicU64::new(0),
@@ -126,10 +126,10 @@ impl Counters {
         }
     }
 
-    /// A request of `bytes` bytes that `class` refuses, by the owner of these counters.
+    /// A request of `bytes` bytes that `class` does not serve, by the owner of these counters.
     #[inline(always)]
-    pub(crate) fn count_refusal(&self, class: usize, reason: Refusal, bytes: usize) {
-        owned(&self.refused[class][reason as usize], 1);
+    pub(crate) fn count_miss_or_bypass(&self, class: usize, reason: MissOrBypass, bytes: usize) {
+        owned(&self.missed_or_bypassed[class][reason as usize], 1);
         owned(&self.fallback_bytes, bytes as u64);
     }
 
@@ -147,10 +147,10 @@ impl Counters {
     }
 
     pub(crate) fn add_to(&self, stats: &mut Stats) {
-        for (sum, refused) in stats.classes.iter_mut().zip(&self.refused) {
-            add(&mut sum.misses, &refused[Refusal::Miss as usize]);
-            add(&mut sum.held_back, &refused[Refusal::HeldBack as usize]);
-            add(&mut sum.below_floor, &refused[Refusal::BelowFloor as usize]);
+        for (sum, missed_or_bypassed) in stats.classes.iter_mut().zip(&self.missed_or_bypassed) {
+            add(&mut sum.misses, &missed_or_bypassed[MissOrBypass::Miss as usize]);
+            add(&mut sum.held_back, &missed_or_bypassed[MissOrBypass::HeldBack as usize]);
+            add(&mut sum.below_floor, &missed_or_bypassed[MissOrBypass::BelowFloor as usize]);
         }
         add(&mut stats.fallback_bytes, &self.fallback_bytes);
         add(&mut stats.too_large, &self.too_large);

@@ -7,12 +7,12 @@ use crate::slots::class::Class;
 
 /// A [`Stats`] table with a heading: see [`Stats::named`].
 #[derive(Clone, Copy, Debug)]
-pub struct Named<'a> {
+pub struct NamedStats<'a> {
     pub(super) stats: Stats,
     pub(super) name: &'a str,
 }
 
-impl fmt::Display for Named<'_> {
+impl fmt::Display for NamedStats<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "[buffer_pool] {} statistics:\n{}", self.name, self.stats)
     }
@@ -35,9 +35,9 @@ impl fmt::Display for Stats {
         }
         match self.reservation {
             Reservation::Failed(Some(limit)) => {
-                writeln!(f, "Reservation refused by {limit}: everything goes to the fallback")?;
+                writeln!(f, "Reservation denied by {limit}: everything goes to the fallback")?;
             }
-            Reservation::Failed(None) => writeln!(f, "Reservation refused: everything goes to the fallback")?,
+            Reservation::Failed(None) => writeln!(f, "Reservation denied: everything goes to the fallback")?,
             _ => {}
         }
         write!(f, "Overall hit rate: {:.1}%", 100.0 * self.hit_rate())

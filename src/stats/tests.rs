@@ -42,7 +42,7 @@ fn bypasses_and_a_refused_reservation_have_a_line_each() {
     stats.classes[0].held_back = 3;
     let text = stats.to_string();
     assert!(text.contains("\nBypasses: too large=2 held back=3\n"), "{text}");
-    assert!(text.contains("\nReservation refused: everything goes to the fallback\n"), "{text}");
+    assert!(text.contains("\nReservation denied: everything goes to the fallback\n"), "{text}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use core::ops::Deref;
 
-use super::ReadOwn;
+use super::UnsyncLoad;
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::{
     self as model,
@@ -23,22 +23,22 @@ pub(crate) fn heavy_fence() -> bool {
     true
 }
 
-macro_rules! read_own {
+macro_rules! load_unsync {
     ($($atomic:ty: $value:ty),+) => {
-        $(impl ReadOwn for $atomic {
+        $(impl UnsyncLoad for $atomic {
             type Value = $value;
 
-            unsafe fn read_own(&self) -> $value {
+            unsafe fn load_unsync(&self) -> $value {
                 // SAFETY: the caller's contract, which loom checks.
                 unsafe { self.unsync_load() }
             }
         })+
     };
 }
-read_own!(AtomicU32: u32, AtomicUsize: usize, AtomicPtr<u8>: *mut u8);
+load_unsync!(AtomicU32: u32, AtomicUsize: usize, AtomicPtr<u8>: *mut u8);
 
 /// Lets the others go on, and makes sure that what was read before is not read again if there is newer.
-pub(crate) fn overtaken() {
+pub(crate) fn lost_race() {
     loom::thread::yield_now();
 }
 
@@ -77,7 +77,7 @@ with_strong_loads! {
 
 /// What `spin`'s is; not loom's own mutex, which makes who tries wait.
 pub(crate) struct TryLock<T> {
-    is_held: AtomicBool,
+    is_held_back: AtomicBool,
     value: UnsafeCell<T>,
 }
 
@@ -86,14 +86,14 @@ unsafe impl<T: Send> Sync for TryLock<T> {}
 
 impl<T> TryLock<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self { is_held: AtomicBool::new(false), value: UnsafeCell::new(value) }
+        Self { is_held_back: AtomicBool::new(false), value: UnsafeCell::new(value) }
     }
 
     pub(crate) fn try_with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
-        self.is_held.compare_exchange(false, true, Acquire, Relaxed).ok()?;
+        self.is_held_back.compare_exchange(false, true, Acquire, Relaxed).ok()?;
         // SAFETY: whoever changed the flag to `true` has the value until it changes it back.
         let result = self.value.with_mut(|value| f(unsafe { &mut *value }));
-        self.is_held.store(false, Release);
+        self.is_held_back.store(false, Release);
         Some(result)
     }
 
@@ -101,6 +101,6 @@ impl<T> TryLock<T> {
     ///
     /// No thread that lives holds it or tries to get it.
     pub(crate) unsafe fn reopen(&self) {
-        self.is_held.store(false, Release);
+        self.is_held_back.store(false, Release);
     }
 }

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{Ordering::SeqCst, compiler_fence};
 
-use super::ReadOwn;
+use super::UnsyncLoad;
 
 pub(crate) use core::sync::atomic::{
     AtomicBool, AtomicI32, AtomicI64, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence,
@@ -15,7 +15,7 @@ pub(crate) fn light_fence() {
 
 /// Between two passes of a loop in which another thread was quicker. It has got on, so there is nothing to wait for.
 #[inline(always)]
-pub(crate) fn overtaken() {}
+pub(crate) fn lost_race() {}
 
 /// Only after [`os::can_fence_all`](crate::os::can_fence_all) said yes. `false` if there was no fence.
 #[must_use]
@@ -23,20 +23,20 @@ pub(crate) fn heavy_fence() -> bool {
     crate::os::fence_all()
 }
 
-macro_rules! read_own {
+macro_rules! load_unsync {
     ($($atomic:ty: $value:ty),+) => {
-        $(impl ReadOwn for $atomic {
+        $(impl UnsyncLoad for $atomic {
             type Value = $value;
 
             #[inline(always)]
-            unsafe fn read_own(&self) -> $value {
+            unsafe fn load_unsync(&self) -> $value {
                 // SAFETY: valid and aligned; by contract no write races with this.
                 unsafe { *self.as_ptr() }
             }
         })+
     };
 }
-read_own!(AtomicU32: u32, AtomicUsize: usize, AtomicPtr<u8>: *mut u8);
+load_unsync!(AtomicU32: u32, AtomicUsize: usize, AtomicPtr<u8>: *mut u8);
 
 /// A lock that nobody ever waits for.
 pub(crate) struct TryLock<T>(spin::Mutex<T>);

@@ -25,11 +25,11 @@ impl<T> Lock<T> {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Sleeps until `is_done`, which is asked under the lock whenever `bell` rings, or until the deadline, if there is one; then runs `then`
+    /// Sleeps until `is_done`, which is asked under the lock whenever `wakeup` rings, or until the deadline, if there is one; then runs `then`
     /// under the same lock.
     pub(crate) fn wait<R>(
         &self,
-        bell: &Condvar,
+        wakeup: &Condvar,
         deadline: Option<Instant>,
         mut is_done: impl FnMut(&mut T) -> bool,
         then: impl FnOnce(&mut T) -> R,
@@ -37,14 +37,14 @@ impl<T> Lock<T> {
         let mut value = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         while !is_done(&mut value) {
             let Some(deadline) = deadline else {
-                value = bell.wait(value).unwrap_or_else(PoisonError::into_inner);
+                value = wakeup.wait(value).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
             let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
             else {
                 break;
             };
-            (value, _) = bell.wait_timeout(value, left).unwrap_or_else(PoisonError::into_inner);
+            (value, _) = wakeup.wait_timeout(value, left).unwrap_or_else(PoisonError::into_inner);
         }
         then(&mut value)
     }

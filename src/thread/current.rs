@@ -2,174 +2,174 @@
 
 use core::ptr::{from_ref, null_mut};
 
-use super::state::ThreadRecord;
+use super::state::ThreadState;
 use crate::magazine::Magazine;
 use crate::slots::lane::Lane;
 use crate::stats::counters::{Counters, LaneCounters};
 use crate::sync::{AtomicBool, AtomicPtr, Ordering::Relaxed, light_fence};
 
 /// No place yet: the next slow path claims one.
-static UNBOUND: ThreadRecord = ThreadRecord::stand_in(1);
+static NOT_YET_BOUND: ThreadState = ThreadState::stand_in(1);
 /// No place now: claiming one, refused, past the thread's exit, or [inside a fallback](super::nested).
-static WITHOUT: ThreadRecord = ThreadRecord::stand_in(2);
+static NO_PLACE: ThreadState = ThreadState::stand_in(2);
 
 thread_local! {
     /// What requests look at; never null. Atomic because signal handlers on the same thread write it too; Relaxed, because no other thread
     /// does.
-    static RECORD: AtomicPtr<ThreadRecord> = const { AtomicPtr::new(from_ref(&UNBOUND).cast_mut()) };
-    /// What the thread has, shown in `RECORD` or not. The same goes for its fields.
+    static STATE: AtomicPtr<ThreadState> = const { AtomicPtr::new(from_ref(&NOT_YET_BOUND).cast_mut()) };
+    /// What the thread has, shown in `STATE` or not. The same goes for its fields.
     static BINDING: Binding = const { Binding { own: AtomicPtr::new(null_mut()), is_bound: AtomicBool::new(false) } };
 }
 
 /// A thread's bond with the table of places.
 struct Binding {
     /// The thread's place, from the claim to the exit.
-    own: AtomicPtr<ThreadRecord>,
+    own: AtomicPtr<ThreadState>,
     /// Whether the thread has had its one chance to get a place.
     is_bound: AtomicBool,
 }
 
 impl Binding {
     /// What requests may look at while the thread is inside no fallback.
-    fn visible(&self) -> *mut ThreadRecord {
+    fn visible(&self) -> *mut ThreadState {
         let own = self.own.load(Relaxed);
         if !own.is_null() {
             own
         } else if self.is_bound.load(Relaxed) {
-            from_ref(&WITHOUT).cast_mut()
+            from_ref(&NO_PLACE).cast_mut()
         } else {
-            from_ref(&UNBOUND).cast_mut()
+            from_ref(&NOT_YET_BOUND).cast_mut()
         }
     }
 }
 
 #[inline(always)]
-fn this_thread() -> &'static ThreadRecord {
-    let record = RECORD.with(|record| record.load(Relaxed));
+fn current_state() -> &'static ThreadState {
+    let state = STATE.with(|state| state.load(Relaxed));
     // SAFETY: one of the stand-ins, or a record of a table, none of which is ever unmapped.
-    unsafe { &*record }
+    unsafe { &*state }
 }
 
-/// Takes this thread's record away from its requests until it is [shown](show) again.
-pub(crate) fn hide() {
-    RECORD.with(|record| record.store(from_ref(&WITHOUT).cast_mut(), Relaxed));
+/// Takes this thread's record away from its requests until it is [resumed](resume) again.
+pub(crate) fn suspend() {
+    STATE.with(|state| state.store(from_ref(&NO_PLACE).cast_mut(), Relaxed));
 }
 
 /// Shows requests what this thread has.
 ///
 /// A signal handler may have bound the thread since that was looked up; then that shows it.
-pub(crate) fn show() {
+pub(crate) fn resume() {
     let visible = BINDING.with(Binding::visible);
-    RECORD.with(|record| record.store(visible, Relaxed));
+    STATE.with(|state| state.store(visible, Relaxed));
 }
 
 /// This thread's place, hidden or not; null if it has none.
-pub(crate) fn own_record() -> *const ThreadRecord {
+pub(crate) fn own_state() -> *const ThreadState {
     BINDING.with(|binding| binding.own.load(Relaxed))
 }
 
 /// Whether this thread may still get a place, as far as its requests can see.
 pub(crate) fn is_unbound() -> bool {
-    core::ptr::eq(this_thread(), &UNBOUND)
+    core::ptr::eq(current_state(), &NOT_YET_BOUND)
 }
 
 /// Takes this thread's one chance to get a place: whether that was still there, or `None` if a handler that interrupted this, or that this
-/// interrupts, is at it. To be [shown](show) afterwards.
+/// interrupts, is at it. To be [resumed](resume) afterwards.
 pub(crate) fn begin_to_bind() -> Option<bool> {
-    let unbound = from_ref(&UNBOUND).cast_mut();
-    let without = from_ref(&WITHOUT).cast_mut();
+    let unbound = from_ref(&NOT_YET_BOUND).cast_mut();
+    let without = from_ref(&NO_PLACE).cast_mut();
     // One step, so that of a thread and the handlers that interrupt it only one goes on to claim a place.
-    RECORD.with(|record| record.compare_exchange(unbound, without, Relaxed, Relaxed)).ok()?;
+    STATE.with(|state| state.compare_exchange(unbound, without, Relaxed, Relaxed)).ok()?;
     light_fence();
     let was_bound = BINDING.with(|binding| binding.is_bound.swap(true, Relaxed));
     Some(!was_bound)
 }
 
-/// Gives this thread a place. Seen by its requests once it is [shown](show).
-pub(crate) fn set_own_record(record: &'static ThreadRecord) {
-    BINDING.with(|binding| binding.own.store(from_ref(record).cast_mut(), Relaxed));
+/// Gives this thread a place. Seen by its requests once it is [resumed](resume).
+pub(crate) fn set_own_state(state: &'static ThreadState) {
+    BINDING.with(|binding| binding.own.store(from_ref(state).cast_mut(), Relaxed));
 }
 
 /// Takes this thread's place away from it, for ever.
-pub(crate) fn forget_own_record() {
+pub(crate) fn forget_own_state() {
     BINDING.with(|binding| binding.own.store(null_mut(), Relaxed));
     light_fence();
-    hide();
+    suspend();
 }
 
 /// This thread's own place: plain loads and stores.
 #[derive(Clone, Copy)]
-pub(crate) struct Own {
-    record: &'static ThreadRecord,
+pub(crate) struct OwnState {
+    state: &'static ThreadState,
     key: usize,
 }
 
 /// This thread's own place, entered: counters and, while a lane is cached, its magazine are this thread's alone until this is dropped.
-pub(crate) struct Inside {
-    record: &'static ThreadRecord,
+pub(crate) struct StateGuard {
+    state: &'static ThreadState,
     key: usize,
 }
 
-impl Own {
+impl OwnState {
     /// This thread's place with the allocator of this key; `None` if it has none, or if it was interrupted inside.
     #[inline(always)]
     pub(crate) fn at(key: usize) -> Option<Self> {
-        let record = this_thread();
-        record.gate().is_mine(key).then_some(Self { record, key })
+        let state = current_state();
+        state.gate().is_mine(key).then_some(Self { state, key })
     }
 
     /// A place that is this thread's, whether its requests see it or not.
-    pub(crate) fn hidden(record: &'static ThreadRecord) -> Self {
-        Self { record, key: record.gate().key() }
+    pub(crate) fn hidden(state: &'static ThreadState) -> Self {
+        Self { state, key: state.gate().key() }
     }
 
-    pub(crate) fn record(self) -> &'static ThreadRecord {
-        self.record
+    pub(crate) fn state(self) -> &'static ThreadState {
+        self.state
     }
 
     /// Never `None` for a caller that was outside when it got this.
     #[inline(always)]
-    pub(crate) fn enter(self) -> Option<Inside> {
+    pub(crate) fn enter(self) -> Option<StateGuard> {
         // Lazily: what is dropped opens the gate.
-        self.record.gate().enter(self.key).then(|| Inside { record: self.record, key: self.key })
+        self.state.gate().enter(self.key).then(|| StateGuard { state: self.state, key: self.key })
     }
 
     /// Runs `f` inside.
     #[inline(always)]
-    pub(crate) fn with(self, f: impl FnOnce(&Inside)) {
-        if let Some(inside) = self.enter() {
-            f(&inside);
+    pub(crate) fn with(self, f: impl FnOnce(&StateGuard)) {
+        if let Some(guard) = self.enter() {
+            f(&guard);
         }
     }
 
     /// [`at`](Self::at) and [`enter`](Self::enter) in one.
     #[inline(always)]
-    pub(crate) fn enter_at(key: usize) -> Option<Inside> {
-        Self { record: this_thread(), key }.enter()
+    pub(crate) fn enter_at(key: usize) -> Option<StateGuard> {
+        Self { state: current_state(), key }.enter()
     }
 }
 
-impl Inside {
+impl StateGuard {
     #[inline(always)]
     pub(crate) fn magazine(&self, lane: Lane) -> &Magazine {
-        self.record.magazine(lane)
+        self.state.magazine(lane)
     }
 
     #[inline(always)]
     pub(crate) fn counters(&self, lane: Lane) -> &LaneCounters {
-        self.record.lane_counters(lane)
+        self.state.lane_counters(lane)
     }
 
     /// The counters that are not a lane's.
     #[inline(always)]
     pub(crate) fn rest(&self) -> &Counters {
-        self.record.counters()
+        self.state.counters()
     }
 }
 
-impl Drop for Inside {
+impl Drop for StateGuard {
     #[inline(always)]
     fn drop(&mut self) {
-        self.record.gate().leave(self.key);
+        self.state.gate().leave(self.key);
     }
 }

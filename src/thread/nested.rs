@@ -9,9 +9,9 @@
 //! that is inside of none.
 //!
 //! **Coroutines.** A piece of code that enters may suspend inside, others may run meanwhile and leave in any order, and it may go on on another
-//! thread. So nothing here lies on a stack, and a [`Guard`] keeps numbers, no addresses of anything of a thread: the thread's, which no other
+//! thread. So nothing here lies on a stack, and a [`FallbackFrame`] keeps numbers, no addresses of anything of a thread: the thread's, which no other
 //! thread ever has, and the allocator's. A guard that ends on another thread than it began on changes nothing there. The thread on which it
-//! began stays inside, because nothing can change another thread's counts. [`is_within`] is inlined only where no suspension follows: code that
+//! began stays inside, because nothing can change another thread's counts. [`is_inside`] is inlined only where no suspension follows: code that
 //! goes on on another thread must not use a thread-local's address that was computed before.
 //!
 //! **Signal handlers** may interrupt any step and enter and leave themselves; that leaves all counts as they were. A `siglongjmp` out of the
@@ -19,7 +19,7 @@
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
-//! | all of `Nesting` | its thread and the signal handlers on it (Relaxed) | nothing: no other thread reads it |
+//! | all of `Depths` | its thread and the signal handlers on it (Relaxed) | nothing: no other thread reads it |
 //! | `THREADS` | each thread that enters for the first time (Relaxed) | nothing |
 
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, light_fence};
@@ -27,7 +27,7 @@ use crate::thread::current;
 use crate::tunables::NESTED_ALLOCATORS;
 
 /// What one thread is inside of.
-struct Nesting {
+struct Depths {
     /// This thread's number; 0 until it is needed.
     thread: AtomicU64,
     /// All depths together.
@@ -46,8 +46,8 @@ struct Row {
 }
 
 thread_local! {
-    static NESTING: Nesting = const {
-        Nesting {
+    static DEPTHS: Depths = const {
+        Depths {
             thread: AtomicU64::new(0),
             total: AtomicU32::new(0),
             unlisted: AtomicU32::new(0),
@@ -60,66 +60,62 @@ thread_local! {
 static THREADS: AtomicU64 = AtomicU64::new(0);
 
 /// Leaves when it is dropped.
-struct Guard {
+pub(crate) struct FallbackFrame {
     allocator: usize,
     thread: u64,
     is_listed: bool,
 }
 
-/// Runs `f` with this thread inside the fallback of the allocator at this address, and leaves afterwards, also if `f` unwinds.
-pub(crate) fn within<R>(allocator: *const (), f: impl FnOnce() -> R) -> R {
-    let _guard = Guard::enter(allocator.addr());
-    f()
-}
-
 /// Whether this thread is inside the fallback of the allocator at this address.
 #[inline]
-pub(crate) fn is_within(allocator: *const ()) -> bool {
-    NESTING.with(|nesting| nesting.total.load(Relaxed) != 0 && nesting.has(allocator.addr()))
+pub(crate) fn is_inside(allocator: *const ()) -> bool {
+    DEPTHS.with(|depths| depths.total.load(Relaxed) != 0 && depths.has(allocator.addr()))
 }
 
-impl Guard {
+impl FallbackFrame {
+    /// This thread enters the fallback of the allocator at this address. It leaves when the frame is dropped, also by unwinding.
     #[inline(never)]
-    fn enter(allocator: usize) -> Self {
-        NESTING.with(|nesting| {
-            let is_listed = nesting.list(allocator);
+    pub(crate) fn enter(allocator: *const ()) -> Self {
+        let allocator = allocator.addr();
+        DEPTHS.with(|depths| {
+            let is_listed = depths.list(allocator);
             if !is_listed {
-                change(&nesting.unlisted, 1);
+                change(&depths.unlisted, 1);
             }
-            change(&nesting.total, 1);
+            change(&depths.total, 1);
             light_fence();
-            current::hide();
-            Self { allocator, thread: nesting.thread(), is_listed }
+            current::suspend();
+            Self { allocator, thread: depths.thread(), is_listed }
         })
     }
 
     #[inline(never)]
     fn leave(&self) {
-        NESTING.with(|nesting| {
-            if nesting.thread.load(Relaxed) != self.thread {
+        DEPTHS.with(|depths| {
+            if depths.thread.load(Relaxed) != self.thread {
                 return;
             }
             if self.is_listed {
-                nesting.unlist(self.allocator);
+                depths.unlist(self.allocator);
             } else {
-                change(&nesting.unlisted, -1);
+                change(&depths.unlisted, -1);
             }
-            change(&nesting.total, -1);
+            change(&depths.total, -1);
             light_fence();
-            if nesting.total.load(Relaxed) == 0 {
-                current::show();
+            if depths.total.load(Relaxed) == 0 {
+                current::resume();
             }
         });
     }
 }
 
-impl Drop for Guard {
+impl Drop for FallbackFrame {
     fn drop(&mut self) {
         self.leave();
     }
 }
 
-impl Nesting {
+impl Depths {
     /// The number of this thread, of which no other thread has the same, not even later.
     fn thread(&self) -> u64 {
         let number = self.thread.load(Relaxed);

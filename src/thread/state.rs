@@ -23,37 +23,37 @@ use crate::sync::AtomicU64;
 
 /// One place of the table.
 #[repr(C, align(128))]
-pub(crate) struct ThreadRecord {
+pub(crate) struct ThreadState {
     /// Its key is the address of the metadata.
     gate: Gate,
     /// What [`os::this_thread`](crate::os::this_thread) says of its owner, or of who [asks](crate::lifecycle::orphans) for it; 0 if it has none.
     pub(crate) owner: AtomicU64,
     counters: Counters,
-    lanes: [LaneRecord; LANES],
+    lanes: [LaneState; LANES],
 }
 
 /// All of a lane that a hit touches here.
 #[repr(C, align(128))]
-struct LaneRecord {
+struct LaneState {
     counters: LaneCounters,
     magazine: Magazine,
 }
 
 const _: () =
-    assert!(size_of::<LaneRecord>() == 512, "make LaneRecord a power of two: it is indexed on each hit");
+    assert!(size_of::<LaneState>() == 512, "make LaneState a power of two: it is indexed on each hit");
 const _: () = assert!(
-    size_of::<ThreadRecord>() == 256 + LANES * 512,
+    size_of::<ThreadState>() == 256 + LANES * 512,
     "correct the cost of a place in tunables.rs, and this"
 );
 
-impl ThreadRecord {
+impl ThreadState {
     /// A stand-in for threads without a place. Nothing is ever counted or cached in it: no allocator has its key.
     pub(super) const fn stand_in(key: usize) -> Self {
         Self {
             gate: Gate::new(key),
             owner: AtomicU64::new(0),
             counters: Counters::new(),
-            lanes: [const { LaneRecord { counters: LaneCounters::new(), magazine: Magazine::new() } }; LANES],
+            lanes: [const { LaneState { counters: LaneCounters::new(), magazine: Magazine::new() } }; LANES],
         }
     }
 

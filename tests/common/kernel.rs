@@ -105,9 +105,9 @@ pub(crate) fn huge_pages_setting() -> String {
     chosen.map_or("never", |(chosen, _)| chosen).to_owned()
 }
 
-/// From now on this thread, and those that it starts, have system call `number` refused with `errno`; with `argument`, only
+/// From now on this thread, and those that it starts, have system call `number` fail with `errno`; with `argument`, only
 /// where that one (its place, its value) is so.
-pub(crate) fn refuse(number: libc::c_long, argument: Option<(u32, u32)>, errno: libc::c_int) {
+pub(crate) fn inject_failure(number: libc::c_long, argument: Option<(u32, u32)>, errno: libc::c_int) {
     let instruction =
         |code: u32, k: u32, otherwise: u8| libc::sock_filter { code: code as u16, jt: 0, jf: otherwise, k };
     let load = |offset| instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset, 0);

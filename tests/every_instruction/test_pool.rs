@@ -250,7 +250,7 @@ impl TestPool {
             assert!(class.peak <= class.slots, "{stats:?}");
         }
         let (pooled, in_place) = (self.pooled.get(), self.in_place.load(Relaxed));
-        assert_eq!((stats.answered(), stats.reallocs_in_place()), (pooled, in_place), "{stats:?}");
+        assert_eq!((stats.served(), stats.reallocs_in_place()), (pooled, in_place), "{stats:?}");
         let memsets = stats.memsets_done() + stats.memsets_skipped();
         assert_eq!(memsets, self.zeroed.load(Relaxed), "{stats:?}");
         let (least, perhaps) = (self.passed_on.get(), self.perhaps_counted.get());

@@ -50,7 +50,7 @@ impl Auditor {
             misses: stats.misses(),
             bypasses: stats.bypasses(),
             total: stats.total_allocs(),
-            answered: stats.answered().0,
+            served: stats.served().0,
             fallbacks: stats.fallbacks(),
             requests,
         }

@@ -18,7 +18,7 @@ pub(super) struct Books {
     pub(super) bypasses: u64,
     /// Requests that looked for a place, those that a slot served, and those that the fallback saw.
     pub(super) total: u64,
-    pub(super) answered: u64,
+    pub(super) served: u64,
     pub(super) fallbacks: u64,
     /// What the meter saw since the pools serve.
     pub(super) requests: Requests,
@@ -39,7 +39,7 @@ impl Books {
     ///
     /// They had not: they may be switched off.
     pub(super) fn check_use(&self) -> Result<(), String> {
-        if self.answered > 0 { Ok(()) } else { Err("the pools served nothing".to_owned()) }
+        if self.served > 0 { Ok(()) } else { Err("the pools served nothing".to_owned()) }
     }
 
     /// Whether every equation holds, and, if there is a base, as much is in use as was then.
@@ -68,8 +68,8 @@ impl Books {
         };
         let hits = sum(|class| class.hits);
         same("requests, and hits + misses + bypasses", self.total, hits + self.misses + self.bypasses)?;
-        same("answered, and hits + in place", self.answered, hits + sum(|class| class.reallocs_in_place))?;
-        same("answered, and seen from outside", self.answered, self.requests.served)?;
+        same("served, and hits + in place", self.served, hits + sum(|class| class.reallocs_in_place))?;
+        same("served, and seen from outside", self.served, self.requests.served)?;
         same("fallbacks, and seen from outside", self.fallbacks, self.requests.unserved)?;
         if self.fallbacks < self.misses + self.bypasses {
             return Err(format!(
@@ -101,7 +101,7 @@ mod tests {
     /// Books that are in order: 30 hits, 2 of them still there, 5 in place; 1 miss, 4 bypasses, and 1 that shrank in the fallback.
     fn books() -> Books {
         let mut books =
-            Books { misses: 1, bypasses: 4, total: 35, answered: 35, fallbacks: 6, ..Books::default() };
+            Books { misses: 1, bypasses: 4, total: 35, served: 35, fallbacks: 6, ..Books::default() };
         let small = &mut books.classes[0];
         let counted = &mut small.counted;
         (counted.slots, counted.peak, counted.in_use) = (8, 3, 2);

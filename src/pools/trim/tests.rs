@@ -5,8 +5,8 @@ use std::alloc::System;
 
 use super::*;
 use crate::config::Config;
-use crate::magazine::mode::Mode;
-use crate::magazine::reclaim::Caches;
+use crate::magazine::mode::LaneMode;
+use crate::magazine::reclaim::MagazineStore;
 use crate::metadata::Tally;
 use crate::pools::Block;
 use crate::slots::class::Class;
@@ -26,22 +26,22 @@ fn whole(class: Class) -> Layout {
 }
 
 fn take(pools: &Pools, class: Class) -> Block {
-    pools.take(Tally::Own(pools.own().unwrap()), whole(class)).unwrap()
+    pools.take(Tally::OwnState(pools.own().unwrap()), whole(class)).unwrap()
 }
 
 fn give(pools: &Pools, class: Class, block: Block) {
     let found = pools.find(block.start, whole(class));
     // SAFETY: just found, and nobody uses it any more.
-    unsafe { pools.give(Tally::Own(pools.own().unwrap()), found) };
+    unsafe { pools.give(Tally::OwnState(pools.own().unwrap()), found) };
 }
 
 /// Slots of a class that are in its sets.
 fn free(pools: &Pools, class: Class) -> usize {
-    let lanes = [false, true].map(|is_held| Lane::new(class as usize, is_held));
+    let lanes = [false, true].map(|is_held_back| Lane::new(class as usize, is_held_back));
     lanes.map(|lane| pools.metadata().set(lane).free()).iter().sum()
 }
 
-fn modes(pools: &Pools) -> Vec<u8> {
+fn modes(pools: &Pools) -> Vec<LaneMode> {
     let lanes = Lane::ALL.into_iter().filter(|lane| pools.metadata().set(*lane).slots() > 0);
     lanes.map(|lane| pools.metadata().mode(lane).get()).collect()
 }
@@ -52,13 +52,13 @@ fn every_slot_is_in_its_set_afterwards_and_lanes_are_cached_as_before_whatever_i
     for live in [0, 20, 60, 64] {
         let blocks: Vec<_> = (0..live).map(|_| take(pools, Class::XLarge)).collect();
         // Taking them all may have called for the magazines itself; what is given at last lets the lane back.
-        pools.metadata().mode(Lane::new(3, true)).set(Mode::CACHED);
+        pools.metadata().mode(Lane::new(3, true)).set(LaneMode::Cached);
         pools.trim();
         for class in Class::ALL {
             let live = if class == Class::XLarge { live } else { 0 };
             assert_eq!(free(pools, class), Config::new().slots(class) - live, "{class}");
         }
-        assert!(modes(pools).iter().all(|&mode| mode == Mode::CACHED), "{:?}", modes(pools));
+        assert!(modes(pools).iter().all(|&mode| mode == LaneMode::Cached), "{:?}", modes(pools));
         blocks.into_iter().for_each(|block| give(pools, Class::XLarge, block));
     }
 }
@@ -77,7 +77,7 @@ fn of_a_thread_that_is_inside_the_magazines_stay_until_it_is_out_and_nobody_wait
     let inside = pools.enter().unwrap();
     std::thread::scope(|scope| _ = scope.spawn(|| pools.trim()));
     assert_eq!(free(pools, Class::XLarge), in_sets);
-    assert!(modes(pools).iter().all(|&mode| mode == Mode::PENDING), "{:?}", modes(pools));
+    assert!(modes(pools).iter().all(|&mode| mode == LaneMode::Pending), "{:?}", modes(pools));
     drop(inside);
     let block = take(pools, Class::XLarge);
     give(pools, Class::XLarge, block);

@@ -23,12 +23,12 @@ use core::ops::Range;
 use crate::metadata::{LaneParts, Metadata};
 use crate::slots::class::SLOT_STEP;
 use crate::slots::lane::Lane;
-use crate::slots::slot_map::Entry;
+use crate::slots::slot_map::TagCell;
 use crate::slots::slot_set::AlreadyFree;
 use crate::tunables::{GUARD_BYTES, TRIM_FREE_SHARE, TRIM_LANE_SHARE};
 
 /// Slots that are held at a time, at most: those of one page of the largest size there is. On the stack.
-const MOST_HELD: usize = GUARD_BYTES / SLOT_STEP;
+const MAX_HELD: usize = GUARD_BYTES / SLOT_STEP;
 
 /// Has `discard` drop the pages, by their offsets in the reservation, that only free slots of the lane touch.
 ///
@@ -47,7 +47,7 @@ pub(crate) fn trim_lane(
     let parts = &metadata.lanes[lane.index()];
     let mut walk = Walk { metadata, lane, parts, page_bytes, is_warm, discard, edge: None, refused: false };
     let slots = parts.set.slots();
-    let mut held = [0; MOST_HELD];
+    let mut held = [0; MAX_HELD];
     let (mut next, mut kept, mut all_taken) = (0, 0, 0);
     while next < slots {
         // More than are kept, because the next slot shares a page with those.
@@ -89,10 +89,10 @@ impl<D: FnMut(Range<usize>) -> Option<()>> Walk<'_, D> {
     fn most_at_a_time(&self) -> usize {
         let set = &self.parts.set;
         let share = (set.slots() / TRIM_LANE_SHARE).min(set.free() / TRIM_FREE_SHARE);
-        share.clamp(self.touched_by_a_page(), MOST_HELD)
+        share.clamp(self.touched_by_a_page(), MAX_HELD)
     }
 
-    /// How many slots a page touches at most: 1 to [`MOST_HELD`], because either is a multiple of the other, or a slot has
+    /// How many slots a page touches at most: 1 to [`MAX_HELD`], because either is a multiple of the other, or a slot has
     /// three times [`SLOT_STEP`] and more.
     fn touched_by_a_page(&self) -> usize {
         let (page, slot) = (self.page_bytes, self.parts.slab.slot_bytes);
@@ -132,16 +132,16 @@ impl<D: FnMut(Range<usize>) -> Option<()>> Walk<'_, D> {
         let pages = edge.to..edge.to.max(end & !(self.page_bytes - 1));
         edge.to = pages.end;
 
-        let is_needed = self.is_warm || run.iter().any(|&slot| !self.entry(slot).is_clean());
+        let is_needed = self.is_warm || run.iter().any(|&slot| !self.cell(slot).is_clean());
         if is_needed && !pages.is_empty() && (self.discard)(pages).is_none() {
             self.refused = true;
             // As if what was dropped ended here, so that no slot of the run is seen to be clean.
             edge.from = edge.to;
         }
-        for &slot in run.iter().filter(|&&slot| !self.entry(slot).is_clean()) {
+        for &slot in run.iter().filter(|&&slot| !self.cell(slot).is_clean()) {
             let first_page = self.start(slot) & !(self.page_bytes - 1);
             if edge.from <= first_page && self.end(slot).next_multiple_of(self.page_bytes) <= edge.to {
-                self.entry(slot).set_clean(self.lane);
+                self.cell(slot).set_clean(self.lane);
             }
         }
         edge
@@ -158,10 +158,10 @@ impl<D: FnMut(Range<usize>) -> Option<()>> Walk<'_, D> {
     }
 
     /// Of a slot that is held.
-    fn entry(&self, slot: u32) -> Entry<'_> {
+    fn cell(&self, slot: u32) -> TagCell<'_> {
         let start = self.metadata.base.addr() + self.start(slot);
         // SAFETY: the start of a slot of the reservation at `base`.
-        unsafe { self.metadata.map.entry_of_start(start) }
+        unsafe { self.metadata.map.cell_of_start(start) }
     }
 
     /// Where a slot starts in the reservation.

@@ -11,22 +11,22 @@ fn map(bytes: &[AtomicU8]) -> (SlotMap, usize) {
 }
 
 /// Live, clean, unknown.
-fn says(entry: Entry<'_>) -> [bool; 3] {
-    [entry.read().is_live(), entry.is_clean(), entry.read().is_unknown()]
+fn says(cell: TagCell<'_>) -> [bool; 3] {
+    [cell.read().is_live(), cell.is_clean(), cell.read().is_unknown()]
 }
 
 #[test]
 fn a_byte_says_what_its_slot_has_been_through() {
     for lane in Lane::ALL {
         let byte = AtomicU8::new(0);
-        let entry = Entry(&byte);
-        assert_eq!(says(entry), [false, true, true]);
-        entry.hand_out(lane);
-        assert_eq!((says(entry), entry.read().lane()), ([true, false, false], lane));
-        entry.retire(lane);
-        assert_eq!((says(entry), entry.read().lane()), ([false, false, false], lane));
-        entry.set_clean(lane);
-        assert_eq!((says(entry), entry.read().lane()), ([false, true, false], lane));
+        let cell = TagCell(&byte);
+        assert_eq!(says(cell), [false, true, true]);
+        cell.hand_out(lane);
+        assert_eq!((says(cell), cell.read().lane()), ([true, false, false], lane));
+        cell.retire(lane);
+        assert_eq!((says(cell), cell.read().lane()), ([false, false, false], lane));
+        cell.set_clean(lane);
+        assert_eq!((says(cell), cell.read().lane()), ([false, true, false], lane));
     }
 }
 
@@ -34,14 +34,14 @@ fn a_byte_says_what_its_slot_has_been_through() {
 fn a_slot_is_retired_once() {
     for lane in Lane::ALL {
         let byte = AtomicU8::new(0);
-        let entry = Entry(&byte);
-        assert!(!entry.retire_once(lane));
-        entry.hand_out(lane);
-        assert!(entry.retire_once(lane));
-        assert_eq!((says(entry), entry.read().lane()), ([false, false, false], lane));
-        assert!(!entry.retire_once(lane));
-        entry.set_clean(lane);
-        assert!(!entry.retire_once(lane));
+        let cell = TagCell(&byte);
+        assert!(!cell.retire_once(lane));
+        cell.hand_out(lane);
+        assert!(cell.retire_once(lane));
+        assert_eq!((says(cell), cell.read().lane()), ([false, false, false], lane));
+        assert!(!cell.retire_once(lane));
+        cell.set_clean(lane);
+        assert!(!cell.retire_once(lane));
     }
 }
 
@@ -49,20 +49,20 @@ fn a_slot_is_retired_once() {
 fn only_a_live_slot_of_the_lane_is_one() {
     for lane in Lane::ALL {
         let byte = AtomicU8::new(0);
-        let entry = Entry(&byte);
+        let cell = TagCell(&byte);
         let assert_live = |is_live: bool| {
             assert_eq!(
-                Lane::ALL.map(|other| entry.read().is(Slot::LIVE, other)),
+                Lane::ALL.map(|other| cell.read().matches(SlotTag::LIVE, other)),
                 Lane::ALL.map(|other| is_live && other == lane)
             );
-            assert!(!Lane::ALL.iter().any(|&other| entry.read().is(Slot::NEVER, other)));
+            assert!(!Lane::ALL.iter().any(|&other| cell.read().matches(SlotTag::NEVER, other)));
         };
         assert_live(false);
-        entry.hand_out(lane);
+        cell.hand_out(lane);
         assert_live(true);
-        entry.retire(lane);
+        cell.retire(lane);
         assert_live(false);
-        entry.set_clean(lane);
+        cell.set_clean(lane);
         assert_live(false);
     }
 }
@@ -74,15 +74,15 @@ fn each_granule_has_a_byte_and_no_address_within_one_has_any() {
     for (i, byte) in bytes.iter().enumerate() {
         let start = base + (i << GRANULE_SHIFT);
         // SAFETY: all of these addresses lie in the four granules.
-        let entry = |address| unsafe { map.entry(address) };
+        let cell = |address| unsafe { map.cell(address) };
         assert!(map.is_granule(start));
-        entry(start).hand_out(Lane::ALL[5]);
+        cell(start).hand_out(Lane::ALL[5]);
         assert_ne!(byte.load(Relaxed), 0);
         // SAFETY: as above.
-        assert_eq!(unsafe { map.entry_of_start(start) }.read(), entry(start).read());
+        assert_eq!(unsafe { map.cell_of_start(start) }.read(), cell(start).read());
         for within in [1, 8, 512, 1_023] {
             assert!(!map.is_granule(start + within));
-            assert!(entry(start + within).read().is_unknown());
+            assert!(cell(start + within).read().is_unknown());
         }
         assert_eq!(bytes.iter().filter(|byte| byte.load(Relaxed) != 0).count(), i + 1);
     }

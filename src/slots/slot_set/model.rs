@@ -34,9 +34,9 @@ impl World {
     }
 
     /// Up to `wanted` slots, written to.
-    fn take(&self, id: u32, wanted: usize, home: usize) -> Vec<u32> {
+    fn take(&self, id: u32, wanted: usize, search_start: usize) -> Vec<u32> {
         let mut slots = vec![0; wanted];
-        let taken = self.set.take_some(&mut slots, home);
+        let taken = self.set.take_some(&mut slots, search_start);
         slots.truncate(taken);
         slots.iter().for_each(|&slot| self.contents[slot as usize].write(id));
         slots

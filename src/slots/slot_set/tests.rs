@@ -11,9 +11,9 @@ fn set(slots: usize) -> SlotSet {
 
 const SHAPES: [usize; 8] = [0, 1, 63, 64, 65, 1_024, 4_097, MAX_SLOTS];
 
-fn take(set: &SlotSet, home: usize) -> Option<u32> {
+fn take(set: &SlotSet, search_start: usize) -> Option<u32> {
     let mut slot = [0];
-    (set.take_some(&mut slot, home) == 1).then_some(slot[0])
+    (set.take_some(&mut slot, search_start) == 1).then_some(slot[0])
 }
 
 fn take_all(set: &SlotSet) -> Vec<u32> {
@@ -69,9 +69,9 @@ fn a_batch_of_slots_from_all_over_goes_back_whole() {
 fn threads_of_different_homes_take_slots_of_different_words() {
     let set = set(512);
     let mut batches = [[0; 16]; 8];
-    for (home, batch) in batches.iter_mut().enumerate() {
-        assert_eq!(set.take_some(batch, home), 16);
-        assert!(batch.iter().all(|&slot| slot as usize / 64 == home), "{batch:?}");
+    for (search_start, batch) in batches.iter_mut().enumerate() {
+        assert_eq!(set.take_some(batch, search_start), 16);
+        assert!(batch.iter().all(|&slot| slot as usize / 64 == search_start), "{batch:?}");
     }
 }
 

@@ -19,7 +19,7 @@ struct World {
 }
 
 /// Who may have every slot.
-const WISH: Wish = Wish { lane: Lane::new(0, true), size: 1 };
+const WISH: WaitRequest = WaitRequest { lane: Lane::new(0, true), size: 1 };
 
 impl World {
     fn new(slots: usize) -> Arc<Self> {
@@ -34,8 +34,8 @@ impl World {
     }
 
     fn wait(&self, id: u32) -> u32 {
-        let meet_givers = || self.set.meet_givers();
-        let slot = self.waiters.wait(WISH, None, meet_givers, |_| self.take()).unwrap();
+        let order_with_gives = || self.set.order_with_gives();
+        let slot = self.waiters.wait(WISH, None, order_with_gives, |_| self.take()).unwrap();
         self.contents[slot as usize].write(id);
         slot
     }

@@ -1,4 +1,4 @@
-//! Guards that end out of order, as those of coroutines do, and on other threads.
+//! Frames that end out of order, as those of coroutines do, and on other threads.
 
 use std::sync::Barrier;
 
@@ -11,13 +11,13 @@ fn allocator(n: usize) -> *const () {
     core::ptr::without_provenance(4096 + 64 * n)
 }
 
-fn enter(n: usize) -> Guard {
-    Guard::enter(allocator(n).addr())
+fn enter(n: usize) -> FallbackFrame {
+    FallbackFrame::enter(allocator(n))
 }
 
 /// Which of so many allocators this thread is inside of.
 fn inside(allocators: usize) -> Vec<usize> {
-    (0..allocators).filter(|&n| is_within(allocator(n))).collect()
+    (0..allocators).filter(|&n| is_inside(allocator(n))).collect()
 }
 
 /// Runs `f` on a thread that has a place with pools of its own, and then has it again.
@@ -33,15 +33,15 @@ fn with_a_place(f: impl FnOnce(&'static Pools) + Send + 'static) {
 }
 
 #[test]
-fn guards_may_end_in_any_order() {
+fn frames_may_end_in_any_order() {
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         with_a_place(move |pools| {
-            let mut guards = [0, 1, 0].map(|n| Some(enter(n)));
-            for (ended, guard) in order.into_iter().enumerate() {
+            let mut frames = [0, 1, 0].map(|n| Some(enter(n)));
+            for (ended, frame) in order.into_iter().enumerate() {
                 assert!(pools.own().is_none(), "inside, a thread has no place");
-                guards[guard] = None;
+                frames[frame] = None;
                 let left: Vec<_> =
-                    (0..2).filter(|&n| (0..3).any(|i| i % 2 == n && guards[i].is_some())).collect();
+                    (0..2).filter(|&n| (0..3).any(|i| i % 2 == n && frames[i].is_some())).collect();
                 assert_eq!(inside(3), left, "{order:?} after {ended}");
             }
         });
@@ -49,7 +49,7 @@ fn guards_may_end_in_any_order() {
 }
 
 #[test]
-fn a_guard_that_ends_on_another_thread_changes_nothing_there() {
+fn a_frame_that_ends_on_another_thread_changes_nothing_there() {
     let begun = std::thread::spawn(|| (enter(0), enter(1))).join().unwrap();
     // This thread is inside of one of them by itself.
     with_a_place(move |pools| {
@@ -63,16 +63,16 @@ fn a_guard_that_ends_on_another_thread_changes_nothing_there() {
 }
 
 #[test]
-fn the_thread_on_which_a_guard_began_stays_inside() {
+fn the_thread_on_which_a_frame_began_stays_inside() {
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::scope(|scope| {
         let first = scope.spawn(move || {
             tell.send(enter(0)).unwrap();
-            // Until the other end is gone, and the guard with it.
+            // Until the other end is gone, and the frame with it.
             while tell.send(enter(1)).is_ok() {
                 std::thread::yield_now();
             }
-            assert!(is_within(allocator(0)) && !is_within(allocator(2)));
+            assert!(is_inside(allocator(0)) && !is_inside(allocator(2)));
         });
         scope.spawn(move || {
             drop(told.recv());
@@ -82,16 +82,16 @@ fn the_thread_on_which_a_guard_began_stays_inside() {
     });
 }
 
-/// The first thread's place belongs to a third one by the time the guard ends on a second one.
+/// The first thread's place belongs to a third one by the time the frame ends on a second one.
 #[test]
-fn a_guard_that_outlives_its_thread_takes_no_place_from_the_next_owner() {
+fn a_frame_that_outlives_its_thread_takes_no_place_from_the_next_owner() {
     with_a_place(|pools| {
         let place = move || {
             pools.prepare(&std::alloc::System);
-            pools.own().map(|own| pools.metadata().place_of(own.record()))
+            pools.own().map(|own| pools.metadata().place_of(own.state()))
         };
         let first = std::thread::spawn(move || (place(), enter(0)));
-        let (first_place, guard) = first.join().unwrap();
+        let (first_place, frame) = first.join().unwrap();
         static STEPS: Barrier = Barrier::new(2);
         let third = std::thread::spawn(move || {
             let before = place();
@@ -102,7 +102,7 @@ fn a_guard_that_outlives_its_thread_takes_no_place_from_the_next_owner() {
         let second = std::thread::spawn(move || {
             let before = place();
             STEPS.wait();
-            drop(guard);
+            drop(frame);
             STEPS.wait();
             (before, place())
         });
@@ -117,13 +117,13 @@ fn a_guard_that_outlives_its_thread_takes_no_place_from_the_next_owner() {
 fn more_allocators_than_rows_are_all_counted_as_inside() {
     with_a_place(|pools| {
         let all = 3 * NESTED_ALLOCATORS;
-        let mut guards: Vec<_> = (0..all).map(|n| Some(enter(n))).collect();
+        let mut frames: Vec<_> = (0..all).map(|n| Some(enter(n))).collect();
         assert_eq!(inside(all), (0..all).collect::<Vec<_>>());
         // Those with rows first, so that others that come get theirs.
-        guards[..NESTED_ALLOCATORS].iter_mut().for_each(|guard| *guard = None);
+        frames[..NESTED_ALLOCATORS].iter_mut().for_each(|frame| *frame = None);
         let late = enter(all - 1);
         assert_eq!(inside(all), (0..all).collect::<Vec<_>>(), "some are not listed");
-        guards.clear();
+        frames.clear();
         assert_eq!(inside(all), [all - 1]);
         assert!(pools.own().is_none());
         drop(late);

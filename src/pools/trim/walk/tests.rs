@@ -42,11 +42,11 @@ impl Bench {
         0..self.parts().set.slots() as u32
     }
 
-    fn entry(&self, slot: u32) -> Entry<'static> {
+    fn cell(&self, slot: u32) -> TagCell<'static> {
         let LaneParts { slab, first, .. } = self.parts();
         let start = self.metadata.base.addr() + slab.offset_of(first + slot as usize);
         // SAFETY: the start of a slot.
-        unsafe { self.metadata.map.entry_of_start(start) }
+        unsafe { self.metadata.map.cell_of_start(start) }
     }
 
     fn is_in_set(&self, slot: u32) -> bool {
@@ -59,13 +59,13 @@ impl Bench {
 
     fn use_slot(&mut self, slot: u32) {
         assert_eq!(self.parts().set.take_among(slot as usize..slot as usize + 1, &mut [0]), 1);
-        self.entry(slot).hand_out(self.lane);
+        self.cell(slot).hand_out(self.lane);
         self.live.insert(slot);
     }
 
     fn free(&mut self, slot: u32) {
         assert!(self.live.remove(&slot));
-        self.entry(slot).retire(self.lane);
+        self.cell(slot).retire(self.lane);
         self.parts().set.give(&[slot]).unwrap();
     }
 
@@ -107,7 +107,7 @@ impl Bench {
         let set = &self.parts().set;
         let free = set.free();
         let most = (set.slots() / 8).min(free / 2).max(self.touched_by_a_page());
-        let clean_before: Vec<_> = self.slots().filter(|&slot| self.entry(slot).is_clean()).collect();
+        let clean_before: Vec<_> = self.slots().filter(|&slot| self.cell(slot).is_clean()).collect();
         let (mut dropped, mut calls) = (BTreeSet::new(), 0);
         let is_complete = trim_lane(self.metadata, self.lane, self.page_bytes, is_warm, |offsets| {
             assert!(
@@ -128,7 +128,7 @@ impl Bench {
             let gone = |page: usize| self.may_be_dropped(page);
             let expected =
                 !self.live.contains(&slot) && (clean_before.contains(&slot) || self.pages_of(slot).all(gone));
-            assert_eq!(self.entry(slot).is_clean(), expected, "slot {slot}, live: {:?}", self.live);
+            assert_eq!(self.cell(slot).is_clean(), expected, "slot {slot}, live: {:?}", self.live);
             for page in self.pages_of(slot).filter(|_| !self.live.contains(&slot)) {
                 let needed = is_warm || !clean_before.contains(&slot);
                 assert!(!needed || dropped.contains(&page) == gone(page), "page {page} of slot {slot}");
@@ -154,7 +154,8 @@ fn shapes() -> impl Iterator<Item = Bench> {
     small.into_iter().chain(large).flat_map(|(class, bytes, slots, held)| {
         [4_096, 16_384, 65_536].into_iter().flat_map(move |page_bytes| {
             let metadata = pools(&Config::new().class(class, bytes, slots).hold_back(class, held, 0));
-            [false, true].map(|is_held| Bench::new(metadata, Lane::new(class as usize, is_held), page_bytes))
+            [false, true]
+                .map(|is_held_back| Bench::new(metadata, Lane::new(class as usize, is_held_back), page_bytes))
         })
     })
 }
@@ -229,10 +230,10 @@ fn what_is_refused_stays_dirty_and_the_rest_goes_on() {
         assert!(!is_complete && bench.parts().set.free() == 100 && calls > 3);
         for slot in bench.slots() {
             let expected = bench.pages_of(slot).all(|page| !refused.contains(&page));
-            assert_eq!(bench.entry(slot).is_clean(), expected, "slot {slot} of {bytes} bytes");
+            assert_eq!(bench.cell(slot).is_clean(), expected, "slot {slot} of {bytes} bytes");
         }
         assert!(bench.trim(false).0.is_superset(&refused));
-        assert!(bench.slots().all(|slot| bench.entry(slot).is_clean()));
+        assert!(bench.slots().all(|slot| bench.cell(slot).is_clean()));
     }
 }
 

@@ -1,15 +1,15 @@
 //! A value that start-up may change once.
 
 /// What is written at most once, before anybody else reads it, so that reading costs what a constant's reading does.
-pub(crate) struct SetOnce<T>(core::cell::UnsafeCell<T>);
+pub(crate) struct StartUpCell<T>(core::cell::UnsafeCell<T>);
 
 // SAFETY: shared readers get shared references, and by `set_with`'s contract there is no writer beside them.
-unsafe impl<T: Send + Sync> Sync for SetOnce<T> {}
+unsafe impl<T: Send + Sync> Sync for StartUpCell<T> {}
 
 /// A panic elsewhere leaves nothing half written: nobody can read while it is written.
-impl<T: core::panic::RefUnwindSafe> core::panic::RefUnwindSafe for SetOnce<T> {}
+impl<T: core::panic::RefUnwindSafe> core::panic::RefUnwindSafe for StartUpCell<T> {}
 
-impl<T> SetOnce<T> {
+impl<T> StartUpCell<T> {
     pub(crate) const fn new(value: T) -> Self {
         Self(core::cell::UnsafeCell::new(value))
     }
