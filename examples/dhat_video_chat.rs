@@ -10,7 +10,7 @@
 //! run is a process of its own, because dhat and the pools count for the whole process. It writes dhat's profile, and next to it what
 //! dhat cannot see: the pools' statistics and the memory that they hold, taken before the profiler ends.
 
-#[path = "video_chat/failure.rs"]
+#[path = "common/failure.rs"]
 mod failure;
 #[path = "dhat_diff/pools.rs"]
 mod pools;

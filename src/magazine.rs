@@ -21,6 +21,7 @@
 //! | a mode | reclaims (SeqCst to revoke, Release to resume_caching_if_half_free), read by owners (Acquire) | that magazines are empty |
 //! | `len`, `slots` | the owner inside, or a reclaim (Relaxed) | nothing: the gate and the mode do |
 
+pub(crate) mod batch;
 pub(crate) mod gate;
 pub(crate) mod lane_pool;
 pub(crate) mod mode;
@@ -28,6 +29,7 @@ pub(crate) mod reclaim;
 
 use core::ptr;
 
+use crate::magazine::batch::Batch;
 use crate::sync::{AtomicPtr, AtomicU32, Ordering::Relaxed, UnsyncLoad};
 use crate::tunables::{MAGAZINE_BATCH, MAGAZINE_CAPACITY, MEETING_SCORE, WARM_SCORE};
 
@@ -43,6 +45,24 @@ pub(crate) struct Magazine {
     visit_score: AtomicU32,
     /// Pointers to the slots' starts, because that is what a hit has to return.
     slots: [AtomicPtr<u8>; MAGAZINE_CAPACITY],
+}
+
+/// What an owner that found its magazine empty is to fetch from the set.
+pub(crate) struct Refill {
+    /// How many slots, 1 to [`MAGAZINE_BATCH`].
+    pub(crate) slots: usize,
+    /// Whether the magazine takes none of them.
+    pub(crate) is_cold: bool,
+}
+
+/// What became of a slot that an owner gave.
+pub(crate) struct Push {
+    /// Whether the magazine took it.
+    pub(crate) is_pushed: bool,
+    /// Whether the magazine takes nothing.
+    pub(crate) is_cold: bool,
+    /// What was moved out to make room.
+    pub(crate) spilled: Batch,
 }
 
 impl Magazine {
@@ -109,7 +129,7 @@ impl Magazine {
     ///
     /// A magazine that overflowed and now is empty was too small by that much: it doubles, up to `limit`. (One whose owner only
     /// takes, or only gives, stays as it is.)
-    pub(crate) fn refill_size(&self, limit: usize) -> usize {
+    fn refill_size(&self, limit: usize) -> usize {
         let small_refills_left = self.small_refills_left.load(Relaxed);
         let doublings = u32::from(small_refills_left & FRESH != 0);
         let capacity = ((self.capacity() as usize) << doublings).min(limit);
@@ -148,29 +168,41 @@ impl Magazine {
         true
     }
 
-    /// Makes room: moves the older half out, or as much of it as `out` takes, the oldest first, and returns how many that were.
-    #[inline]
-    pub(crate) fn spill_older_half(&self, out: &mut Batch) -> usize {
-        let len = self.len();
-        let moved = self.move_oldest(len.div_ceil(2), out);
-        let halvings = (self.small_refills_left.load(Relaxed) & !FRESH).div_ceil(SMALL_REFILLS) + 1;
-        self.small_refills_left.store(FRESH | (halvings.min(MAX_HALVINGS) * SMALL_REFILLS), Relaxed);
-        moved
+    /// Pops a slot, or tells what to fetch from the set in its place.
+    pub(crate) fn pop_or_refill(&self, limit: usize) -> Result<*mut u8, Refill> {
+        self.pop().ok_or_else(|| Refill { slots: self.refill_size(limit), is_cold: self.is_cold() })
     }
 
-    /// Moves as much out as `out` takes, and returns how many that were: 0 when it is empty.
+    /// Pushes a slot, after the older half was moved out if there was no room.
+    pub(crate) fn push_or_spill(&self, slot: *mut u8) -> Push {
+        if self.push(slot) {
+            return Push { is_pushed: true, is_cold: false, spilled: Batch::EMPTY };
+        }
+        let is_cold = self.is_cold();
+        let spilled = if self.is_empty() { Batch::EMPTY } else { self.spill_older_half() };
+        // Still full if the place's last owner, in the parent of a `fork`, left more than fits this one's.
+        Push { is_pushed: self.push(slot), is_cold, spilled }
+    }
+
+    /// Makes room: moves the older half out, or as much of it as a batch takes, the oldest first.
+    fn spill_older_half(&self) -> Batch {
+        let spilled = self.take_oldest(self.len().div_ceil(2));
+        let halvings = (self.small_refills_left.load(Relaxed) & !FRESH).div_ceil(SMALL_REFILLS) + 1;
+        self.small_refills_left.store(FRESH | (halvings.min(MAX_HALVINGS) * SMALL_REFILLS), Relaxed);
+        spilled
+    }
+
+    /// Moves out as much as a batch takes: nothing when it is empty.
     ///
     /// From the top, by one store: when another thread forks, its child finds these slots still in the magazine, or lost, and never both in
     /// the magazine and in the set.
     #[inline]
-    pub(crate) fn drain_into(&self, out: &mut Batch) -> usize {
+    pub(crate) fn drain(&self) -> Batch {
         let len = self.len();
-        let moved = len.min(out.len() as u32);
-        for (i, out) in (len - moved..len).zip(out) {
-            *out = self.get(i);
-        }
-        self.len.store(len - moved, Relaxed);
-        moved as usize
+        let first = len - len.min(MAGAZINE_BATCH as u32);
+        let drained = (first..len).map(|i| self.get(i)).collect();
+        self.len.store(first, Relaxed);
+        drained
     }
 
     /// What another thread sees in it, without having it.
@@ -179,17 +211,15 @@ impl Magazine {
         (0..self.len.load(Relaxed)).map(|i| self.slot(i).load(Relaxed)).collect()
     }
 
-    fn move_oldest(&self, slots: u32, out: &mut Batch) -> usize {
-        let moved = slots.min(out.len() as u32);
-        let kept = self.len() - moved;
-        for (i, out) in (0..moved).zip(out) {
-            *out = self.get(i);
-        }
+    fn take_oldest(&self, slots: u32) -> Batch {
+        let taken = slots.min(MAGAZINE_BATCH as u32);
+        let batch = (0..taken).map(|i| self.get(i)).collect();
+        let kept = self.len() - taken;
         for i in 0..kept {
-            self.slot(i).store(self.get(moved + i), Relaxed);
+            self.slot(i).store(self.get(taken + i), Relaxed);
         }
         self.len.store(kept, Relaxed);
-        moved as usize
+        batch
     }
 
     #[inline(always)]
@@ -219,7 +249,7 @@ impl Magazine {
     }
 }
 
-/// In `thrift`: no refill came since the last overflow.
+/// In `small_refills_left`: no refill came since the last overflow.
 const FRESH: u32 = 1 << 31;
 
 /// How many refills after an overflow are small ones: enough to fetch half of a magazine one by one.
@@ -227,12 +257,6 @@ const SMALL_REFILLS: u32 = 16;
 
 /// How small they become: single slots, of any magazine.
 const MAX_HALVINGS: u32 = MAGAZINE_CAPACITY.ilog2();
-
-/// Slots on their way between a magazine and a set.
-pub(crate) type Batch = [*mut u8; MAGAZINE_BATCH];
-
-/// None of them.
-pub(crate) const NO_SLOTS: Batch = [ptr::null_mut(); MAGAZINE_BATCH];
 
 #[cfg(all(test, not(framepool_loom)))]
 mod tests;

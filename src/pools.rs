@@ -16,7 +16,6 @@ mod trim;
 
 use core::alloc::Layout;
 
-pub(crate) use counting::count_passed_on;
 pub(crate) use find::LiveSlot;
 use route::Routes;
 pub(crate) use route::{NoRoute, cold_path, has_malloc_alignment};
@@ -50,7 +49,7 @@ pub(crate) struct Pools {
     has_places: bool,
     plan: StartUpCell<Plan>,
     config: Config,
-    readiness: AppliedOptions,
+    options: AppliedOptions,
 }
 
 /// Memory that was taken from a pool just now.
@@ -112,7 +111,7 @@ impl Pools {
             has_places,
             plan: StartUpCell::new(plan),
             config: *config,
-            readiness: AppliedOptions::new(config.memory),
+            options: AppliedOptions::new(config.memory),
         }
     }
 

@@ -79,7 +79,7 @@ breaks "P9 a thread that ended inside keeps its place" src/lifecycle/thread.rs \
 breaks "P9 start-up calls no allocator" src/lifecycle/registry.rs \
   's/(pub\(crate\) fn register.*?\{\n)/$1    os::after_fork(settle_children);\n/' late_key
 breaks "P9 a reclaim that a fork cuts short leaves no slot in two places" src/magazine.rs \
-  's/        for \(i, out\) in \(len - moved\.\.len\)\.zip\(out\) \{\n\s+\*out = self\.get\(i\);\n\s+\}\n\s+self\.len\.store\(len - moved, Relaxed\);\n\s+moved as usize/        self.move_oldest(moved, out)/' fork_anywhere
+  's/        let len = self\.len\(\);\n        let first = len - .*?\n        let drained = .*?\n        self\.len\.store\(first, Relaxed\);\n        drained\n/        self.take_oldest(self.len())\n/' fork_anywhere
 breaks "P9 a thread that a handler forks on settles after what it was at" src/thread/section.rs \
   's/if is_inside \{ None \} else/if is_inside \&\& false { None } else/' fork_anywhere
 breaks "P9 it settles when it is through with that" src/metadata/lanes.rs \
@@ -111,7 +111,7 @@ breaks "P6 a shrink moves at a quarter" src/pools/slow_path.rs \
 breaks "P6 a fallback block that shrinks stays" src/pool_alloc/realloc.rs \
   's/if new_layout\.size\(\) <= layout\.size\(\) \{/if false {/' realloc
 breaks "P6 a shrink never goes below a floor" src/pools/slow_path.rs \
-  's/let Ok\(lane\) = self\.lane_above_floor\(class, layout\.size\(\)\) else \{ return Shrink::ToFallback \};/let lane = Lane::new(class, true);/' realloc
+  's/                return Shrink::ToFallback;\n/                Lane::new(class, true)\n/' realloc
 breaks "P6 a small remainder holds no larger slot" src/pools/slow_path.rs \
   's/taken\.map_or\(Shrink::ToFallback,/taken.map_or(Shrink::Stays,/' realloc
 breaks "P6 a remainder keeps no slot that is held back for larger layouts" src/pools/slow_path.rs \
@@ -121,13 +121,13 @@ breaks "P6 a shrink starts no reclaim" src/pools/slow_path.rs \
 breaks "P6 a shrink that the fallback refuses stays" src/pool_alloc/realloc.rs \
   's/                if start\.is_null\(\) \{\n\s+return None;\n\s+\}\n//' no_memory
 breaks "P14 a shrink to the fallback is counted" src/pool_alloc/realloc.rs \
-  's/                count_passed_on\(.*?shrunk_to_fallback\);\n//s' dhat
+  's/                self\.tally_now\(\)\.fallback\(FallbackReason::ShrunkToFallback.*?;\n//' dhat
 breaks "values a remainder holds no larger slot" src/buffer_pool/allocator.rs \
   's/(Shrink::ToFallback => \{)/$1 if new.size() < 1000 { return None; }/' full:collections
 breaks "values a shrink outside the pools is counted" src/buffer_pool/allocator.rs \
-  's/            count_passed_on\(self\.shared\.pools\.shared_tally\(\), new\.size\(\).*?\}\);\n/            _ = was_pooled;\n/s' full:collections
+  's/            self\.shared\.pools\.shared_tally\(\)\.fallback\(reason, new\.size\(\)\);\n/            _ = reason;\n/' full:collections
 breaks "values a move that is not of the pools is not counted" src/buffer_pool/allocator.rs \
-  's/u64::from\(concerns_pools\)/{ let _ = concerns_pools; 1 }/' full:collections
+  's/if concerns_pools \{/if { let _ = concerns_pools; true } {/' full:collections
 breaks "P6 a failed realloc leaves the block" src/pool_alloc/realloc.rs \
   's/if !new\.is_null\(\) \{/if true {/' no_memory
 breaks "P7 a double free is seen" src/slots/slot_map.rs \
@@ -153,7 +153,7 @@ breaks "P9 a library that may be unloaded is kept" src/os/pin.rs \
 breaks "P9 a library that cannot be kept has no hook" src/os/unix.rs \
   's/if stays_mapped\(\) \{ create\(\) \} else \{ NEVER \}/{ let _ = stays_mapped; create() }/' package:framepool-unloading
 breaks "P9 a library is looked for by its own name" src/os/pin.rs \
-  's/\(\*map\)\[1\]\.cast_const\(\)\.cast::<c_char>\(\) == own\.dli_fname/!(*map)[1].cast_const().cast::<c_char>().is_null()/' package:framepool-unloading
+  's/\(\*map\)\[1\]\.cast_const\(\)\.cast::<c_char>\(\) == name/!(*map)[1].cast_const().cast::<c_char>().is_null()/' package:framepool-unloading
 breaks "P9 another namespace has no hook" src/os/pin.rs \
   's/&& namespace == 0/\&\& namespace > -9/' package:framepool-unloading
 breaks "P9 threads ask again that allocate before the constructor" src/lifecycle/thread.rs \
@@ -165,7 +165,7 @@ breaks "P9 living threads keep their places" src/os/threads.rs \
 breaks "P9 a thread past its exit has no place" src/lifecycle/thread.rs \
   's/    current::forget_own_state\(\);\n//' lib
 breaks "P9 what a full magazine was made to let go of is given back" src/magazine/lane_pool.rs \
-  's/(moved = magazine\.spill_older_half\(&mut older\);)/$1 if magazine.push(start) { return Some(()); } moved = 0;/' fork
+  's/                self\.give_to_set\(spilled\.as_slice\(\)\);\n/                if !is_pushed { self.give_to_set(spilled.as_slice()); }\n/' fork
 breaks "P9 the first allocation fits a small stack" src/metadata.rs \
   's/(let parts = Parts::of)/core::hint::black_box([0_u8; 6000]); $1/' stack
 breaks "P10 a refused reservation is noticed" src/lifecycle/serving.rs \
@@ -187,13 +187,13 @@ breaks "small layouts leave held-back slots alone" src/config/plan.rs \
 breaks "switched off, nothing new is taken" src/lifecycle/serving.rs \
   's/ && self\.enabled\.load\(SeqCst\)//' routing
 breaks "P13 prewarm makes slots resident" src/pools/residency.rs \
-  's/self\.readiness\.populate\(reserved\);//' residency
+  's/self\.options\.populate\(reserved\);//' residency
 breaks "P13 prewarm makes the last page of a slab resident" src/memory/reservation.rs \
   's/\.next_multiple_of\(os::page_bytes\(\)\)/ \& !4095/' residency
 breaks "P13 prefault makes slots resident" src/memory/options.rs \
   's/if self\.config\.prefault \{/if false {/' residency
 breaks "P13 a report touches nothing" src/pools/residency.rs \
-  's/(\|reserved\|) self\.readiness\.report\(reserved\)\)/$1 { self.readiness.populate(reserved); self.readiness.report(reserved) })/' residency
+  's/(\|reserved\|) self\.options\.report\(reserved\)\)/$1 { self.options.populate(reserved); self.options.report(reserved) })/' residency
 breaks "P13 touching a page writes to it" src/os/touch.rs \
   's/let _ = byte\.compare_exchange\(.*?\);/let _ = found;/' lib
 breaks "P13 touching without a write is not enough for prewarm" src/os/touch.rs \
@@ -217,7 +217,7 @@ breaks "P13 an unused slot costs nothing, locked or not" src/os/linux.rs \
 breaks "P13 locks have a lower rung" src/os/linux.rs \
   's/=> system::lock\(pages\)/=> { let _ = system::lock; Err(refused) }/' residency_refused
 breaks "P13 prewarm in a forked child locks anew" src/pools/residency.rs \
-  's/self\.readiness\.ask\(reserved\);//' residency_refused
+  's/self\.options\.ask\(reserved\);//' residency_refused
 breaks "P13 without /proc what is resident is told" src/os/linux.rs \
   's/PageFigures \{ resident: resident\(pages\), /PageFigures { resident: 0 * resident(pages), /' residency_refused
 breaks "P10 without memory no page is touched" src/os/linux.rs \
@@ -236,7 +236,7 @@ breaks "P9 guards end in any order" src/thread/nested.rs \
   's/            if depths\.total\.load\(Relaxed\) == 0 \{\n\s+current::resume\(\);\n\s+\}/            current::resume();/' lib
 breaks "P14 unpooled ends when it unwinds" src/pool_alloc/fallback.rs \
   's/let _frame = (FallbackFrame::enter\(self\.address\(\)\));\n        f\(\)/let frame = core::mem::ManuallyDrop::new($1);\n        let result = f();\n        drop(core::mem::ManuallyDrop::into_inner(frame));\n        result/' unpooled
-breaks "P14 a realloc in place is served" src/pools/counting.rs \
+breaks "P14 a realloc in place is served" src/metadata/tally.rs \
   's/add\(&counters\.reallocs_in_place, 1\);/_ = \&counters.reallocs_in_place;/' dhat
 breaks "P14 a block of the pools moves nowhere while they are left out" src/pool_alloc/realloc.rs \
   's/(fn place_for_remainder.*?)if self\.is_in_fallback_now\(\) \{/$1if false {/s' unpooled
@@ -317,7 +317,7 @@ breaks "loom a mode is stored with Release" src/magazine/mode.rs \
 breaks "loom a reclaim leaves closed gates alone" src/magazine/reclaim.rs \
   's/if caches\.gate\(place\)\.is_open\(caches\.key\(\)\) \{/if true {/' loom:two_lanes
 breaks "loom an owner leaves magazines of set-only lanes alone" src/magazine/lane_pool.rs \
-  's/if self\.mode\(\)\.is_cached\(\) \{ f\(magazine\) \} else \{ None \}/if true { f(magazine) } else { None }/' loom:two_lanes
+  's/self\.mode\(\)\.is_cached\(\)\.then\(/true.then(/' loom:two_lanes
 breaks "loom nothing is restored while a place is pending" src/magazine/reclaim.rs \
   's/caches\.mode\(lane\)\.get\(\) == LaneMode::SetOnly && //' loom:stopped_inside
 breaks "loom who was inside is remembered" src/magazine/reclaim.rs \
@@ -329,9 +329,9 @@ breaks "loom a pending lane is called in" src/magazine/lane_pool.rs \
 breaks "loom a lane is restored" src/magazine/lane_pool.rs \
   's/self\.lanes\.with_reclaim\(\|reclaim\| reclaim\.resume_caching_if_half_free\(self\.lanes, self\.lane\)\);//' loom:two_lanes
 breaks "loom what does not fit a magazine goes to the set" src/magazine/lane_pool.rs \
-  's/self\.give_to_set\(&starts\[pushed\.unwrap_or\(0\)\.\.\]\);/_ = pushed;/' loom:two_owners
+  's/self\.give_to_set\(&starts\[cached\.unwrap_or\(0\)\.\.\]\);/_ = cached;/' loom:two_owners
 breaks "loom a reclaim takes from the top of a magazine" src/magazine.rs \
-  's/(fn drain_into\(.*?\{\n).*?\n    \}\n/$1        self.move_oldest(self.len(), out) as usize\n    }\n/s' loom:a_magazine
+  's/        let len = self\.len\(\);\n        let first = len - .*?\n        let drained = .*?\n        self\.len\.store\(first, Relaxed\);\n        drained\n/        self.take_oldest(self.len())\n/' loom:a_magazine
 breaks "loom who takes a slot sees what was written to it" src/slots/slot_set.rs \
   's/(compare_exchange_weak\(bits, bits & !mask \| left, )Acquire/$1Relaxed/' loom:a_group
 breaks "loom a giver shows what was written to the slots of a word" src/slots/slot_set.rs \
@@ -414,7 +414,7 @@ breaks "advice during a recording not even 0 bytes have a route" src/pools/route
 breaks "P9 a handler that interrupts a plain fallback gets slots" src/pool_alloc/fallback.rs \
   's/ \|\| self\.has_plain_fallback//' unpooled
 breaks "advice a free of the fallback is seen" src/pools/start_up.rs \
-  's/if recording\.is_some\(\) \{ usize::MAX \} else \{ plan\.span \}/plan.span/' advice
+  's/if settled\.recording\.is_some\(\) \{ usize::MAX \} else \{ plan\.span \}/plan.span/' advice
 breaks "advice a block that moves is old and new at once" src/stats/recording.rs \
   's/            self\.path\(bin\)\.for_each\(Level::rise\);\n            self\.end\(old\);/            self.end(old);\n            self.path(bin).for_each(Level::rise);/' lib
 breaks "advice several bins are never told less than lived at once" src/stats/recording.rs \
@@ -534,16 +534,16 @@ breaks "soak a forgotten large block is a block more" examples/video_chat/server
 breaks "soak memory that grows is told" examples/video_chat/server/capture.rs \
   's/(captured\.frames \+= 1;)/$1 std::hint::black_box(unsafe { libc::memset(libc::malloc(64 << 10), 1, 64 << 10) });/' soak
 breaks "soak a slot that a reclaim or an exit drops is missed" src/magazine/lane_pool.rs \
-  's/self\.give_to_set\(&slots\[\.\.moved\]\);/self.give_to_set(\&slots[1..moved]);/' soak
+  's/self\.give_to_set\(drained\.as_slice\(\)\);/self.give_to_set(\&drained.as_slice()[1..]);/' soak
 breaks "soak refusals are counted" src/stats/counters.rs \
-  's/        owned\(&self\.missed_or_bypassed\[class\]\[reason as usize\], 1\);/        let _ = (class, reason);/' soak
+  's/        owned\(self\.fallback_calls\(reason\), 1\);/        let _ = reason;/' soak
 
 breaks "model who is entitled to held-back slots, to the byte" src/pools/route.rs \
   's/if size >= self\.routes\(\)\.held_back_from\[class\] \{\n            return Ok/if size > self.routes().held_back_from[class] {\n            return Ok/' model
 breaks "model a shrink moves at a quarter, to the byte" src/pools/slow_path.rs \
   's/size <= self\.slot_bytes\(found\) \/ 4/size < self.slot_bytes(found) \/ 4/' model
-breaks "model each byte that is asked for in place is counted" src/pools/counting.rs \
-  's/            add\(&counters\.requested_bytes, size as u64\);/            _ = size;/' model
+breaks "model each byte that is asked for in place is counted" src/metadata/tally.rs \
+  's/            add\(&counters\.requested_bytes, bytes as u64\);/            _ = bytes;/' model
 breaks "model the last byte is zeroed" src/pools.rs \
   's/write_bytes\(0, layout\.size\(\)\)/write_bytes(0, layout.size() - 1)/' model
 breaks "model the last byte is copied" src/pool_alloc/realloc.rs \
@@ -556,7 +556,7 @@ breaks "model an unpooled request is not counted" src/pool_alloc/fallback.rs \
   's/if self\.is_in_fallback\(\) \{ None \} else \{ Some\(self\.tally\(\)\) \}/Some(self.tally())/' model
 
 breaks "stress what a full magazine lets go of is not lost" src/magazine/lane_pool.rs \
-  's/self\.give_to_set\(&older\[\.\.moved\]\);/self.give_to_set(&older[moved.min(1)..moved]);/' stress
+  's/self\.give_to_set\(spilled\.as_slice\(\)\);/self.give_to_set(\&spilled.as_slice()[spilled.as_slice().len().min(1)..]);/' stress
 breaks "tsan a magazine has one owner at a time" src/magazine/reclaim.rs \
   's/if caches\.gate\(place\)\.is_open\(caches\.key\(\)\) \{/if true {/' tsan
 
@@ -596,11 +596,11 @@ breaks "P9 a handler's reclaim leaves its own thread's magazine alone" src/magaz
 breaks "P9 a block that moves is copied before its slot is free" src/pool_alloc/realloc.rs \
   's/(                new\.copy_from_nonoverlapping\(ptr, size\.min\(new_size\)\);\n)(                self\.pools\.give\(tally, found\);\n)/$2$1/' every_instruction
 breaks "P12 a return is counted before the slot can be taken" src/pools/slow_path.rs \
-  's/(        tally\.lane\(lane, \|counters, add\| add\(&counters\.returns, 1\)\);\n)(        metadata\.pool\(lane\)\.give\(tally\.own\(\), metadata\.own_pointer\(start\)\);\n)/$2$1/' every_instruction
+  's/(        tally\.give\(lane\);\n)(        metadata\.pool\(lane\)\.give\(tally\.own\(\), metadata\.own_pointer\(start\)\);\n)/$2$1/' every_instruction
 breaks "P12 shared counters are added to in one step" src/stats/counters.rs \
   's/counter\.fetch_add\(n, Relaxed\);/counter.store(counter.load(Relaxed) + n, Relaxed);/' every_instruction
 breaks "P9 slots that the magazine does not take go back" src/magazine/lane_pool.rs \
-  's/self\.give_to_set\(&starts\[pushed\.unwrap_or\(0\)\.\.\]\);/self.give_to_set(\&starts[pushed.unwrap_or(starts.len())..]);/' every_instruction
+  's/self\.give_to_set\(&starts\[cached\.unwrap_or\(0\)\.\.\]\);/self.give_to_set(\&starts[cached.unwrap_or(starts.len())..]);/' every_instruction
 breaks "P9 a lane that a handler exhausted is cached again" src/magazine/lane_pool.rs \
   's/self\.lanes\.with_reclaim\(\|reclaim\| reclaim\.resume_caching_if_half_free\(self\.lanes, self\.lane\)\);//' every_instruction
 breaks "P9 a trim holds the slots whose pages it drops" src/pools/trim/walk.rs \

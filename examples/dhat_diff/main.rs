@@ -10,7 +10,7 @@
 
 mod cli;
 mod diff;
-#[path = "../video_chat/failure.rs"]
+#[path = "../common/failure.rs"]
 mod failure;
 mod page;
 mod pools;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::thread;
 use std::time::Duration;
 
-use framepool::{Bypass, Class, PoolAlloc, Reservation};
+use framepool::{Bypass, Class, PoolAlloc, Reservation, Stats};
 
 use crate::cli::{Cli, Mode};
 use crate::failure::Failure;
@@ -65,38 +65,30 @@ fn no_thread(error: io::Error) -> Failure {
     Failure::broken(format!("cannot start a thread: {error}"))
 }
 
+/// Reads the counters when the first second is over.
+fn sample_when_warm() -> io::Result<thread::JoinHandle<Usage>> {
+    thread::Builder::new().name("sample".to_owned()).spawn(|| {
+        thread::sleep(WARM_UP);
+        Usage::now()
+    })
+}
+
 /// Runs the server between two readings of every counter, and a third after the first second.
 fn measure(settings: &Settings, clip: &Clip, pool: &'static PoolAlloc) -> Result<Figures, Failure> {
     let empty_ns = meter::empty_request_ns();
-    let sample = || {
-        thread::sleep(WARM_UP);
-        Usage::now()
-    };
-    let warm = thread::Builder::new().name("sample".to_owned()).spawn(sample).map_err(no_thread)?;
+    let warm = sample_when_warm().map_err(no_thread)?;
     let (stats, requests, cold) = (pool.stats(), Reading::now(), Usage::now());
     let outcome = serve(settings, clip, &|_| {})?;
     let (end, requests) = (Usage::now(), Reading::now().since(&requests));
     let since_start = pool.stats();
     let stats = since_start.since(&stats);
-    let advice = since_start.advice();
     let warm = warm.join().unwrap_or(end);
 
     let seconds = outcome.elapsed.as_secs_f64();
     let steady_seconds = seconds - WARM_UP.as_secs_f64();
+    let packets =
+        outcome.packets.iter().map(|packet| (packet.client, packet.frame, packet.checksum)).collect();
     let ready_us = |quantile| outcome.ready_ns.value_at_quantile(quantile) as f64 / 1e3;
-    let class = |class: Class| {
-        let now = stats.class(class);
-        ClassFigures {
-            name: class.name().to_owned(),
-            slot_bytes: now.slot_bytes,
-            slots: now.slots,
-            peak: now.peak,
-            hits: now.hits,
-            misses: now.misses,
-        }
-    };
-    let reserved =
-        Class::ALL.map(|class| stats.class(class).slot_bytes * stats.class(class).slots).iter().sum();
     Ok(Figures {
         captured: outcome.captured,
         delivered: outcome.delivered,
@@ -115,21 +107,36 @@ fn measure(settings: &Settings, clip: &Clip, pool: &'static PoolAlloc) -> Result
         cpu_seconds: end.cpu_seconds - cold.cpu_seconds,
         peak_resident_bytes: usage::peak_resident_bytes(),
         unserved: requests.unserved,
-        pools: PoolFigures {
-            reserved_bytes: if stats.reservation() == Reservation::Ready { reserved } else { 0 },
-            misses: since_start.misses(),
-            residency: None,
-            table: stats.named("Video chat").to_string(),
-            classes: Class::ALL.map(class).to_vec(),
-            bypasses: Bypass::ALL.map(|reason| (reason.name().to_owned(), stats.bypassed(reason))).to_vec(),
-            advice: advice
-                .recorded
-                .then(|| AdviceFigures { text: advice.to_string(), table: advice.environment() }),
-        },
-        packets: outcome
-            .packets
-            .iter()
-            .map(|packet| (packet.client, packet.frame, packet.checksum))
-            .collect(),
+        pools: pool_figures(&stats, &since_start),
+        packets,
     })
+}
+
+/// The pools' figures for the time that was measured; misses and advice since the start.
+fn pool_figures(stats: &Stats, since_start: &Stats) -> PoolFigures {
+    let class = |class: Class| {
+        let now = stats.class(class);
+        ClassFigures {
+            name: class.name().to_owned(),
+            slot_bytes: now.slot_bytes,
+            slots: now.slots,
+            peak: now.peak,
+            hits: now.hits,
+            misses: now.misses,
+        }
+    };
+    let reserved =
+        Class::ALL.map(|class| stats.class(class).slot_bytes * stats.class(class).slots).iter().sum();
+    let advice = since_start.advice();
+    PoolFigures {
+        reserved_bytes: if stats.reservation() == Reservation::Ready { reserved } else { 0 },
+        misses: since_start.misses(),
+        residency: None,
+        table: stats.named("Video chat").to_string(),
+        classes: Class::ALL.map(class).to_vec(),
+        bypasses: Bypass::ALL.map(|reason| (reason.name().to_owned(), stats.bypassed(reason))).to_vec(),
+        advice: advice
+            .recorded
+            .then(|| AdviceFigures { text: advice.to_string(), table: advice.environment() }),
+    }
 }

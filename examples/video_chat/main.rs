@@ -13,6 +13,7 @@ mod advise;
 mod bypasses;
 mod child;
 mod cli;
+#[path = "../common/failure.rs"]
 mod failure;
 mod figures;
 mod identity;

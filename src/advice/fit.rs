@@ -73,21 +73,34 @@ fn with_floor(mut classes: Vec<ClassAdvice>, floor: usize) -> Vec<ClassAdvice> {
 
 /// For each number of classes, one to four, what they serve if that costs least.
 fn cheapest(profile: &Profile, served: &[&Seen], unit: usize) -> Vec<Vec<Group>> {
-    let group_with = |from: usize, to: usize, align: usize| {
-        let (first, last) = (&served[from], &served[to - 1]);
-        let slot_bytes = last.largest.next_multiple_of(step(last.largest).max(unit).max(align));
-        // All that has room there, counted here or not.
-        let peak = profile.most_at_once(first.bin..bin_of(slot_bytes) + 1).max(1);
-        Group { lowest_size: lowest_size(first.bin), slot_bytes, peak }
+    let costs = costs(profile, served, unit);
+    // From the last class down, each begins where the one before it ends.
+    let groups = |classes: usize| {
+        let mut to = served.len();
+        let groups = (1..=classes).rev().map(|classes| {
+            let from = costs[classes][to].1;
+            let run = &served[from..core::mem::replace(&mut to, from)];
+            let unit = run.iter().map(|seen| seen.align).fold(unit, usize::max);
+            group(profile, run[0], run[run.len() - 1], unit)
+        });
+        let mut groups: Vec<_> = groups.collect();
+        groups.reverse();
+        groups
     };
-    // For each number of classes and of sizes served: what that costs, and where the last class begins.
+    // Not every number of classes has room for what lives at once.
+    let is_possible = |&classes: &usize| costs[classes][served.len()].0 < usize::MAX;
+    (1..=CLASSES).filter(is_possible).map(groups).collect()
+}
+
+/// For each number of classes and of sizes served, smallest first: what that costs at least, and where the last class begins.
+fn costs(profile: &Profile, served: &[&Seen], unit: usize) -> Vec<Vec<(usize, usize)>> {
     let mut costs = vec![vec![(usize::MAX, 0); served.len() + 1]; CLASSES + 1];
     costs[0][0] = (0, 0);
     for to in 1..=served.len() {
-        let mut align = 1;
+        let mut unit = unit;
         for from in (0..to).rev() {
-            align = align.max(served[from].align);
-            let Group { slot_bytes, peak, .. } = group_with(from, to, align);
+            unit = unit.max(served[from].align);
+            let Group { slot_bytes, peak, .. } = group(profile, served[from], served[to - 1], unit);
             let slots = with_headroom(peak);
             let cost = if slots > Config::MAX_SLOTS { usize::MAX } else { slot_bytes.saturating_mul(slots) };
             for classes in 1..=CLASSES {
@@ -98,23 +111,15 @@ fn cheapest(profile: &Profile, served: &[&Seen], unit: usize) -> Vec<Vec<Group>>
             }
         }
     }
-    let group = |(from, to): (usize, usize)| {
-        let align = served[from..to].iter().map(|seen| seen.align).max().unwrap_or(1);
-        group_with(from, to, align)
-    };
-    let groups = |classes: usize| {
-        let ends = (1..=classes).rev().scan(served.len(), |to, classes| {
-            let (from, end) = (costs[classes][*to].1, *to);
-            *to = from;
-            Some((from, end))
-        });
-        let mut groups: Vec<_> = ends.map(group).collect();
-        groups.reverse();
-        groups
-    };
-    // Not every number of classes has room for what lives at once.
-    let is_possible = |&classes: &usize| costs[classes][served.len()].0 < usize::MAX;
-    (1..=CLASSES).filter(is_possible).map(groups).collect()
+    costs
+}
+
+/// One class for a run of sizes, with slots that are multiples of `unit`.
+fn group(profile: &Profile, first: &Seen, last: &Seen, unit: usize) -> Group {
+    let slot_bytes = last.largest.next_multiple_of(step(last.largest).max(unit));
+    // All that has room there, counted here or not.
+    let peak = profile.most_at_once(first.bin..bin_of(slot_bytes) + 1).max(1);
+    Group { lowest_size: lowest_size(first.bin), slot_bytes, peak }
 }
 
 /// What slots of about so many bytes are rounded up to: a page where that is little, so that they can be trimmed one by one.

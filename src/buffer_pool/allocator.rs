@@ -10,7 +10,8 @@ use std::alloc;
 use allocator_api2::alloc::{AllocError, Allocator};
 
 use super::BufferPool;
-use crate::pools::{Shrink, count_passed_on};
+use crate::pools::Shrink;
+use crate::stats::counters::FallbackReason;
 
 // SAFETY:
 // - A block stays valid until it is freed: a slot as long as there is a handle, and all clones of a handle are handles of the same pools;
@@ -90,9 +91,9 @@ unsafe impl Allocator for BufferPool {
         }
         if new.size() > 0 {
             let was_pooled = self.shared.has(ptr);
-            count_passed_on(self.shared.pools.shared_tally(), new.size(), |counters| {
-                if was_pooled { &counters.shrunk_to_fallback } else { &counters.shrunk_in_fallback }
-            });
+            let reason =
+                if was_pooled { FallbackReason::ShrunkToFallback } else { FallbackReason::ShrunkInFallback };
+            self.shared.pools.shared_tally().fallback(reason, new.size());
         }
         // SAFETY: the caller's contract.
         unsafe { self.realloc_in_fallback(ptr, old, new) }
@@ -130,7 +131,7 @@ impl BufferPool {
             Shrink::ToFallback => {
                 // SAFETY: not empty.
                 let block = block_of(unsafe { alloc::alloc(new) }, new).ok()?;
-                count_passed_on(pools.shared_tally(), new.size(), |counters| &counters.shrunk_to_fallback);
+                pools.shared_tally().fallback(FallbackReason::ShrunkToFallback, new.size());
                 Some(block)
             }
         }
@@ -170,8 +171,9 @@ impl BufferPool {
             block.cast::<u8>().copy_from_nonoverlapping(ptr, bytes);
             self.deallocate(ptr, old);
         }
-        let moves = u64::from(concerns_pools);
-        self.shared.pools.shared_tally().count(|counters, add| add(&counters.reallocs_moved, moves));
+        if concerns_pools {
+            self.shared.pools.shared_tally().realloc_moved();
+        }
     }
 
     /// The bytes of a slot that serves `layout`.

@@ -54,7 +54,7 @@ impl Shared {
     }
 
     pub(super) fn count_zeroed(&self, block: &Block) {
-        self.pools.shared_tally().count(|counters, add| add(counters.memsets(block.is_clean), 1));
+        self.pools.shared_tally().zeroed(block.is_clean);
     }
 
     pub(super) fn wait(&self, layout: Layout, timeout: Duration) -> Result<Block, WaitError> {
@@ -71,7 +71,7 @@ impl Shared {
         let order_with_gives = || self.pools.order_with_gives(lane);
         let served = waiters.wait(request, deadline, order_with_gives, |request| self.grant(request));
         served.ok_or_else(|| {
-            self.pools.count_miss_or_bypass(self.pools.shared_tally(), lane, layout.size());
+            self.pools.count_exhausted(self.pools.shared_tally(), lane, layout.size());
             WaitError::TimedOut
         })
     }

@@ -62,6 +62,15 @@ impl ConfigError {
                 text.str(" bytes and more, which no layout of it has: make that at most ")
                     .decimal(slot_bytes);
             }
+            Problem::AddressSpace | Problem::Granules { .. } | Problem::SlotMap { .. } => {
+                self.tell_of_table(text)
+            }
+        }
+    }
+
+    /// What is wrong with all classes together.
+    const fn tell_of_table(&self, text: &mut Text) {
+        match self.0 {
             Problem::AddressSpace => {
                 text.str("this table exceeds the address space: give its classes fewer or smaller slots");
             }
@@ -74,6 +83,7 @@ impl ConfigError {
                 text.str(" bytes, more than 1/32 of its slots: give the larger classes more slots, or all ");
                 text.str("classes slot sizes that are multiples of more than ").decimal(granule_bytes);
             }
+            _ => {}
         }
     }
 }

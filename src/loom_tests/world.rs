@@ -211,14 +211,14 @@ impl LaneStore for World {
     /// The number of the place.
     type OwnState = usize;
 
-    fn inside<R>(&self, own: usize, lane: Lane, f: impl FnOnce(&Magazine) -> Option<R>) -> Option<R> {
+    fn inside<R>(&self, own: usize, lane: Lane, f: impl FnOnce(&Magazine) -> R) -> Option<R> {
         let gate = &self.gates[own];
         if !gate.enter(KEY) {
             return None;
         }
         let result = f(&self.magazines[own][lane.index()]);
         gate.leave(KEY);
-        result
+        Some(result)
     }
 
     fn search_start(&self, own: usize) -> usize {

@@ -4,9 +4,10 @@
 //! atomic operation on the set (two in a set of more than 64 slots), or a few where the slots lie in different words. All
 //! lock-free; none touches a slot.
 
+use crate::magazine::batch::Batch;
 use crate::magazine::mode::Mode;
 use crate::magazine::reclaim::{MagazineStore, Reclaim, is_half_free};
-use crate::magazine::{Magazine, NO_SLOTS};
+use crate::magazine::{Magazine, Push, Refill};
 use crate::slots::lane::Lane;
 use crate::slots::slot_set::{AlreadyFree, SlotSet};
 use crate::tunables::MAGAZINE_BATCH;
@@ -16,9 +17,8 @@ pub(crate) trait LaneStore: MagazineStore {
     /// A thread's place, in the hands of that thread.
     type OwnState: Copy;
 
-    /// What `f` does inside with this thread's magazine; `None` too, and nothing done, if the thread was inside already.
-    fn inside<R>(&self, own: Self::OwnState, lane: Lane, f: impl FnOnce(&Magazine) -> Option<R>)
-    -> Option<R>;
+    /// What `f` does inside with this thread's magazine; `None`, and nothing done, if the thread was inside already.
+    fn inside<R>(&self, own: Self::OwnState, lane: Lane, f: impl FnOnce(&Magazine) -> R) -> Option<R>;
     /// Where in the sets this thread looks first.
     fn search_start(&self, own: Self::OwnState) -> usize;
     /// What a magazine starts with.
@@ -78,34 +78,40 @@ impl<'a, L: LaneStore> Pool<'a, L> {
 
     /// A slot of this lane: out of this thread's magazine, or out of the set with some more for the magazine.
     fn take_here(self, own: Option<L::OwnState>) -> Option<(*mut u8, Lane)> {
-        let (mut wanted, mut is_cold) = (1, false);
-        if let Some(own) = own {
-            let popped = self.magazine_of(own, |magazine| {
-                let popped = magazine.pop();
-                if popped.is_none() {
-                    is_cold = magazine.is_cold();
-                    wanted = magazine.refill_size(self.lanes.max_capacity(self.lane));
-                }
-                popped
-            });
-            if let Some(start) = popped {
-                return Some((start, self.lane));
-            }
+        let limit = self.lanes.max_capacity(self.lane);
+        let popped = own
+            .and_then(|own| Some((own, self.with_magazine(own, |magazine| magazine.pop_or_refill(limit))?)));
+        match popped {
+            Some((_, Ok(start))) => Some((start, self.lane)),
+            Some((own, Err(refill))) => self.refill(own, &refill),
+            None => self.take_from_set(own),
         }
-        let search_start = own.map_or(0, |own| self.lanes.search_start(own));
+    }
+
+    /// A slot out of the set, and some more for the magazine of an owner that found it empty.
+    fn refill(self, own: L::OwnState, refill: &Refill) -> Option<(*mut u8, Lane)> {
         let mut indices = [0; MAGAZINE_BATCH];
-        let visitor = own.filter(|_| is_cold);
-        let taken = self.visit_set(visitor, || self.set().take_some(&mut indices[..wanted], search_start));
+        let wanted = &mut indices[..refill.slots];
+        let search_start = self.lanes.search_start(own);
+        let visitor = Some(own).filter(|_| refill.is_cold);
+        let taken = self.visit_set(visitor, || self.set().take_some(wanted, search_start));
         let (first, rest) = indices[..taken].split_first()?;
-        if let (Some(own), [_, ..]) = (own, rest) {
-            let mut starts = NO_SLOTS;
+        if !rest.is_empty() {
             // The lowest on top: it goes out next.
-            for (start, index) in starts.iter_mut().zip(rest.iter().rev()) {
-                *start = self.start(*index as usize);
-            }
-            self.put(own, &starts[..rest.len()]);
+            let starts: Batch = rest.iter().rev().map(|&index| self.start(index as usize)).collect();
+            self.cache(own, starts.as_slice());
         }
         Some((self.start(*first as usize), self.lane))
+    }
+
+    /// A slot out of the set alone.
+    fn take_from_set(self, own: Option<L::OwnState>) -> Option<(*mut u8, Lane)> {
+        let mut index = [0];
+        let search_start = own.map_or(0, |own| self.lanes.search_start(own));
+        match self.set().take_some(&mut index, search_start) {
+            0 => None,
+            _ => Some((self.start(index[0] as usize), self.lane)),
+        }
     }
 
     /// A slot after everything that other threads have cached in `lanes` was moved to the sets.
@@ -123,23 +129,15 @@ impl<'a, L: LaneStore> Pool<'a, L> {
     /// Puts a slot, which the map says is free, into this thread's magazine, after half of what is there if it is full; or into
     /// the set.
     pub(crate) fn give(self, own: Option<L::OwnState>, start: *mut u8) {
-        let (mut older, mut moved, mut is_cold) = (NO_SLOTS, 0, false);
-        let cached = own.and_then(|own| {
-            self.magazine_of(own, |magazine| {
-                if magazine.push(start) {
-                    return Some(());
+        let pushed = own.and_then(|own| self.with_magazine(own, |magazine| magazine.push_or_spill(start)));
+        match pushed {
+            Some(Push { is_pushed, is_cold, spilled }) => {
+                self.give_to_set(spilled.as_slice());
+                if !is_pushed {
+                    self.visit_set(own.filter(|_| is_cold), || self.give_to_set(&[start]));
                 }
-                is_cold = magazine.is_cold();
-                if !magazine.is_empty() {
-                    moved = magazine.spill_older_half(&mut older);
-                }
-                // Still full if the place's last owner, in the parent of a `fork`, left more than fits this one's.
-                magazine.push(start).then_some(())
-            })
-        });
-        self.give_to_set(&older[..moved]);
-        if cached.is_none() {
-            self.visit_set(own.filter(|_| is_cold), || self.give_to_set(&[start]));
+            }
+            None => self.give_to_set(&[start]),
         }
         if self.mode().is_revoked() && is_half_free(self.set()) && self.lanes.settle_after_fork() {
             self.lanes.with_reclaim(|reclaim| reclaim.resume_caching_if_half_free(self.lanes, self.lane));
@@ -148,20 +146,20 @@ impl<'a, L: LaneStore> Pool<'a, L> {
 
     /// Moves all that this thread has cached of this lane to the set, unless a reclaim is to do that.
     pub(crate) fn empty_own_magazine(self, own: L::OwnState) {
-        let mut slots = NO_SLOTS;
         // Ends: nothing is put in meanwhile, but by signal handlers.
-        while let Some(moved @ 1..) = self.magazine_of(own, |magazine| Some(magazine.drain_into(&mut slots)))
-        {
-            self.give_to_set(&slots[..moved]);
+        while let Some(drained) = self.with_magazine(own, Magazine::drain) {
+            if drained.as_slice().is_empty() {
+                return;
+            }
+            self.give_to_set(drained.as_slice());
         }
     }
 
     /// Caches slots as far as the magazine takes them; the others go back.
-    fn put(self, own: L::OwnState, starts: &[*mut u8]) {
-        let pushed = self.magazine_of(own, |magazine| {
-            Some(starts.iter().take_while(|&&start| magazine.push(start)).count())
-        });
-        self.give_to_set(&starts[pushed.unwrap_or(0)..]);
+    fn cache(self, own: L::OwnState, starts: &[*mut u8]) {
+        let cached = self
+            .with_magazine(own, |magazine| starts.iter().take_while(|&&start| magazine.push(start)).count());
+        self.give_to_set(&starts[cached.unwrap_or(0)..]);
     }
 
     /// What `f` does with the set; if the owner of a cold magazine does it, that counts towards the magazine.
@@ -172,16 +170,14 @@ impl<'a, L: LaneStore> Pool<'a, L> {
         let came_last = self.set().arrive(name);
         let result = f();
         let met_others = !self.set().is_last(name);
-        self.magazine_of(own, |magazine| {
-            magazine.warm_up(came_last, met_others, self.lanes.first_capacity(self.lane));
-            Some(())
-        });
+        let first = self.lanes.first_capacity(self.lane);
+        self.with_magazine(own, |magazine| magazine.warm_up(came_last, met_others, first));
         result
     }
 
-    /// What `f` does inside with this thread's magazine; `None` too if the thread may not touch it.
-    fn magazine_of<R>(self, own: L::OwnState, f: impl FnOnce(&Magazine) -> Option<R>) -> Option<R> {
-        self.lanes.inside(own, self.lane, |magazine| if self.mode().is_cached() { f(magazine) } else { None })
+    /// What `f` does inside with this thread's magazine; `None`, and nothing done, if the thread may not touch it.
+    fn with_magazine<R>(self, own: L::OwnState, f: impl FnOnce(&Magazine) -> R) -> Option<R> {
+        self.lanes.inside(own, self.lane, |magazine| self.mode().is_cached().then(|| f(magazine)))?
     }
 
     /// Ends the process if the set has one of them: it was freed by two threads at once.

@@ -11,9 +11,9 @@
 //! The lock is only ever tried. A thread stopped with it keeps lanes from changing their mode, nothing else: takes and gives go
 //! on with the sets. A pass looks at each place that was ever used once, [`PLACES`] at most, and fences at most once.
 
+use crate::magazine::Magazine;
 use crate::magazine::gate::Gate;
 use crate::magazine::mode::{LaneMode, Mode};
-use crate::magazine::{Magazine, NO_SLOTS};
 use crate::slots::lane::{LANES, Lane};
 use crate::slots::slot_set::SlotSet;
 use crate::sync::{TryLock, const_unless_modelled, heavy_fence};
@@ -181,9 +181,12 @@ impl Pending {
 
 /// Moves all that a magazine holds to the set.
 fn empty(caches: &impl MagazineStore, lane: Lane, magazine: &Magazine) {
-    let mut slots = NO_SLOTS;
     // Ends: the magazine's owner keeps out.
-    while let moved @ 1.. = magazine.drain_into(&mut slots) {
-        caches.give_to_set(lane, &slots[..moved]);
+    loop {
+        let drained = magazine.drain();
+        if drained.as_slice().is_empty() {
+            return;
+        }
+        caches.give_to_set(lane, drained.as_slice());
     }
 }

@@ -50,9 +50,9 @@ impl LaneStore for Metadata {
     type OwnState = OwnState;
 
     #[inline]
-    fn inside<R>(&self, own: OwnState, lane: Lane, f: impl FnOnce(&Magazine) -> Option<R>) -> Option<R> {
+    fn inside<R>(&self, own: OwnState, lane: Lane, f: impl FnOnce(&Magazine) -> R) -> Option<R> {
         let guard = own.enter()?;
-        f(guard.magazine(lane))
+        Some(f(guard.magazine(lane)))
     }
 
     #[inline]

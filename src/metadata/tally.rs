@@ -2,14 +2,14 @@
 
 use crate::metadata::published::MetadataCell;
 use crate::slots::lane::Lane;
-use crate::stats::counters::{self, Add, Counters, LaneCounters};
+use crate::stats::counters::{self, Add, Counters, FallbackReason, LaneCounters};
 use crate::thread::current::OwnState;
 
 /// Where this thread counts.
 #[derive(Clone, Copy)]
 pub(crate) enum Tally<'a> {
     /// In its own place: plain loads and stores.
-    OwnState(OwnState),
+    Own(OwnState),
     /// Where all do that have none: atomic additions. Which counters those are is asked when something is counted, for the pools may
     /// become ready meanwhile.
     Shared(&'a MetadataCell),
@@ -20,7 +20,7 @@ impl Tally<'_> {
     #[inline]
     pub(crate) fn own(self) -> Option<OwnState> {
         match self {
-            Self::OwnState(own) => Some(own),
+            Self::Own(own) => Some(own),
             Self::Shared(_) => None,
         }
     }
@@ -29,7 +29,7 @@ impl Tally<'_> {
     #[inline]
     pub(crate) fn hit(self, lane: Lane, bytes: usize) {
         match self {
-            Self::OwnState(own) => own.with(|guard| guard.counters(lane).count_hit(bytes)),
+            Self::Own(own) => own.with(|guard| guard.counters(lane).count_hit(bytes)),
             Self::Shared(cell) => {
                 cell.shared()
                     .into_iter()
@@ -38,11 +38,47 @@ impl Tally<'_> {
         }
     }
 
-    /// Adds to the counters of a lane that `update` picks.
+    /// Counts a slot that is given back.
     #[inline]
-    pub(crate) fn lane(self, lane: Lane, update: impl Fn(&LaneCounters, Add)) {
+    pub(crate) fn give(self, lane: Lane) {
+        self.with_lane(lane, |counters, add| add(&counters.returns, 1));
+    }
+
+    /// Counts a reallocation to `bytes` bytes that stays in its slot.
+    #[inline]
+    pub(crate) fn realloc_in_place(self, lane: Lane, bytes: usize) {
+        self.with_lane(lane, |counters, add| {
+            add(&counters.reallocs_in_place, 1);
+            add(&counters.requested_bytes, bytes as u64);
+        });
+    }
+
+    /// Counts a call of the fallback for `bytes` bytes.
+    #[inline]
+    pub(crate) fn fallback(self, reason: FallbackReason, bytes: usize) {
+        self.with_rest(|counters, add| {
+            add(counters.fallback_calls(reason), 1);
+            add(&counters.fallback_bytes, bytes as u64);
+        });
+    }
+
+    /// Counts a reallocation that moved a block into, out of, or between the pools.
+    #[inline]
+    pub(crate) fn realloc_moved(self) {
+        self.with_rest(|counters, add| add(&counters.reallocs_moved, 1));
+    }
+
+    /// Counts a call of `alloc_zeroed` that found its slot clean, or had to clear it.
+    #[inline]
+    pub(crate) fn zeroed(self, is_clean: bool) {
+        self.with_rest(|counters, add| add(counters.memsets(is_clean), 1));
+    }
+
+    /// Has `update` add to the counters of a lane, in the way that is right for whose they are.
+    #[inline]
+    fn with_lane(self, lane: Lane, update: impl Fn(&LaneCounters, Add)) {
         match self {
-            Self::OwnState(own) => own.with(|guard| update(guard.counters(lane), counters::owned)),
+            Self::Own(own) => own.with(|guard| update(guard.counters(lane), counters::owned)),
             Self::Shared(cell) => {
                 cell.shared()
                     .into_iter()
@@ -51,11 +87,11 @@ impl Tally<'_> {
         }
     }
 
-    /// Adds to the other counters that `update` picks.
+    /// The same for the other counters.
     #[inline]
-    pub(crate) fn count(self, update: impl Fn(&Counters, Add)) {
+    fn with_rest(self, update: impl Fn(&Counters, Add)) {
         match self {
-            Self::OwnState(own) => own.with(|guard| update(guard.rest(), counters::owned)),
+            Self::Own(own) => own.with(|guard| update(guard.rest(), counters::owned)),
             Self::Shared(cell) => {
                 update(cell.shared().map_or(cell.early(), |shared| &shared.rest), counters::shared);
             }

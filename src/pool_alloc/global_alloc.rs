@@ -8,7 +8,6 @@ use core::alloc::{GlobalAlloc, Layout};
 use super::PoolAlloc;
 use crate::pools::{NoRoute, Pools, cold_path, has_malloc_alignment};
 use crate::slots::lane::Lane;
-use crate::stats::counters::MissOrBypass;
 use crate::thread::current::StateGuard;
 
 // SAFETY:
@@ -31,7 +30,7 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for PoolAlloc<A> {
             if has_malloc_alignment(layout)
                 && let Some(reason) = pools.tiny_bypass(&guard, metadata, layout)
             {
-                guard.rest().count_miss_or_bypass(0, reason, size);
+                guard.rest().count_fallback(reason, size);
                 drop(guard);
                 // SAFETY: the caller's contract.
                 return self.call_fallback(|fallback| unsafe { fallback.alloc(layout) });
@@ -44,14 +43,8 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for PoolAlloc<A> {
                 // SAFETY: the caller's contract.
                 None => unsafe { self.alloc_from_empty_magazine(layout, lane, guard) },
             },
-            Err(NoRoute::BelowFloor(class)) => {
-                guard.rest().count_miss_or_bypass(class, MissOrBypass::BelowFloor, size);
-                drop(guard);
-                // SAFETY: the caller's contract.
-                unsafe { self.fall_back(layout) }
-            }
-            Err(NoRoute::TooLarge) => {
-                guard.rest().count_too_large(size);
+            Err(NoRoute::Fallback(reason)) => {
+                guard.rest().count_fallback(reason, size);
                 drop(guard);
                 // SAFETY: the caller's contract.
                 unsafe { self.fall_back(layout) }
@@ -128,7 +121,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     #[inline(never)]
     unsafe fn alloc_from_empty_magazine(&self, layout: Layout, lane: Lane, guard: StateGuard) -> *mut u8 {
         if let Some(reason) = self.pools.exhausted(lane) {
-            guard.rest().count_miss_or_bypass(lane.class(), reason, layout.size());
+            guard.rest().count_fallback(reason, layout.size());
             drop(guard);
             // SAFETY: the caller's contract.
             return self.call_fallback(|fallback| unsafe { fallback.alloc(layout) });
@@ -206,7 +199,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
                 // SAFETY: the caller's contract.
                 return self.call_fallback(|fallback| unsafe { fallback.alloc_zeroed(layout) });
             };
-            tally.count(|counters, add| add(counters.memsets(block.is_clean), 1));
+            tally.zeroed(block.is_clean);
             // SAFETY: a block of this layout that was taken just now.
             unsafe { block.zeroed(layout) }
         })

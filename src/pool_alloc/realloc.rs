@@ -3,7 +3,8 @@
 use core::alloc::{GlobalAlloc, Layout};
 
 use super::PoolAlloc;
-use crate::pools::{LiveSlot, Shrink, count_passed_on};
+use crate::pools::{LiveSlot, Shrink};
+use crate::stats::counters::FallbackReason;
 
 /// Safety is `GlobalAlloc`'s everywhere.
 impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
@@ -50,7 +51,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
                 new.copy_from_nonoverlapping(ptr, size.min(new_size));
                 self.pools.give(tally, found);
             }
-            tally.count(|counters, add| add(&counters.reallocs_moved, 1));
+            tally.realloc_moved();
         }
         new
     }
@@ -70,7 +71,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
                 if start.is_null() {
                     return None;
                 }
-                count_passed_on(self.tally_now(), layout.size(), |counters| &counters.shrunk_to_fallback);
+                self.tally_now().fallback(FallbackReason::ShrunkToFallback, layout.size());
                 Some(start)
             }
         }
@@ -92,15 +93,14 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
                 .call_fallback(|fallback| unsafe { fallback.realloc(ptr, layout, new_layout.size()) });
         }
         if new_layout.size() <= layout.size() {
-            let tally = self.tally_now();
-            count_passed_on(tally, new_layout.size(), |counters| &counters.shrunk_in_fallback);
+            self.tally_now().fallback(FallbackReason::ShrunkInFallback, new_layout.size());
         } else if let Some(block) = self.pools.take(self.tally_now(), new_layout) {
             // SAFETY: two different blocks, both of at least the old size; the old one goes back where it came from.
             unsafe {
                 block.start.copy_from_nonoverlapping(ptr, layout.size());
                 self.call_fallback(|fallback| fallback.dealloc(ptr, layout));
             }
-            self.tally_now().count(|counters, add| add(&counters.reallocs_moved, 1));
+            self.tally_now().realloc_moved();
             return block.start;
         }
         // SAFETY: the caller's contract, passed on.
@@ -140,7 +140,9 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
                 new.copy_from_nonoverlapping(ptr, size.min(new_size));
                 self.dealloc(ptr, layout);
             }
-            self.tally_now().count(|counters, add| add(&counters.reallocs_moved, concerns_pools.into()));
+            if concerns_pools {
+                self.tally_now().realloc_moved();
+            }
         }
         new
     }

@@ -1,14 +1,13 @@
 //! Where a thread counts, what it counts, and the sums.
 
-use super::{Block, LiveSlot, Pools};
+use super::{LiveSlot, Pools};
 use crate::lifecycle::serving::State;
 use crate::metadata::{Metadata, Tally};
 use crate::os::{self, asan};
 use crate::slots::class::Class;
 use crate::slots::lane::Lane;
-use crate::stats::counters::{Counters, MissOrBypass};
+use crate::stats::counters::FallbackReason;
 use crate::stats::{Reservation, Stats};
-use crate::sync::AtomicU64;
 
 impl Pools {
     /// Where threads count that have no place.
@@ -44,46 +43,21 @@ impl Pools {
             self.prepare(source);
             self.own()
         });
-        own.map_or_else(|| self.shared_tally(), Tally::OwnState)
+        own.map_or_else(|| self.shared_tally(), Tally::Own)
     }
 
     /// Counts a request of `size` bytes for which a lane has no slot.
-    pub(crate) fn count_miss_or_bypass(&self, tally: Tally<'_>, lane: Lane, size: usize) {
-        let class = lane.class();
-        let reason = if lane.is_held_back() { MissOrBypass::Miss } else { MissOrBypass::HeldBack };
+    pub(crate) fn count_exhausted(&self, tally: Tally<'_>, lane: Lane, size: usize) {
         if lane.is_held_back() {
-            self.metadata().look_at_peak_of_miss(class);
+            self.metadata().look_at_peak_of_miss(lane.class());
         }
-        refuse(tally, size, |counters| &counters.missed_or_bypassed[class][reason as usize]);
+        tally.fallback(FallbackReason::of_exhausted(lane), size);
     }
 
     /// Counts a `realloc` to `size` bytes that stays in its slot.
     #[inline(always)]
     pub(crate) fn count_in_place(&self, tally: Tally<'_>, found: LiveSlot, size: usize) {
-        tally.lane(found.lane, |counters, add| {
-            add(&counters.reallocs_in_place, 1);
-            add(&counters.requested_bytes, size as u64);
-        });
+        tally.realloc_in_place(found.lane, size);
         asan::unpoison_prefix(found.start, size, self.slot_bytes(found));
     }
-}
-
-/// Counts a request that the fallback has to serve.
-#[inline(always)]
-pub(super) fn refuse(
-    tally: Tally<'_>,
-    size: usize,
-    reason: impl Fn(&Counters) -> &AtomicU64,
-) -> Option<Block> {
-    count_passed_on(tally, size, reason);
-    None
-}
-
-/// Counts a call of the fallback for `size` bytes, in the counter that says why.
-#[inline(always)]
-pub(crate) fn count_passed_on(tally: Tally<'_>, size: usize, reason: impl Fn(&Counters) -> &AtomicU64) {
-    tally.count(|counters, add| {
-        add(reason(counters), 1);
-        add(&counters.fallback_bytes, size as u64);
-    });
 }

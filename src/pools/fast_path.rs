@@ -13,7 +13,7 @@ use crate::metadata::Metadata;
 use crate::os::asan;
 use crate::slots::lane::Lane;
 use crate::slots::slot_map::TagCell;
-use crate::stats::counters::{self, MissOrBypass};
+use crate::stats::counters::{self, FallbackReason};
 use crate::thread::current::{OwnState, StateGuard};
 
 impl Pools {
@@ -75,18 +75,15 @@ impl Pools {
     /// Why a lane with an empty magazine surely has nothing for a layout, found with a load or a few; `None` says nothing.
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(crate) fn exhausted(&self, lane: Lane) -> Option<MissOrBypass> {
+    pub(crate) fn exhausted(&self, lane: Lane) -> Option<FallbackReason> {
         let metadata = self.metadata();
-        if !metadata.lanes[lane.index()].set.is_exhausted() {
+        let has_none = |lane: Lane| metadata.lanes[lane.index()].set.is_exhausted();
+        if !has_none(lane) {
             return None;
         }
-        if !lane.is_held_back() {
-            return Some(MissOrBypass::HeldBack);
-        }
-        let is_spent = |lane: Lane| {
-            !metadata.modes[lane.index()].may_hide_slots() && metadata.lanes[lane.index()].set.is_exhausted()
-        };
-        (is_spent(lane) && is_spent(lane.open())).then_some(MissOrBypass::Miss)
+        let is_spent = |lane: Lane| !metadata.modes[lane.index()].may_hide_slots() && has_none(lane);
+        let is_exhausted = !lane.is_held_back() || is_spent(lane) && is_spent(lane.open());
+        is_exhausted.then(|| FallbackReason::of_exhausted(lane))
     }
 
     /// The live slot that starts at an address of the reservation, and its byte, if a glance tells; `None` says nothing.

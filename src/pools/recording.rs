@@ -6,6 +6,7 @@
 use core::alloc::Layout;
 
 use super::Pools;
+use crate::slots::lane::Lane;
 use crate::stats::recording::Recording;
 
 impl Pools {
@@ -75,7 +76,6 @@ impl Pools {
         if is_in_fallback || !self.is_serving() {
             return None;
         }
-        let class = self.plan().classes.iter().position(|class| class.fits(layout))?;
-        self.lane_above_floor(class, layout.size()).ok().filter(|lane| lane.is_held_back()).map(|_| class)
+        self.lane_for(layout).ok().filter(|lane| lane.is_held_back()).map(Lane::class)
     }
 }

@@ -11,24 +11,24 @@ impl Pools {
     /// Asks the system for all that the configuration says, and makes every slot resident.
     pub(crate) fn prewarm(&self) -> Residency {
         let Some(reserved) = self.reserved() else { return Residency::default() };
-        self.readiness.ask(reserved);
-        self.readiness.populate(reserved);
+        self.options.ask(reserved);
+        self.options.populate(reserved);
         if let Some(metadata) = self.metadata_cell.get() {
             // So that first uses of slots cause no fault there. Not reported: a few hundred KiB.
             // SAFETY: its own mapping, which outlives the reference.
             let _ = unsafe { os::populate(metadata.mapping.pages) };
         }
-        self.readiness.report(reserved)
+        self.options.report(reserved)
     }
 
     /// What the slots have, without touching any.
     pub(crate) fn residency(&self) -> Residency {
-        self.reserved().map_or_else(Residency::default, |reserved| self.readiness.report(reserved))
+        self.reserved().map_or_else(Residency::default, |reserved| self.options.report(reserved))
     }
 
     /// What of it was denied.
     pub(crate) fn denials(&self) -> Residency {
-        self.readiness.denials()
+        self.options.denials()
     }
 
     /// The reservation, once there is one.

@@ -10,7 +10,7 @@ use crate::config::plan::{ClassPlan, Plan};
 use crate::metadata::Metadata;
 use crate::slots::class::{CLASSES, SLOT_STEP};
 use crate::slots::lane::Lane;
-use crate::stats::counters::MissOrBypass;
+use crate::stats::counters::FallbackReason;
 use crate::thread::current::StateGuard;
 
 /// What it takes to find a size's lane.
@@ -54,10 +54,8 @@ impl Routes {
 
 /// Why a layout has no lane to go to at once.
 pub(crate) enum NoRoute {
-    /// No class has slots for it.
-    TooLarge,
-    /// It is below the floor of this class.
-    BelowFloor(usize),
+    /// The fallback serves it.
+    Fallback(FallbackReason),
     /// Something rare: [`Pools::take`] finds out.
     NeedsSlowPath,
 }
@@ -67,6 +65,21 @@ impl Pools {
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn route(&self, layout: Layout) -> Result<Lane, NoRoute> {
+        self.by_class(layout, |class| self.lane_above_floor(class, layout.size()))?.map_err(NoRoute::Fallback)
+    }
+
+    /// The lane that a live block of this layout is most likely of, served at present or not.
+    #[cfg_attr(debug_assertions, inline)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(super) fn lane_of(&self, layout: Layout) -> Option<Lane> {
+        let is_held_back = |class: usize| layout.size() >= self.routes().held_back_from[class];
+        self.by_class(layout, |class| Lane::new(class, is_held_back(class))).ok()
+    }
+
+    /// What `of_class` says of the smallest class that has room for a layout. A branch for each class, which knows its number.
+    #[cfg_attr(debug_assertions, inline)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn by_class<R>(&self, layout: Layout, of_class: impl Fn(usize) -> R) -> Result<R, NoRoute> {
         let size = layout.size();
         let [small, medium, large, xlarge] = self.routes().fits_below;
         if layout.align() > SLOT_STEP {
@@ -74,19 +87,29 @@ impl Pools {
             return Err(NoRoute::NeedsSlowPath);
         }
         if size < small {
-            return self.lane_above_floor(0, size);
+            return Ok(of_class(0));
         }
         cold_path();
         if size < medium {
-            return self.lane_above_floor(1, size);
+            return Ok(of_class(1));
         }
         cold_path();
         if size < large {
-            self.lane_above_floor(2, size)
+            Ok(of_class(2))
         } else if size < xlarge {
-            self.lane_above_floor(3, size)
+            Ok(of_class(3))
         } else {
-            Err(NoRoute::TooLarge)
+            Err(NoRoute::Fallback(FallbackReason::TooLarge))
+        }
+    }
+
+    /// The lane of any layout, also of a strictly aligned one, and while no size has a route. For slow paths.
+    pub(super) fn lane_for(&self, layout: Layout) -> Result<Lane, FallbackReason> {
+        let classes = &self.plan().classes;
+        match classes.iter().position(|class| class.fits(layout)) {
+            Some(class) => self.lane_above_floor(class, layout.size()),
+            None if layout.size() > classes[CLASSES - 1].slab.slot_bytes => Err(FallbackReason::TooLarge),
+            None => Err(FallbackReason::OverAligned),
         }
     }
 
@@ -107,17 +130,17 @@ impl Pools {
         guard: &StateGuard,
         metadata: &Metadata,
         layout: Layout,
-    ) -> Option<MissOrBypass> {
+    ) -> Option<FallbackReason> {
         if layout.size() < self.routes().floor[0] {
-            return Some(MissOrBypass::BelowFloor);
+            return Some(FallbackReason::BelowFloor(0));
         }
         let is_dry =
             guard.magazine(Lane::TINY).is_empty() && metadata.lanes[Lane::TINY.index()].set.is_exhausted();
-        is_dry.then_some(MissOrBypass::HeldBack)
+        is_dry.then_some(FallbackReason::HeldBack(0))
     }
 
     #[inline(always)]
-    pub(super) fn lane_above_floor(&self, class: usize, size: usize) -> Result<Lane, NoRoute> {
+    fn lane_above_floor(&self, class: usize, size: usize) -> Result<Lane, FallbackReason> {
         if size >= self.routes().held_back_from[class] {
             return Ok(Lane::new(class, true));
         }
@@ -125,35 +148,7 @@ impl Pools {
         if size >= self.routes().floor[class] {
             Ok(Lane::new(class, false))
         } else {
-            Err(NoRoute::BelowFloor(class))
-        }
-    }
-
-    /// The lane that a live block of this layout is most likely of, served at present or not.
-    #[cfg_attr(debug_assertions, inline)]
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(crate) fn lane_of(&self, layout: Layout) -> Option<Lane> {
-        let size = layout.size();
-        let [small, medium, large, xlarge] = self.routes().fits_below;
-        let lane = |class: usize| Some(Lane::new(class, size >= self.routes().held_back_from[class]));
-        if layout.align() > SLOT_STEP {
-            cold_path();
-            return None;
-        }
-        if size < small {
-            return lane(0);
-        }
-        cold_path();
-        if size < medium {
-            return lane(1);
-        }
-        cold_path();
-        if size < large {
-            lane(2)
-        } else if size < xlarge {
-            lane(3)
-        } else {
-            None
+            Err(FallbackReason::BelowFloor(class))
         }
     }
 }

@@ -2,14 +2,12 @@
 
 use core::alloc::Layout;
 
-use super::counting::refuse;
 use super::{Block, LiveSlot, Pools, Shrink};
 use crate::lifecycle::serving::State;
 use crate::metadata::Tally;
 use crate::os::asan;
-use crate::slots::class::CLASSES;
 use crate::slots::lane::Lane;
-use crate::stats::counters::MissOrBypass;
+use crate::stats::counters::FallbackReason;
 
 impl Pools {
     /// A slot for `layout`, or `None` if the fallback has to serve it; counted either way.
@@ -25,34 +23,29 @@ impl Pools {
     /// [`take`](Self::take) of a layout without a route, or while the pools do not serve.
     #[inline(never)]
     fn take_slow(&self, tally: Tally<'_>, layout: Layout) -> Option<Block> {
-        let size = layout.size();
-        if !self.is_serving() {
-            match self.serving.state() {
-                State::Untouched | State::Starting => {
-                    return refuse(tally, size, |counters| &counters.starting);
-                }
-                // Whoever changed one of the two has not said so yet, or never will: it is a thread that a `fork` left behind.
-                State::Ready if self.serving.is_enabled() => {
-                    self.serving.republish(self.metadata_cell.pointer())
-                }
-                _ => {}
-            }
-            if !self.is_serving() {
-                return refuse(tally, size, |counters| &counters.disabled);
+        match self.check_serving().and_then(|()| self.lane_for(layout)) {
+            Ok(lane) => self.take_from(tally, lane, layout.size()),
+            Err(reason) => {
+                tally.fallback(reason, layout.size());
+                None
             }
         }
-        if size > self.plan().classes[CLASSES - 1].slab.slot_bytes {
-            return refuse(tally, size, |counters| &counters.too_large);
+    }
+
+    /// Whether the pools serve, and why not.
+    fn check_serving(&self) -> Result<(), FallbackReason> {
+        if self.is_serving() {
+            return Ok(());
         }
-        match self.plan().classes.iter().position(|class| class.fits(layout)) {
-            Some(class) => match self.lane_above_floor(class, size) {
-                Ok(lane) => self.take_from(tally, lane, size),
-                Err(_) => refuse(tally, size, |counters| {
-                    &counters.missed_or_bypassed[class][MissOrBypass::BelowFloor as usize]
-                }),
-            },
-            None => refuse(tally, size, |counters| &counters.over_aligned),
+        match self.serving.state() {
+            State::Untouched | State::Starting => return Err(FallbackReason::Starting),
+            // Whoever changed one of the two has not said so yet, or never will: it is a thread that a `fork` left behind.
+            State::Ready if self.serving.is_enabled() => {
+                self.serving.republish(self.metadata_cell.pointer());
+            }
+            _ => {}
         }
+        if self.is_serving() { Ok(()) } else { Err(FallbackReason::Disabled) }
     }
 
     /// A slot of `lane`'s class for `size` bytes; counted either way. The pools are ready.
@@ -61,7 +54,7 @@ impl Pools {
         if taken.is_some() {
             return taken;
         }
-        self.count_miss_or_bypass(tally, lane, size);
+        self.count_exhausted(tally, lane, size);
         None
     }
 
@@ -70,8 +63,7 @@ impl Pools {
         if !self.is_serving() {
             return None;
         }
-        let class = self.plan().classes.iter().position(|class| class.fits(layout))?;
-        let lane = self.lane_above_floor(class, layout.size()).ok()?;
+        let lane = self.lane_for(layout).ok()?;
         (lane.is_held_back() || !self.plan().lane(lane).is_empty()).then_some(lane)
     }
 
@@ -95,12 +87,16 @@ impl Pools {
         if !self.is_serving() {
             return Shrink::ToFallback;
         }
-        let class = self.plan().classes.iter().position(|class| class.fits(layout));
-        // A stricter alignment than the slot's, which only `Allocator` can ask for.
-        let Some(class) = class.filter(|&class| class <= found.lane.class()) else { return Shrink::Stays };
-        let Ok(lane) = self.lane_above_floor(class, layout.size()) else { return Shrink::ToFallback };
+        let lane = match self.lane_for(layout) {
+            Ok(lane) if lane.class() <= found.lane.class() => lane,
+            Err(FallbackReason::BelowFloor(class)) if class <= found.lane.class() => {
+                return Shrink::ToFallback;
+            }
+            // A stricter alignment than the slot's, which only `Allocator` can ask for.
+            _ => return Shrink::Stays,
+        };
         // A slot of its class is no larger than it needs, unless that is held back for larger layouts.
-        if class == found.lane.class() && (lane.is_held_back() || !found.lane.is_held_back()) {
+        if lane.class() == found.lane.class() && (lane.is_held_back() || !found.lane.is_held_back()) {
             return Shrink::Stays;
         }
         let taken = self.metadata().pool(lane).take_without_reclaim(tally.own());
@@ -147,7 +143,7 @@ impl Pools {
         }
         asan::poison(start, metadata.slot_bytes(lane));
         // Before the slot can be taken again: see `counters`.
-        tally.lane(lane, |counters, add| add(&counters.returns, 1));
+        tally.give(lane);
         metadata.pool(lane).give(tally.own(), metadata.own_pointer(start));
     }
 

@@ -106,46 +106,46 @@ impl Pools {
     }
 
     fn start_once(&self, source: os::Source<'_>) {
-        let Settled { recording, shows_stats } = self.settle(source);
+        let settled = self.settle(source);
         let plan = self.plan();
         let metadata = Metadata::new(plan, self.has_places, source);
         let reservation = metadata.and_then(|_| reservation::reserve(plan, source));
-        let is_denied = metadata.is_some() && reservation.is_none();
-        let exceeded_limit = if is_denied { reservation::limit_behind(plan) } else { None };
-        if let Some(mut metadata) = metadata {
-            // SAFETY: just made, and not shared yet.
-            let new = unsafe { metadata.as_mut() };
-            new.exceeded_limit = exceeded_limit;
-            new.exit_output = if shows_stats { os::KeptStderr::new() } else { None };
-            // Without slots, frees take their short way to the fallback, unseen.
-            new.recording = recording.filter(|_| reservation.is_some());
-            if let Some(reservation) = reservation {
-                new.set_reservation(reservation, plan);
-            }
-            // Kept without slots too: threads still count their bypasses there.
-            // SAFETY: from here on only read; unmapped by `unmap` only.
-            unsafe { self.metadata_cell.publish(metadata) };
-            if self.has_places {
-                // SAFETY: never unmapped, and from here on only read.
-                registry::register(unsafe { metadata.as_ref() });
-            }
+        // Kept without slots too: threads still count their bypasses there.
+        if let Some(metadata) = metadata {
+            self.publish(metadata, reservation, &settled);
         }
         let base = reservation.map(os::Mapping::base);
         // SAFETY: just reserved; unmapped by `unmap` only.
         let reserved = base.map(|base| unsafe { Reserved::new(base, plan) });
         if let Some(reserved) = reserved {
             reserved.close();
-            self.readiness.ask(reserved);
+            self.options.ask(reserved);
         }
-        let span = if recording.is_some() { usize::MAX } else { plan.span };
-        self.serving.finish(
-            base.map_or(ptr::null_mut(), NonNull::as_ptr),
-            span,
-            self.metadata_cell.pointer(),
-        );
+        let span = if settled.recording.is_some() { usize::MAX } else { plan.span };
+        let base = base.map_or(ptr::null_mut(), NonNull::as_ptr);
+        self.serving.finish(base, span, self.metadata_cell.pointer());
         // Last, because it takes long: the others need not wait for it, nor bypass the pools meanwhile.
         if let Some(reserved) = reserved {
-            self.readiness.prefault(reserved);
+            self.options.prefault(reserved);
+        }
+    }
+
+    /// Completes the metadata, right after the slots were reserved or denied, and shows it to the other threads.
+    fn publish(&self, mut metadata: NonNull<Metadata>, reservation: Option<os::Mapping>, settled: &Settled) {
+        // SAFETY: just made, and not shared yet.
+        let new = unsafe { metadata.as_mut() };
+        match reservation {
+            Some(reservation) => new.set_reservation(reservation, self.plan()),
+            None => new.exceeded_limit = reservation::limit_behind(self.plan()),
+        }
+        new.exit_output = if settled.shows_stats { os::KeptStderr::new() } else { None };
+        // Without slots, frees take their fast path to the fallback, unseen.
+        new.recording = settled.recording.filter(|_| reservation.is_some());
+        // SAFETY: from here on only read; unmapped by `unmap` only.
+        unsafe { self.metadata_cell.publish(metadata) };
+        if self.has_places {
+            // SAFETY: never unmapped, and from here on only read.
+            registry::register(unsafe { metadata.as_ref() });
         }
     }
 

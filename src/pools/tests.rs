@@ -1,6 +1,7 @@
 //! What only the inside can see: who has a place, where a thread's exit can be watched.
 
 use super::*;
+use crate::stats::counters::FallbackReason;
 use crate::sync::{AtomicU8, Ordering::SeqCst};
 use crate::thread::nested::FallbackFrame;
 use crate::tunables::PLACES;
@@ -16,7 +17,7 @@ fn place_of_this_thread(pools: &'static Pools) -> Option<usize> {
 fn a_hit_is_counted_by_who_looked_where_to_count_before_the_pools_were_ready() {
     let pools = Pools::of_a_value(&Config::new());
     let tally = pools.shared_tally();
-    tally.count(|counters, add| add(&counters.starting, 1));
+    tally.fallback(FallbackReason::Starting, 0);
     pools.reserve(&std::alloc::System);
     let layout = Layout::new::<[u8; 100]>();
     let block = pools.take(tally, layout).unwrap();

@@ -13,7 +13,7 @@ impl Pools {
     /// Gives the memory of all free slots back to the system, and returns how many bytes that were.
     pub(crate) fn trim(&self) -> usize {
         match self.reserved() {
-            Some(reserved) if self.readiness.can_discard() => os::keeping_errno(|| self.trim_all(reserved)),
+            Some(reserved) if self.options.can_discard() => os::keeping_errno(|| self.trim_all(reserved)),
             _ => 0,
         }
     }
@@ -22,7 +22,7 @@ impl Pools {
         let metadata = self.metadata();
         // Before any slot is held: of what is made resident later than this, the next trim learns.
         // What is cleared when it is freed is clean although it is resident.
-        let is_warm = self.readiness.take_warmed() || self.zero_on_free;
+        let is_warm = self.options.take_warmed() || self.zero_on_free;
         let is_settled = metadata.settle_after_fork();
         let mut closed = [false; LANES];
         let mut bytes = 0;
@@ -49,7 +49,7 @@ impl Pools {
             metadata.with_reclaim(|reclaim| reclaim.resume_caching(metadata, &mut closed));
         }
         if is_warm && !is_complete {
-            self.readiness.set_warmed();
+            self.options.set_warmed();
         }
         bytes
     }

@@ -9,7 +9,7 @@
 //! made those hits possible, and so no more slots in use than there were.
 
 use crate::slots::class::CLASSES;
-use crate::slots::lane::LANES;
+use crate::slots::lane::{LANES, Lane};
 use crate::stats::{ClassStats, Stats};
 use crate::sync::{
     AtomicU64,
@@ -25,26 +25,56 @@ pub(crate) struct LaneCounters {
     pub(crate) reallocs_in_place: AtomicU64,
 }
 
-/// Why a class does not serve a layout that fits it.
+/// Why a call goes to the fallback.
 #[derive(Clone, Copy)]
-pub(crate) enum MissOrBypass {
-    Miss,
-    HeldBack,
-    BelowFloor,
+pub(crate) enum FallbackReason {
+    /// No slot of this class was free.
+    Miss(usize),
+    /// All that this class had left was held back for larger layouts.
+    HeldBack(usize),
+    /// The layout is below the floor of this class.
+    BelowFloor(usize),
+    /// No class has slots so large.
+    TooLarge,
+    /// No class has slots both so large and so aligned.
+    OverAligned,
+    /// The pools are switched off, or could not be reserved.
+    Disabled,
+    /// The pools are being reserved.
+    Starting,
+    /// A block of the fallback that does not grow.
+    ShrunkInFallback,
+    /// A block that shrank to at most a quarter of its slot, and left it.
+    ShrunkToFallback,
+}
+
+impl FallbackReason {
+    /// Why a request goes to the fallback that found a lane without a slot.
+    #[inline(always)]
+    pub(crate) fn of_exhausted(lane: Lane) -> Self {
+        if lane.is_held_back() { Self::Miss(lane.class()) } else { Self::HeldBack(lane.class()) }
+    }
+}
+
+/// Requests that a class did not serve, by reason.
+#[repr(C)]
+struct Unserved {
+    misses: AtomicU64,
+    held_back: AtomicU64,
+    below_floor: AtomicU64,
 }
 
 /// What is not a lane's.
 #[repr(C)]
 pub(crate) struct Counters {
     pub(crate) fallback_bytes: AtomicU64,
-    pub(crate) too_large: AtomicU64,
-    /// For each class, one for each [`MissOrBypass`].
-    pub(crate) missed_or_bypassed: [[AtomicU64; 3]; CLASSES],
-    pub(crate) over_aligned: AtomicU64,
-    pub(crate) disabled: AtomicU64,
-    pub(crate) starting: AtomicU64,
-    pub(crate) shrunk_in_fallback: AtomicU64,
-    pub(crate) shrunk_to_fallback: AtomicU64,
+    too_large: AtomicU64,
+    unserved: [Unserved; CLASSES],
+    over_aligned: AtomicU64,
+    disabled: AtomicU64,
+    starting: AtomicU64,
+    shrunk_in_fallback: AtomicU64,
+    shrunk_to_fallback: AtomicU64,
     pub(crate) reallocs_moved: AtomicU64,
     pub(crate) memsets_skipped: AtomicU64,
     pub(crate) memsets_done: AtomicU64,
@@ -114,7 +144,13 @@ impl Counters {
         Self {
             fallback_bytes: AtomicU64::new(0),
             too_large: AtomicU64::new(0),
-            missed_or_bypassed: [const { [const { AtomicU64::new(0) }; 3] }; CLASSES],
+            unserved: [const {
+                Unserved {
+                    misses: AtomicU64::new(0),
+                    held_back: AtomicU64::new(0),
+                    below_floor: AtomicU64::new(0),
+                }
+            }; CLASSES],
             over_aligned: AtomicU64::new(0),
             disabled: AtomicU64::new(0),
             starting: AtomicU64::new(0),
@@ -126,18 +162,27 @@ impl Counters {
         }
     }
 
-    /// A request of `bytes` bytes that `class` does not serve, by the owner of these counters.
+    /// A call of the fallback for `bytes` bytes, by the owner of these counters.
     #[inline(always)]
-    pub(crate) fn count_miss_or_bypass(&self, class: usize, reason: MissOrBypass, bytes: usize) {
-        owned(&self.missed_or_bypassed[class][reason as usize], 1);
+    pub(crate) fn count_fallback(&self, reason: FallbackReason, bytes: usize) {
+        owned(self.fallback_calls(reason), 1);
         owned(&self.fallback_bytes, bytes as u64);
     }
 
-    /// The same of one that no class fits.
+    /// The calls of the fallback for one reason.
     #[inline(always)]
-    pub(crate) fn count_too_large(&self, bytes: usize) {
-        owned(&self.too_large, 1);
-        owned(&self.fallback_bytes, bytes as u64);
+    pub(crate) fn fallback_calls(&self, reason: FallbackReason) -> &AtomicU64 {
+        match reason {
+            FallbackReason::Miss(class) => &self.unserved[class].misses,
+            FallbackReason::HeldBack(class) => &self.unserved[class].held_back,
+            FallbackReason::BelowFloor(class) => &self.unserved[class].below_floor,
+            FallbackReason::TooLarge => &self.too_large,
+            FallbackReason::OverAligned => &self.over_aligned,
+            FallbackReason::Disabled => &self.disabled,
+            FallbackReason::Starting => &self.starting,
+            FallbackReason::ShrunkInFallback => &self.shrunk_in_fallback,
+            FallbackReason::ShrunkToFallback => &self.shrunk_to_fallback,
+        }
     }
 
     /// Calls of `alloc_zeroed` that found their slot clean, or not.
@@ -147,10 +192,10 @@ impl Counters {
     }
 
     pub(crate) fn add_to(&self, stats: &mut Stats) {
-        for (sum, missed_or_bypassed) in stats.classes.iter_mut().zip(&self.missed_or_bypassed) {
-            add(&mut sum.misses, &missed_or_bypassed[MissOrBypass::Miss as usize]);
-            add(&mut sum.held_back, &missed_or_bypassed[MissOrBypass::HeldBack as usize]);
-            add(&mut sum.below_floor, &missed_or_bypassed[MissOrBypass::BelowFloor as usize]);
+        for (sum, unserved) in stats.classes.iter_mut().zip(&self.unserved) {
+            add(&mut sum.misses, &unserved.misses);
+            add(&mut sum.held_back, &unserved.held_back);
+            add(&mut sum.below_floor, &unserved.below_floor);
         }
         add(&mut stats.fallback_bytes, &self.fallback_bytes);
         add(&mut stats.too_large, &self.too_large);

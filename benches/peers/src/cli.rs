@@ -53,7 +53,7 @@ impl Cli {
     pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Failure> {
         Self::try_parse_from(arguments).map_err(|error| match error.kind() {
             ErrorKind::DisplayHelp => error.exit(),
-            _ => Failure::bad_input(one_line(&error.to_string())),
+            _ => Failure::bad_flag(&error),
         })
     }
 
@@ -96,12 +96,6 @@ fn contestant(name: &str) -> Result<&'static Contestant, String> {
 
 fn names(names: impl Iterator<Item = &'static str>) -> String {
     names.collect::<Vec<_>>().join(", ")
-}
-
-/// What clap says up to its first blank line, without the word that stands before it.
-fn one_line(text: &str) -> String {
-    let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
-    lines.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_owned()
 }
 
 #[cfg(test)]

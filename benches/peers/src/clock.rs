@@ -6,7 +6,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use crate::spread::median;
+use crate::quartiles::median;
 
 /// Stretches of one sample: odd, so that the median is one of them.
 const STRETCHES: u32 = 7;

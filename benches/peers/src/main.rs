@@ -12,14 +12,15 @@ mod cli;
 mod clock;
 mod contestants;
 mod drive;
+#[path = "../../../examples/common/failure.rs"]
 mod failure;
 mod machine;
 mod outcome;
 mod processors;
+mod quartiles;
 mod report;
 mod results;
 mod source;
-mod spread;
 mod verdicts;
 mod workloads;
 

@@ -12,8 +12,8 @@ use std::fmt::{self, Write};
 use crate::contestants::CONTESTANTS;
 use crate::machine::Run;
 use crate::outcome::{CRASHES, DISTURBED, NOTES, POOLED};
+use crate::quartiles::figure;
 use crate::results::{Figures, Key, Results};
-use crate::spread::figure;
 use crate::verdicts;
 use crate::workloads::{WORKLOADS, Workload, size_in_words};
 
@@ -79,16 +79,16 @@ fn grid(out: &mut String, corner: &str, columns: &[(String, Key<'_>)], figures: 
     let titles: Vec<_> = columns.iter().map(|(title, _)| title.as_str()).collect();
     writeln!(out, "\n| {corner} | {} |\n|---|{}", titles.join(" | "), "---:|".repeat(columns.len()))?;
     for contestant in CONTESTANTS {
-        let spreads: Vec<_> = columns
+        let cells: Vec<_> = columns
             .iter()
-            .map(|&(_, key)| figures.spread(Key { contestant: contestant.name, ..key }))
+            .map(|&(_, key)| figures.quartiles(Key { contestant: contestant.name, ..key }))
             .collect();
-        if spreads.iter().all(Option::is_none) {
+        if cells.iter().all(Option::is_none) {
             continue;
         }
         write!(out, "| {} |", contestant.name)?;
-        for spread in spreads {
-            write!(out, " {} |", spread.map_or_else(String::new, |spread| spread.to_string()))?;
+        for quartiles in cells {
+            write!(out, " {} |", quartiles.map_or_else(String::new, |quartiles| quartiles.to_string()))?;
         }
         writeln!(out)?;
     }
@@ -98,7 +98,7 @@ fn grid(out: &mut String, corner: &str, columns: &[(String, Key<'_>)], figures: 
 /// Tells whose pools did not serve all that they were asked for: then the figure is partly `System`'s.
 fn unpooled(out: &mut String, key: Key<'_>, figures: &Figures<'_>) -> fmt::Result {
     for contestant in CONTESTANTS {
-        let share = figures.spread(Key { contestant: contestant.name, ..key });
+        let share = figures.quartiles(Key { contestant: contestant.name, ..key });
         if let Some(share) = share.filter(|share| share.median < 99.9) {
             let (percent, size) = (figure(share.median), size_in_words(key.bytes));
             writeln!(out, "\n{size}: {percent} % of {}'s requests found a slot.", contestant.name)?;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::machine::Run;
-use crate::spread::Spread;
+use crate::quartiles::Quartiles;
 
 /// One figure of one sample.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -117,8 +117,8 @@ impl<'a> Figures<'a> {
     }
 
     /// One figure over all rounds.
-    pub(crate) fn spread(&self, key: Key<'_>) -> Option<Spread> {
-        Spread::of(self.0.get(&key)?.values().copied().collect())
+    pub(crate) fn quartiles(&self, key: Key<'_>) -> Option<Quartiles> {
+        Quartiles::of(self.0.get(&key)?.values().copied().collect())
     }
 
     /// Two figures of the same round put together, over all rounds that have both.
@@ -127,8 +127,8 @@ impl<'a> Figures<'a> {
         one: Key<'_>,
         other: Key<'_>,
         together: impl Fn(f64, f64) -> f64,
-    ) -> Option<Spread> {
-        Spread::of(self.by_round(one, other, together)?.into_values().collect())
+    ) -> Option<Quartiles> {
+        Quartiles::of(self.by_round(one, other, together)?.into_values().collect())
     }
 
     /// The same, round by round.
@@ -190,8 +190,8 @@ pub(crate) mod tests {
         let key = |contestant| Key { workload: "pairs", bytes: 64, contestant, figure: "ns" };
         let figures = Figures::of(&rows);
         let ratio = figures.compare(key("glibc"), key("ring"), |one, other| one / other);
-        assert_eq!(ratio, Some(Spread { median: 2.0, low: 2.0, high: 2.0 }));
-        assert_eq!(figures.spread(key("glibc")).map(|spread| spread.median), Some(20.0));
+        assert_eq!(ratio, Some(Quartiles { median: 2.0, lower: 2.0, upper: 2.0 }));
+        assert_eq!(figures.quartiles(key("glibc")).map(|quartiles| quartiles.median), Some(20.0));
         assert_eq!(figures.compare(key("glibc"), key("nobody"), f64::max), None);
     }
 }

@@ -5,8 +5,8 @@
 mod verdict;
 
 use crate::contestants::{CONTESTANTS, Kind};
+use crate::quartiles::Quartiles;
 use crate::results::{Figures, Key};
-use crate::spread::Spread;
 use crate::workloads::{CLASS_SIZES, named, size_in_words};
 use verdict::{Mark, Verdict};
 
@@ -71,13 +71,13 @@ impl Judge<'_> {
     }
 
     /// How much slower two threads are than one, when what slows the control loop down is taken off.
-    fn slow_down(&self, workload: &str, bytes: usize) -> Option<Spread> {
+    fn slow_down(&self, workload: &str, bytes: usize) -> Option<Quartiles> {
         let key = |figure| Key { figure, ..ns(workload, bytes) };
         let blocks = self.figures.by_round(key("threads_2_ns"), key("threads_1_ns"), |two, one| two / one)?;
         let control =
             self.figures.by_round(key("control_2_ns"), key("control_1_ns"), |two, one| two / one)?;
         let both = blocks.iter().filter_map(|(round, blocks)| Some(blocks / control.get(round)?));
-        Spread::of(both.collect())
+        Quartiles::of(both.collect())
     }
 
     /// Percentiles of the time until a frame is ready.
@@ -105,7 +105,7 @@ impl Judge<'_> {
             [("tax_floor", 1.10), ("tax_open_lane", 1.15), ("tax_small", 1.15), ("tax_large", 1.10)]
         {
             for &bytes in named(workload).expect("a workload").sizes {
-                let ratio = self.figures.spread(Key { figure: "ratio", ..ns(workload, bytes) });
+                let ratio = self.figures.quartiles(Key { figure: "ratio", ..ns(workload, bytes) });
                 let subject = format!("{workload}, {}, framepool / System", size_in_words(bytes));
                 self.say(subject, ratio, " x", Mark::AtMost(most));
             }
@@ -150,7 +150,7 @@ impl Judge<'_> {
 
     /// The ratio to whoever of `rivals` has the lowest median.
     fn against_best(&mut self, subject: &str, key: Key<'_>, rivals: &[&'static str], mark: Mark) {
-        let median = |rival| Some(self.figures.spread(Key { contestant: rival, ..key })?.median);
+        let median = |rival| Some(self.figures.quartiles(Key { contestant: rival, ..key })?.median);
         let known = rivals.iter().filter_map(|&rival| Some((rival, median(rival)?)));
         if let Some((best, _)) = known.min_by(|(_, one), (_, other)| one.total_cmp(other)) {
             self.against(&format!("{subject}, best of {}", rivals.len()), key, best, mark);
@@ -176,7 +176,7 @@ impl Judge<'_> {
         self.say(subject.to_owned(), difference, unit, mark);
     }
 
-    fn say(&mut self, subject: String, found: Option<Spread>, unit: &'static str, mark: Mark) {
+    fn say(&mut self, subject: String, found: Option<Quartiles>, unit: &'static str, mark: Mark) {
         self.verdicts.extend(found.map(|found| Verdict { subject, found, unit, mark }));
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::contestants::{Contestant, FULL_HD_BYTES, Kind, Subject};
 use crate::outcome::Outcome;
-use crate::spread::figure;
+use crate::quartiles::figure;
 
 /// Something that contestants do with blocks of some size.
 #[derive(Debug)]

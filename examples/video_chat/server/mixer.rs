@@ -44,7 +44,7 @@ pub(super) struct Mixed {
     pub(super) blocks: u64,
 }
 
-/// Mixes until everybody who could send mail is gone.
+/// Mixes until all who could send mail are gone.
 pub(super) fn run(
     settings: &Settings,
     start: Instant,
@@ -52,60 +52,94 @@ pub(super) fn run(
     mail: &Receiver<Mail>,
     view: &(dyn Fn(&[u8]) + Sync),
 ) -> Mixed {
-    let clients = settings.clients as usize;
-    // A run that no clock may decide lays a grid out for every round of frames instead.
-    let by_rounds = matches!(settings.pace, Pace::Exactly { .. });
-    let (mut present, packets) = match crowd {
-        Crowd::Fixed => (clients, clip::outside(0)),
-        Crowd::Open => (0, Vec::new()),
-    };
-    let mut mixed = Mixed { packets, ..Mixed::default() };
-    let mut latest: Vec<Option<Vec<u8>>> = vec![None; clients];
-    let mut sound = Sound::default();
-    // Nothing is due while nobody is there.
-    let mut tick = (present > 0 && !by_rounds).then_some(start);
+    let mut mixer = Mixer::new(settings, start, crowd);
     loop {
-        let round_is_full = match mail.receive(tick) {
-            Received::Closed => return mixed,
+        let round_is_full = match mail.receive(mixer.tick) {
+            Received::Closed => return mixer.mixed,
             Received::Late => true,
-            Received::Item(Mail::Audio(block)) => {
-                sound.add(&block);
-                if sound.blocks >= present {
-                    drop(sound.mix());
-                    mixed.blocks += 1;
-                }
-                false
-            }
-            Received::Item(Mail::Video(bytes)) => {
-                match packet::unpack(&bytes).map(|packet| packet.fingerprint) {
-                    None => mixed.damaged += 1,
-                    Some(fingerprint) => {
-                        mixed.delivered += 1;
-                        if crowd == Crowd::Fixed {
-                            mixed.packets.push(fingerprint);
-                        }
-                        latest[fingerprint.client as usize] = Some(bytes);
-                    }
-                }
-                by_rounds && mixed.delivered.is_multiple_of(clients as u64)
-            }
-            Received::Item(Mail::Joined) => {
-                present += 1;
-                tick = tick.or_else(|| Some(Instant::now()));
-                false
-            }
-            Received::Item(Mail::Left(client)) => {
-                latest[client as usize] = None;
-                present -= 1;
-                tick = tick.filter(|_| present > 0);
-                false
-            }
+            Received::Item(item) => mixer.take(item),
         };
         if round_is_full {
-            view(&lay_out(&latest, settings.canvas));
-            mixed.grids += 1;
-            tick = tick.map(next_tick);
+            view(&lay_out(&mixer.latest, settings.canvas));
+            mixer.mixed.grids += 1;
+            mixer.tick = mixer.tick.map(next_tick);
         }
+    }
+}
+
+/// What the mixer knows of its clients.
+struct Mixer {
+    crowd: Crowd,
+    /// Whether a grid is laid out for every round of frames, in a run that no clock may decide.
+    by_rounds: bool,
+    /// Clients that are there.
+    present: usize,
+    /// The last frame of each client.
+    latest: Vec<Option<Vec<u8>>>,
+    sound: Sound,
+    /// When the next grid is due: never while no client is there.
+    tick: Option<Instant>,
+    mixed: Mixed,
+}
+
+impl Mixer {
+    fn new(settings: &Settings, start: Instant, crowd: Crowd) -> Self {
+        let clients = settings.clients as usize;
+        let by_rounds = matches!(settings.pace, Pace::Exactly { .. });
+        let (present, packets) = match crowd {
+            Crowd::Fixed => (clients, clip::outside(0)),
+            Crowd::Open => (0, Vec::new()),
+        };
+        Self {
+            crowd,
+            by_rounds,
+            present,
+            latest: vec![None; clients],
+            sound: Sound::default(),
+            tick: (present > 0 && !by_rounds).then_some(start),
+            mixed: Mixed { packets, ..Mixed::default() },
+        }
+    }
+
+    /// Takes a piece of mail. Returns whether it makes a round of frames full.
+    fn take(&mut self, mail: Mail) -> bool {
+        match mail {
+            Mail::Audio(block) => self.add_sound(&block),
+            Mail::Video(bytes) => {
+                self.show(bytes);
+                return self.by_rounds && self.mixed.delivered.is_multiple_of(self.latest.len() as u64);
+            }
+            Mail::Joined => {
+                self.present += 1;
+                self.tick = self.tick.or_else(|| Some(Instant::now()));
+            }
+            Mail::Left(client) => {
+                self.latest[client as usize] = None;
+                self.present -= 1;
+                self.tick = self.tick.filter(|_| self.present > 0);
+            }
+        }
+        false
+    }
+
+    fn add_sound(&mut self, block: &[u8]) {
+        self.sound.add(block);
+        if self.sound.blocks >= self.present {
+            drop(self.sound.mix());
+            self.mixed.blocks += 1;
+        }
+    }
+
+    fn show(&mut self, bytes: Vec<u8>) {
+        let Some(fingerprint) = packet::unpack(&bytes).map(|packet| packet.fingerprint) else {
+            self.mixed.damaged += 1;
+            return;
+        };
+        self.mixed.delivered += 1;
+        if self.crowd == Crowd::Fixed {
+            self.mixed.packets.push(fingerprint);
+        }
+        self.latest[fingerprint.client as usize] = Some(bytes);
     }
 }
 

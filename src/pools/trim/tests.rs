@@ -26,13 +26,13 @@ fn whole(class: Class) -> Layout {
 }
 
 fn take(pools: &Pools, class: Class) -> Block {
-    pools.take(Tally::OwnState(pools.own().unwrap()), whole(class)).unwrap()
+    pools.take(Tally::Own(pools.own().unwrap()), whole(class)).unwrap()
 }
 
 fn give(pools: &Pools, class: Class, block: Block) {
     let found = pools.find(block.start, whole(class));
     // SAFETY: just found, and nobody uses it any more.
-    unsafe { pools.give(Tally::OwnState(pools.own().unwrap()), found) };
+    unsafe { pools.give(Tally::Own(pools.own().unwrap()), found) };
 }
 
 /// Slots of a class that are in its sets.

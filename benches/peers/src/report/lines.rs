@@ -61,8 +61,9 @@ pub(super) fn threads(results: &Results, workload: &Workload, svg: &mut String) 
         each_contestant(|contestant| {
             let point = |doublings: u32| {
                 let figure = &*format!("threads_{}_ns", 1 << doublings);
-                let spread = figures.spread(Key { workload: workload.name, bytes, contestant, figure })?;
-                Some((f64::from(doublings), spread.median))
+                let quartiles =
+                    figures.quartiles(Key { workload: workload.name, bytes, contestant, figure })?;
+                Some((f64::from(doublings), quartiles.median))
             };
             (0..=4).filter_map(point).collect()
         })

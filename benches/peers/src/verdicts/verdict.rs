@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use crate::spread::{Spread, figure};
+use crate::quartiles::{Quartiles, figure};
 
 /// One line and what it came to.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Verdict {
     pub(crate) subject: String,
-    pub(crate) found: Spread,
+    pub(crate) found: Quartiles,
     pub(crate) unit: &'static str,
     pub(crate) mark: Mark,
 }
@@ -44,7 +44,7 @@ impl fmt::Display for Verdict {
             Mark::AtLeast(least) => ("at least", least),
             Mark::Reported => return Ok(()),
         };
-        let is_settled = mark.is_met(found.low) == mark.is_met(found.high);
+        let is_settled = mark.is_met(found.lower) == mark.is_met(found.upper);
         let outcome = if mark.is_met(found.median) { "met" } else { "NOT MET" };
         let doubt = if is_settled { "" } else { ", not settled" };
         write!(f, "; {words} {}{unit} asked: {outcome}{doubt}", figure(bound))
@@ -57,8 +57,8 @@ mod tests {
 
     #[test]
     fn a_line_whose_spread_crosses_its_mark_is_not_settled() {
-        let line = |low, median, high, mark| {
-            let found = Spread { median, low, high };
+        let line = |lower, median, upper, mark| {
+            let found = Quartiles { median, lower, upper };
             Verdict { subject: "pairs".to_owned(), found, unit: " x", mark }.to_string()
         };
         assert_eq!(

@@ -4,13 +4,13 @@ use std::fmt;
 
 /// The median of one value a round, and the middle half of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Spread {
+pub(crate) struct Quartiles {
     pub(crate) median: f64,
-    pub(crate) low: f64,
-    pub(crate) high: f64,
+    pub(crate) lower: f64,
+    pub(crate) upper: f64,
 }
 
-impl Spread {
+impl Quartiles {
     /// Of at least one value.
     pub(crate) fn of(mut values: Vec<f64>) -> Option<Self> {
         if values.is_empty() {
@@ -18,22 +18,22 @@ impl Spread {
         }
         values.sort_by(f64::total_cmp);
         let at = |quarters: usize| values[(values.len() - 1) * quarters / 4];
-        Some(Self { median: at(2), low: at(1), high: at(3) })
+        Some(Self { median: at(2), lower: at(1), upper: at(3) })
     }
 }
 
 /// The median of at least one value.
 pub(crate) fn median(values: Vec<f64>) -> f64 {
-    Spread::of(values).expect("the callers have at least one value").median
+    Quartiles::of(values).expect("the callers have at least one value").median
 }
 
-impl fmt::Display for Spread {
+impl fmt::Display for Quartiles {
     /// `12.3 (12.1..12.8)`, or `12.3` alone where all values print alike.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [median, low, high] = [self.median, self.low, self.high].map(figure);
+        let [median, lower, upper] = [self.median, self.lower, self.upper].map(figure);
         f.write_str(&median)?;
-        if low != high {
-            write!(f, " ({low}..{high})")?;
+        if lower != upper {
+            write!(f, " ({lower}..{upper})")?;
         }
         Ok(())
     }
@@ -63,10 +63,10 @@ mod tests {
 
     #[test]
     fn a_spread_is_the_middle_half_around_the_median() {
-        let spread = Spread::of((1..=9).rev().map(f64::from).collect());
-        assert_eq!(spread, Some(Spread { median: 5.0, low: 3.0, high: 7.0 }));
-        assert_eq!(Spread::of(vec![2.0]), Some(Spread { median: 2.0, low: 2.0, high: 2.0 }));
-        assert_eq!(Spread::of(Vec::new()), None);
+        let quartiles = Quartiles::of((1..=9).rev().map(f64::from).collect());
+        assert_eq!(quartiles, Some(Quartiles { median: 5.0, lower: 3.0, upper: 7.0 }));
+        assert_eq!(Quartiles::of(vec![2.0]), Some(Quartiles { median: 2.0, lower: 2.0, upper: 2.0 }));
+        assert_eq!(Quartiles::of(Vec::new()), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! Why the program stops: one line for people, one exit status for scripts.
+//! Why a program stops: one line for people, one exit status for scripts. Shared by the examples and by benches/peers.
 
 use std::fmt;
+use std::path::Path;
 
 /// What went wrong, and whose fault it was.
 #[derive(Debug)]
@@ -26,6 +27,12 @@ impl Failure {
     /// Something failed that should have worked: exit status 1.
     pub(crate) fn broken(text: impl Into<String>) -> Self {
         Self { status: 1, text: text.into() }
+    }
+
+    /// A file could not be read, written or understood: exit status 1.
+    #[allow(dead_code, reason = "not every program that shares this writes files")]
+    pub(crate) fn file(path: &Path, error: impl fmt::Display) -> Self {
+        Self::broken(format!("{}: {error}", path.display()))
     }
 }
 
