@@ -107,7 +107,7 @@ fn table(classes: &[ClassAdvice]) -> Config {
 }
 
 /// Slots for so many at once: one more, or 12 %.
-pub(crate) fn with_headroom(peak: usize) -> usize {
+fn with_headroom(peak: usize) -> usize {
     peak + (peak * 12).div_ceil(100).max(1)
 }
 

@@ -22,16 +22,16 @@ use crate::tunables::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ClassConfig {
     pub(crate) slot_bytes: usize,
-    pub(crate) slots: usize,
+    slots: usize,
     pub(crate) floor: usize,
-    pub(crate) hold_back: HoldBack,
+    hold_back: HoldBack,
     /// `None`: as its slots' size suggests.
-    pub(crate) magazine: Option<usize>,
+    magazine: Option<usize>,
 }
 
 /// How a class keeps its last slots for layouts of some size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum HoldBack {
+enum HoldBack {
     /// Half of the slots for layouts of at least a quarter of a slot: the default of Small and Medium.
     Half,
     Slots {
@@ -41,7 +41,7 @@ pub(crate) enum HoldBack {
 }
 
 impl HoldBack {
-    pub(crate) const NONE: Self = Self::Slots { slots: 0, min_bytes: 0 };
+    const NONE: Self = Self::Slots { slots: 0, min_bytes: 0 };
 }
 
 impl ClassConfig {
@@ -58,7 +58,7 @@ impl ClassConfig {
     }
 
     /// Slots of a lane that a thread may cache in the end.
-    pub(crate) const fn magazine(&self) -> usize {
+    const fn magazine(&self) -> usize {
         match self.magazine {
             Some(slots) => slots,
             None => {
@@ -68,7 +68,7 @@ impl ClassConfig {
     }
 
     /// Slots of a lane that a thread may cache at first.
-    pub(crate) const fn first_magazine(&self) -> usize {
+    const fn first_magazine(&self) -> usize {
         clamp(MAGAZINE_FIRST_BYTES / self.slot_bytes, MAGAZINE_FIRST, MAGAZINE_DEFAULT_LIMIT)
     }
 }

@@ -48,21 +48,21 @@ pub(crate) struct Magazine {
 }
 
 /// What an owner that found its magazine empty is to fetch from the set.
-pub(crate) struct Refill {
+struct Refill {
     /// How many slots, 1 to [`MAGAZINE_BATCH`].
-    pub(crate) slots: usize,
+    slots: usize,
     /// Whether the magazine takes none of them.
-    pub(crate) is_cold: bool,
+    is_cold: bool,
 }
 
 /// What became of a slot that an owner gave.
-pub(crate) struct Push {
+struct Push {
     /// Whether the magazine took it.
-    pub(crate) is_pushed: bool,
+    is_pushed: bool,
     /// Whether the magazine takes nothing.
-    pub(crate) is_cold: bool,
+    is_cold: bool,
     /// What was moved out to make room.
-    pub(crate) spilled: Batch,
+    spilled: Batch,
 }
 
 impl Magazine {
@@ -102,7 +102,7 @@ impl Magazine {
 
     /// Whether it takes nothing, because its owner had no use for it yet.
     #[inline]
-    pub(crate) fn is_cold(&self) -> bool {
+    fn is_cold(&self) -> bool {
         self.capacity() == 0
     }
 
@@ -111,7 +111,7 @@ impl Magazine {
     ///
     /// An owner that comes now and then, with others in between, stays cold: a slot in its magazine would save it nothing that counts,
     /// and be one more that is touched.
-    pub(crate) fn warm_up(&self, came_last: bool, met_others: bool, first: usize) {
+    fn warm_up(&self, came_last: bool, met_others: bool, first: usize) {
         let visit_score = self.visit_score.load(Relaxed);
         let visit_score = if came_last { visit_score + 1 } else { visit_score / 2 }
             + if met_others { MEETING_SCORE } else { 0 };
@@ -169,12 +169,12 @@ impl Magazine {
     }
 
     /// Pops a slot, or tells what to fetch from the set in its place.
-    pub(crate) fn pop_or_refill(&self, limit: usize) -> Result<*mut u8, Refill> {
+    fn pop_or_refill(&self, limit: usize) -> Result<*mut u8, Refill> {
         self.pop().ok_or_else(|| Refill { slots: self.refill_size(limit), is_cold: self.is_cold() })
     }
 
     /// Pushes a slot, after the older half was moved out if there was no room.
-    pub(crate) fn push_or_spill(&self, slot: *mut u8) -> Push {
+    fn push_or_spill(&self, slot: *mut u8) -> Push {
         if self.push(slot) {
             return Push { is_pushed: true, is_cold: false, spilled: Batch::EMPTY };
         }
@@ -197,7 +197,7 @@ impl Magazine {
     /// From the top, by one store: when another thread forks, its child finds these slots still in the magazine, or lost, and never both in
     /// the magazine and in the set.
     #[inline]
-    pub(crate) fn drain(&self) -> Batch {
+    fn drain(&self) -> Batch {
         let len = self.len();
         let first = len - len.min(MAGAZINE_BATCH as u32);
         let drained = (first..len).map(|i| self.get(i)).collect();

@@ -45,7 +45,7 @@ pub(crate) struct Metadata {
     /// Where the reservation starts; null if there is none.
     pub(crate) base: *mut u8,
     /// What magazines start with, at once or when their thread is hot.
-    pub(crate) first_capacities: [usize; LANES],
+    first_capacities: [usize; LANES],
     /// What magazines grow to.
     max_capacities: [usize; LANES],
     thread_states: NonNull<ThreadState>,
@@ -55,7 +55,7 @@ pub(crate) struct Metadata {
     reclaim: Reclaim,
     pub(crate) peaks: [Peak; CLASSES],
     /// Of who has no place.
-    pub(crate) shared: SharedCounters,
+    shared: SharedCounters,
     fork_mark: Option<ForkMark>,
     /// The one before this on the [roll](crate::lifecycle::registry) of all.
     pub(crate) older: AtomicPtr<Metadata>,

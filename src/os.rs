@@ -78,7 +78,7 @@ impl Mapping {
 }
 
 /// What runs when a watched thread exits, with what was given to watch it.
-pub(crate) type OnThreadExit = unsafe extern "C" fn(*mut core::ffi::c_void);
+type OnThreadExit = unsafe extern "C" fn(*mut core::ffi::c_void);
 
 /// What the system has given to a range of memory, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

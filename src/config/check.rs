@@ -8,7 +8,7 @@ use crate::slots::class::{CLASSES, Class, SLOT_STEP};
 
 impl Config {
     /// Whether each class makes sense by itself and beside its neighbours.
-    pub(crate) const fn check(&self) -> Result<(), ConfigError> {
+    pub(super) const fn check(&self) -> Result<(), ConfigError> {
         let mut i = 0;
         while i < CLASSES {
             check!(self.check_class(Class::ALL[i]));

@@ -27,14 +27,14 @@ pub(crate) enum Problem {
 
 impl ConfigError {
     /// In one line of ASCII.
-    pub(crate) const fn text(&self) -> Text {
+    pub(super) const fn text(&self) -> Text {
         let mut text = Text::new();
         self.tell(&mut text);
         text
     }
 
     /// The same at the end of a text.
-    pub(crate) const fn tell(&self, text: &mut Text) {
+    pub(super) const fn tell(&self, text: &mut Text) {
         match self.0 {
             Problem::SlotBytes { class, slot_bytes } => {
                 of_size(text, class, slot_bytes)

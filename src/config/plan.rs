@@ -23,7 +23,7 @@ pub(crate) struct ClassPlan {
     /// Layouts from this many bytes on may have every slot: 0 where none is held back.
     pub(crate) held_back_from: usize,
     /// The last this many slots are held back.
-    pub(crate) held: usize,
+    pub(super) held: usize,
     /// Slots that a magazine of either lane may grow to if the lane has enough, and those that it starts with.
     magazine: (usize, usize),
 }
@@ -60,14 +60,14 @@ impl Plan {
         }
     }
 
-    pub(crate) const fn try_new(config: &Config) -> Result<Self, ConfigError> {
+    const fn try_new(config: &Config) -> Result<Self, ConfigError> {
         let mut plan = Self::EMPTY;
         check!(plan.fill(config));
         Ok(plan)
     }
 
     /// The plan of no slots, to be [filled](Self::fill).
-    pub(crate) const EMPTY: Self = Self {
+    const EMPTY: Self = Self {
         classes: [ClassPlan {
             slab: Slab::new(0, 64, 0),
             floor: 0,

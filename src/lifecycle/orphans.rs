@@ -29,7 +29,7 @@ const ASKED_BY: u64 = 1 << 63;
 ///
 /// A system call for each, and a few for the one that is found.
 #[cold]
-pub(crate) fn adopt(metadata: &Metadata, this_thread: u64, set_up: impl Fn(usize)) -> Option<usize> {
+pub(super) fn adopt(metadata: &Metadata, this_thread: u64, set_up: impl Fn(usize)) -> Option<usize> {
     let is_known = |owner: u64| owner != 0 && owner & ASKED_BY == 0;
     let mark = this_thread | ASKED_BY;
     metadata.places.next_word().find(|&place| {

@@ -59,13 +59,13 @@ fn all() -> impl Iterator<Item = &'static Metadata> {
 }
 
 /// Runs in the child of a `fork`, on the thread that called it.
-pub(crate) unsafe extern "C" fn settle_children() {
+pub(super) unsafe extern "C" fn settle_children() {
     FORKS.fetch_add(1, Relaxed);
     all().for_each(Metadata::settle_child);
 }
 
 /// Runs when the program exits, outside any allocation.
-pub(crate) extern "C" fn write_exit_outputs() {
+pub(super) extern "C" fn write_exit_outputs() {
     // A panic would not get out of here. It has been told by its hook.
     let _ = panic::catch_unwind(|| all().for_each(show));
 }

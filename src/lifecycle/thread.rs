@@ -62,7 +62,7 @@ fn claim(metadata: &'static Metadata, exit_hook: os::ExitHook) {
 /// # Safety
 ///
 /// `record` is what [`claim`] gave `watch_this_thread` on this thread.
-pub(crate) unsafe extern "C" fn on_thread_exit(state: *mut core::ffi::c_void) {
+pub(super) unsafe extern "C" fn on_thread_exit(state: *mut core::ffi::c_void) {
     // Destructors that run after this one may allocate and free; they use the sets and the shared counters.
     // SAFETY: by contract a record of a table that is never unmapped.
     let state = unsafe { &*state.cast::<ThreadState>() };

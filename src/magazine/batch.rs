@@ -11,9 +11,9 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    pub(crate) const EMPTY: Self = Self { slots: [ptr::null_mut(); MAGAZINE_BATCH], len: 0 };
+    pub(super) const EMPTY: Self = Self { slots: [ptr::null_mut(); MAGAZINE_BATCH], len: 0 };
 
-    pub(crate) fn as_slice(&self) -> &[*mut u8] {
+    pub(super) fn as_slice(&self) -> &[*mut u8] {
         &self.slots[..self.len]
     }
 }

@@ -64,7 +64,7 @@ impl Gate {
     }
 
     /// Whether the owner is outside; if so, all that it did inside is visible.
-    pub(crate) fn is_open(&self, key: usize) -> bool {
+    pub(super) fn is_open(&self, key: usize) -> bool {
         self.state.load(Acquire) == key
     }
 
@@ -77,7 +77,7 @@ impl Gate {
         is_open
     }
 
-    pub(crate) fn is_abandoned(&self) -> bool {
+    pub(super) fn is_abandoned(&self) -> bool {
         self.state.load(Relaxed) == ABANDONED
     }
 }

@@ -58,7 +58,7 @@ impl Mode {
 
     /// Whether the lane was cached and will be again.
     #[inline]
-    pub(crate) fn is_revoked(&self) -> bool {
+    pub(super) fn is_revoked(&self) -> bool {
         matches!(self.get(), LaneMode::SetOnly | LaneMode::Pending)
     }
 

@@ -86,7 +86,7 @@ impl Reclaim {
 
     /// Lets the threads cache slots of a set-only lane again, if nothing is pending and half of it is free.
     #[cold]
-    pub(crate) fn resume_caching_if_half_free(&self, caches: &impl MagazineStore, lane: Lane) {
+    pub(super) fn resume_caching_if_half_free(&self, caches: &impl MagazineStore, lane: Lane) {
         self.0.try_with(|pending| {
             if !caches.mode(lane).is_revoked() {
                 return;
@@ -120,7 +120,7 @@ impl Reclaim {
 
 /// What it takes for a set-only lane to be cached again. A lane that lives at its limit stays set-only.
 #[inline]
-pub(crate) fn is_half_free(set: &SlotSet) -> bool {
+pub(super) fn is_half_free(set: &SlotSet) -> bool {
     set.free() * 2 >= set.slots()
 }
 

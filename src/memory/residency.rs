@@ -82,7 +82,7 @@ pub struct Residency {
     /// How long it took to bring this about and to read it back.
     pub elapsed: Duration,
     /// A bit for each option.
-    pub(crate) requested: u8,
+    pub(super) requested: u8,
     /// What [`Errno::code_of`] says of each.
     pub(crate) denied: [i32; MEMORY_OPTIONS],
 }

@@ -35,7 +35,7 @@ impl Metadata {
     /// taken, and what its magazines hold is lost; the magazines of the others are left for a reclaim or the next owner.
     ///
     /// Places that nobody has are left alone: the gates of new ones have no key yet.
-    pub(super) fn take_over_places(&self) {
+    fn take_over_places(&self) {
         let own = current::own_state();
         for state in self.places.taken().map(|place| self.thread_state(place)) {
             if core::ptr::eq(state, own) {

@@ -19,7 +19,7 @@ use crate::sync::{
 };
 
 /// The word in its wiped page.
-pub(crate) struct ForkMark(NonNull<AtomicUsize>);
+pub(super) struct ForkMark(NonNull<AtomicUsize>);
 
 const WIPED: usize = 0;
 const SETTLED: usize = 1;
@@ -42,7 +42,7 @@ impl ForkMark {
 
     /// Whether no `fork` is to be seen to. In a child, runs `take_over` once, on the thread that called `fork`, unless `begin` says that it is
     /// at something that must not be cut in two; until that is done, and for the handlers that interrupt it, `false`.
-    pub(crate) fn settle<S>(&self, begin: impl Fn() -> Option<S>, take_over: impl Fn()) -> bool {
+    pub(super) fn settle<S>(&self, begin: impl Fn() -> Option<S>, take_over: impl Fn()) -> bool {
         let change = |from, to| self.word().compare_exchange(from, to, AcqRel, Acquire).is_ok();
         // Again only after a `fork` by a signal handler that interrupted this, in the child of that.
         loop {
@@ -62,7 +62,7 @@ impl ForkMark {
     /// Says in the child of a `fork` what the kernel should have said: some answer `MADV_WIPEONFORK` with success and wipe nothing.
     ///
     /// Not if this process has settled already: another handler of its may have come first, and may have started threads since.
-    pub(crate) fn wipe(&self) {
+    pub(super) fn wipe(&self) {
         if self.word().load(Acquire) != settled_here() {
             self.word().store(WIPED, Release);
         }

@@ -67,7 +67,7 @@ impl MetadataCell {
 
     /// The lanes and the rest that are everybody's. Nothing is taken from a lane or given to one before there are any.
     #[inline]
-    pub(crate) fn shared(&self) -> Option<&SharedCounters> {
+    pub(super) fn shared(&self) -> Option<&SharedCounters> {
         self.get().map(|metadata| &metadata.shared)
     }
 }

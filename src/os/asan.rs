@@ -24,7 +24,7 @@ pub(crate) fn unpoison(start: *mut u8, bytes: usize) {
 }
 
 /// Whether the pools themselves may write to a free slot.
-pub(crate) const ALLOWS_TOUCHING: bool = cfg!(not(framepool_sanitizer = "address"));
+pub(super) const ALLOWS_TOUCHING: bool = cfg!(not(framepool_sanitizer = "address"));
 
 #[cfg(framepool_sanitizer = "address")]
 mod imp {
@@ -33,11 +33,11 @@ mod imp {
         safe fn __asan_unpoison_memory_region(start: *const u8, bytes: usize);
     }
 
-    pub(super) fn unpoison(start: *mut u8, bytes: usize) {
+    fn unpoison(start: *mut u8, bytes: usize) {
         __asan_unpoison_memory_region(start, bytes);
     }
 
-    pub(super) fn poison(start: *mut u8, bytes: usize) {
+    fn poison(start: *mut u8, bytes: usize) {
         __asan_poison_memory_region(start, bytes);
     }
 }

@@ -17,7 +17,7 @@ impl Errno {
 
     /// What the last failed call of this thread left.
     #[cfg(all(unix, not(framepool_os = "none")))]
-    pub(crate) fn last() -> Self {
+    pub(super) fn last() -> Self {
         let code = io::Error::last_os_error().raw_os_error();
         code.and_then(Self::from_code).unwrap_or(Self::UNSUPPORTED)
     }

@@ -68,7 +68,7 @@ pub(crate) fn lock(_: NonNull<[u8]>) -> Result<(), Errno> {
 /// # Safety
 ///
 /// None needed.
-pub(crate) unsafe fn map_anew(_: NonNull<[u8]>) -> Result<(), Errno> {
+pub(super) unsafe fn map_anew(_: NonNull<[u8]>) -> Result<(), Errno> {
     Err(Errno::UNSUPPORTED)
 }
 

@@ -11,7 +11,7 @@ use super::PageFigures;
 const LINE_BYTES: usize = 160;
 
 /// The file, read so far.
-pub(crate) struct Smaps {
+pub(super) struct Smaps {
     range: Range<usize>,
     line: [u8; LINE_BYTES],
     line_len: usize,
@@ -27,7 +27,7 @@ impl Smaps {
     }
 
     /// Reads the next bytes of the file.
-    pub(crate) fn read(&mut self, bytes: &[u8]) {
+    pub(super) fn read(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             if byte == b'\n' {
                 self.end_of_line();

@@ -14,7 +14,7 @@ use crate::os::asan;
 /// # Safety
 ///
 /// The pages are mapped, readable and writable, for the length of the call; `page_bytes` divides the system's page size.
-pub(crate) unsafe fn touch(pages: NonNull<[u8]>, page_bytes: usize) {
+pub(super) unsafe fn touch(pages: NonNull<[u8]>, page_bytes: usize) {
     if !asan::ALLOWS_TOUCHING {
         return;
     }

@@ -121,7 +121,7 @@ pub(crate) fn lock(pages: NonNull<[u8]>) -> Result<(), Errno> {
 ///
 /// They are a page-aligned piece of a mapping made here, and nobody uses them.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) unsafe fn map_anew(pages: NonNull<[u8]>) -> Result<(), Errno> {
+unsafe fn map_anew(pages: NonNull<[u8]>) -> Result<(), Errno> {
     let (protection, fixed) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_FIXED);
     let flags = libc::MAP_PRIVATE | libc::MAP_ANON | fixed | NO_RESERVE;
     // SAFETY: what is replaced is given up by the caller.

@@ -32,7 +32,7 @@ impl Pools {
     }
 
     #[inline(always)]
-    pub(super) fn offset_of(&self, ptr: *const u8) -> usize {
+    fn offset_of(&self, ptr: *const u8) -> usize {
         ptr.addr().wrapping_sub(self.serving.base().addr())
     }
 

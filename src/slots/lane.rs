@@ -27,12 +27,12 @@ impl Lane {
 
     /// From the low bits of a byte.
     #[inline(always)]
-    pub(crate) const fn from_bits(bits: u8) -> Self {
+    pub(super) const fn from_bits(bits: u8) -> Self {
         Self(bits as u32 & (LANES as u32 - 1))
     }
 
     #[inline(always)]
-    pub(crate) const fn bits(self) -> u8 {
+    pub(super) const fn bits(self) -> u8 {
         self.0 as u8
     }
 

@@ -76,8 +76,8 @@ pub(crate) struct Counters {
     shrunk_in_fallback: AtomicU64,
     shrunk_to_fallback: AtomicU64,
     pub(crate) reallocs_moved: AtomicU64,
-    pub(crate) memsets_skipped: AtomicU64,
-    pub(crate) memsets_done: AtomicU64,
+    memsets_skipped: AtomicU64,
+    memsets_done: AtomicU64,
 }
 
 /// All counters of those who have none of their own, on lines of their own. All zeros are valid.

@@ -22,7 +22,7 @@ use crate::slots::class::CLASSES;
 use crate::sync::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 /// A power of two, for the tree.
-pub(crate) const BINS: usize = 2048;
+const BINS: usize = 2048;
 
 /// Bins up to the first size that has 64 steps to a power of two.
 const EVEN_BINS: usize = 64;

@@ -51,7 +51,7 @@ fn current_state() -> &'static ThreadState {
 }
 
 /// Takes this thread's record away from its requests until it is [resumed](resume) again.
-pub(crate) fn suspend() {
+pub(super) fn suspend() {
     STATE.with(|state| state.store(from_ref(&NO_PLACE).cast_mut(), Relaxed));
 }
 

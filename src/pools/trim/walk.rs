@@ -37,7 +37,7 @@ const MAX_HELD: usize = GUARD_BYTES / SLOT_STEP;
 /// [`GUARD_BYTES`] at most.
 ///
 /// `true` if every slot of the lane was held and nothing was refused.
-pub(crate) fn trim_lane(
+pub(super) fn trim_lane(
     metadata: &Metadata,
     lane: Lane,
     page_bytes: usize,
