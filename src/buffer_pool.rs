@@ -191,6 +191,12 @@ impl BufferPool {
         self.shared.pools.stats()
     }
 
+    /// See `PoolAlloc::check_invariants`.
+    #[doc(hidden)]
+    pub fn check_invariants(&self) {
+        self.shared.pools.check_invariants();
+    }
+
     /// Whether `ptr` points into a slot of these pools, live or not, at its start or not.
     pub fn owns(&self, ptr: *const u8) -> bool {
         self.shared.pools.owns(ptr)

@@ -12,7 +12,6 @@ mod assert_no_misses;
 mod buffer_pool;
 #[cfg(not(framepool_loom))]
 mod config;
-#[cfg(not(framepool_loom))]
 mod fatal;
 #[cfg(not(framepool_loom))]
 pub mod guide;

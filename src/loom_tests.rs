@@ -2,7 +2,7 @@
 //!
 //! `bash tests/loom.sh`; a minute or two on two cores. What is checked is in [`lanes`], in a
 //! small [`world`], and for the set alone in `slot_set/model.rs`. Through `sync.rs` run as they are: sets, gates,
-//! modes, magazines, places, the reclaim, and all of [`Pool`](crate::magazine::lane_pool::Pool). Restated are only a thread's way to its own place, and its end.
+//! modes, magazines, places, the reclaim, and all of [`LanePool`](crate::magazine::lane_pool::LanePool). Restated are only a thread's way to its own place, and its end.
 //!
 //! **Bounds.** Two or three threads; one lane of 2 to 4 slots or two of one; words of 2 slots, magazines of 3, 3 places. loom
 //! [switches](crate::sync::loom_check::check) threads against their will at most 2 to 4 times in one run, as each test says; some tests of the set have no such

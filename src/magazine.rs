@@ -21,7 +21,7 @@
 //! | a mode | reclaims (SeqCst to revoke, Release to resume_caching_if_half_free), read by owners (Acquire) | that magazines are empty |
 //! | `len`, `slots` | the owner inside, or a reclaim (Relaxed) | nothing: the gate and the mode do |
 
-pub(crate) mod batch;
+mod batch;
 pub(crate) mod gate;
 pub(crate) mod lane_pool;
 pub(crate) mod mode;
@@ -29,6 +29,7 @@ pub(crate) mod reclaim;
 
 use core::ptr;
 
+use crate::fatal::invariant;
 use crate::magazine::batch::Batch;
 use crate::sync::{AtomicPtr, AtomicU32, Ordering::Relaxed, UnsyncLoad};
 use crate::tunables::{MAGAZINE_BATCH, MAGAZINE_CAPACITY, MEETING_SCORE, WARM_SCORE};
@@ -163,6 +164,7 @@ impl Magazine {
         if len >= self.capacity() {
             return false;
         }
+        invariant!(!slot.is_null(), "a cached slot has an address");
         self.slot(len).store(slot, Relaxed);
         self.len.store(len + 1, Relaxed);
         true
@@ -206,9 +208,8 @@ impl Magazine {
     }
 
     /// What another thread sees in it, without having it.
-    #[cfg(framepool_loom)]
-    pub(crate) fn peek(&self) -> Vec<*mut u8> {
-        (0..self.len.load(Relaxed)).map(|i| self.slot(i).load(Relaxed)).collect()
+    pub(crate) fn peek(&self) -> impl Iterator<Item = *mut u8> {
+        (0..self.len.load(Relaxed)).map(|i| self.slot(i).load(Relaxed))
     }
 
     fn take_oldest(&self, slots: u32) -> Batch {
@@ -242,7 +243,7 @@ impl Magazine {
 
     #[inline(always)]
     fn slot(&self, i: u32) -> &AtomicPtr<u8> {
-        debug_assert!((i as usize) < MAGAZINE_CAPACITY);
+        invariant!((i as usize) < MAGAZINE_CAPACITY, "a magazine holds no more than it has room for");
         // SAFETY: `len` and `capacity` stay at or below `MAGAZINE_CAPACITY`: `push` is the only one to add, and only below `capacity`. `i` is
         // below the one or the other.
         unsafe { self.slots.get_unchecked(i as usize) }

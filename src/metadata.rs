@@ -19,7 +19,8 @@ use crate::slots::class::CLASSES;
 pub(crate) use tally::Tally;
 
 use crate::config::plan::Plan;
-use crate::magazine::lane_pool::Pool;
+use crate::fatal::invariant;
+use crate::magazine::lane_pool::LanePool;
 use crate::magazine::mode::{LaneMode, Mode};
 use crate::magazine::reclaim::Reclaim;
 use crate::metadata::fork_mark::ForkMark;
@@ -226,7 +227,7 @@ impl Metadata {
     }
 
     pub(crate) fn thread_state(&self, place: usize) -> &ThreadState {
-        debug_assert!(place < PLACES);
+        invariant!(place < PLACES, "a place lies in the table");
         // SAFETY: `Places` only hands out places of the table; a zeroed record is valid.
         unsafe { self.thread_states.add(place).as_ref() }
     }
@@ -235,7 +236,7 @@ impl Metadata {
         (ptr::from_ref(state).addr() - self.thread_states.addr().get()) / size_of::<ThreadState>()
     }
 
-    pub(crate) fn pool(&self, lane: Lane) -> Pool<'_, Self> {
-        Pool::new(self, lane)
+    pub(crate) fn pool(&self, lane: Lane) -> LanePool<'_, Self> {
+        LanePool::new(self, lane)
     }
 }

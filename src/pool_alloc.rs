@@ -167,6 +167,16 @@ impl<A> PoolAlloc<A> {
         self.pools.slot_states(class, states)
     }
 
+    /// Checks that each slot is in exactly one place and that the statistics agree. For this crate's own tests.
+    ///
+    /// # Panics
+    ///
+    /// If not, or if another thread is inside the allocator.
+    #[doc(hidden)]
+    pub fn check_invariants(&self) {
+        self.pools.check_invariants();
+    }
+
     /// Switches the pools off for new allocations (`false`), or on again (`true`, as they start).
     ///
     /// While they are off, every new block comes from the fallback (bypass: disabled). Blocks that live in the pools stay,

@@ -7,6 +7,7 @@
 mod counting;
 mod fast_path;
 mod find;
+mod invariants;
 mod recording;
 mod residency;
 mod route;

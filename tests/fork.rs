@@ -108,6 +108,7 @@ fn fork_among_busy_threads(forks: u64) {
     }
     DONE.store(true, SeqCst);
     busy.into_iter().for_each(|thread| thread.join().unwrap());
+    POOL.check_invariants();
     let stats = POOL.stats();
     assert!(Class::ALL.iter().all(|&class| stats.class(class).in_use == 0));
     assert_eq!((stats.hits(), stats.fallbacks()), (stats.returns(), 0));

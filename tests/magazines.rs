@@ -63,6 +63,7 @@ fn one_thread_takes_all_slots_of_each_class_while_64_that_cached_some_sleep() {
             take_all(pool, class);
             take_all(pool, class);
         }
+        pool.check_invariants();
         done.wait();
     });
     for class in Class::ALL {
@@ -84,7 +85,9 @@ fn a_layout_that_may_have_every_slot_gets_those_that_tiny_objects_cached() {
             });
         }
         cached.wait();
+        pool.check_invariants();
         take_all(pool, Class::Small);
+        pool.check_invariants();
         done.wait();
     });
 }

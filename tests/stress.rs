@@ -104,6 +104,7 @@ fn stress(arena: &'static Arena, disturb: impl Fn(&mut Random)) {
     for place in table {
         swap(place, None).into_iter().for_each(Block::give);
     }
+    pool.check_invariants();
     let (stats, requests) = (pool.stats(), requests.load(Relaxed));
     assert!(requests > 1_000 && stats.total_allocs() > requests, "{stats}");
     for class in Class::ALL {

@@ -169,6 +169,7 @@ fn what_one_took_while_others_trim_is_its_own_zeroed_memory_is_zero_and_no_slot_
             trimmers.into_iter().for_each(|trimmer| trimmer.join().unwrap());
             users.into_iter().for_each(|user| user.unwrap());
         });
+        pool.check_invariants();
         for class in Class::ALL {
             let stats = pool.stats().class(class);
             assert_eq!((stats.in_use, stats.hits), (0, stats.returns), "{class}");

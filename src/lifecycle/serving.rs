@@ -15,6 +15,7 @@
 
 use core::ptr;
 
+use crate::fatal::invariant;
 use crate::sync::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
@@ -97,6 +98,7 @@ impl<T> Serving<T> {
     /// Start-up is done: blocks in the `span` bytes from `base` on may be freed from now on, and new ones come from `from` unless
     /// that is switched off. Without a base, it has failed.
     pub(crate) fn finish(&self, base: *mut u8, span: usize, from: *mut T) {
+        invariant!(self.state() == State::Starting, "start-up ends once, after it has begun");
         if !base.is_null() {
             self.base.store(base, Relaxed);
             self.span.store(span, Release);

@@ -7,7 +7,7 @@ use loom::sync::atomic::{Ordering::Acquire, fence};
 
 use crate::magazine::Magazine;
 use crate::magazine::gate::Gate;
-use crate::magazine::lane_pool::{LaneStore, Pool};
+use crate::magazine::lane_pool::{LanePool, LaneStore};
 use crate::magazine::mode::{LaneMode, Mode};
 use crate::magazine::reclaim::{MagazineStore, Reclaim};
 use crate::slots::lane::Lane;
@@ -122,13 +122,13 @@ impl World {
         // A child sees everything at one moment. Here the set comes first: what left a magazine before that is seen to have left it.
         fence(Acquire);
         for magazine in self.magazines.iter().map(|lanes| &lanes[lane.index()]) {
-            found.extend(magazine.peek().into_iter().map(|start| self.index(lane, start)));
+            found.extend(magazine.peek().map(|start| self.index(lane, start)));
         }
         found
     }
 
-    fn pool(&self, lane: Lane) -> Pool<'_, Self> {
-        Pool::new(self, lane)
+    fn pool(&self, lane: Lane) -> LanePool<'_, Self> {
+        LanePool::new(self, lane)
     }
 
     fn content(&self, taken: &Taken) -> &Content {

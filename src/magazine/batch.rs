@@ -5,7 +5,7 @@ use core::ptr;
 use crate::tunables::MAGAZINE_BATCH;
 
 /// Pointers to the starts of up to [`MAGAZINE_BATCH`] slots.
-pub(crate) struct Batch {
+pub(super) struct Batch {
     slots: [*mut u8; MAGAZINE_BATCH],
     len: usize,
 }

@@ -2,6 +2,7 @@
 //!
 //! How it keeps an owner and a reclaim apart is in [`magazine`](crate::magazine).
 
+use crate::fatal::invariant;
 use crate::sync::{
     AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
@@ -60,6 +61,8 @@ impl Gate {
     /// Lets the owner out, who came in with this key.
     #[inline(always)]
     pub(crate) fn leave(&self, key: usize) {
+        // SAFETY: the owner is inside.
+        invariant!(unsafe { self.state.load_unsync() } == CLOSED, "who leaves a gate is inside");
         self.state.store(key, Release);
     }
 

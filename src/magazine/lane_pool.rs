@@ -37,20 +37,20 @@ pub(crate) trait LaneStore: MagazineStore {
 }
 
 /// A lane and everything that it needs. Outside the set, a slot goes by its address.
-pub(crate) struct Pool<'a, L> {
+pub(crate) struct LanePool<'a, L> {
     lanes: &'a L,
     lane: Lane,
 }
 
-impl<L> Clone for Pool<'_, L> {
+impl<L> Clone for LanePool<'_, L> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<L> Copy for Pool<'_, L> {}
+impl<L> Copy for LanePool<'_, L> {}
 
-impl<'a, L: LaneStore> Pool<'a, L> {
+impl<'a, L: LaneStore> LanePool<'a, L> {
     pub(crate) fn new(lanes: &'a L, lane: Lane) -> Self {
         Self { lanes, lane }
     }

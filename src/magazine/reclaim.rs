@@ -11,6 +11,7 @@
 //! The lock is only ever tried. A thread stopped with it keeps lanes from changing their mode, nothing else: takes and gives go
 //! on with the sets. A pass looks at each place that was ever used once, [`PLACES`] at most, and fences at most once.
 
+use crate::fatal::invariant;
 use crate::magazine::Magazine;
 use crate::magazine::gate::Gate;
 use crate::magazine::mode::{LaneMode, Mode};
@@ -158,6 +159,7 @@ impl Pending {
 
     /// Of a lane that is not cached. Says in the lane's mode whether some are still pending.
     fn empty_magazines(&mut self, caches: &impl MagazineStore, lane: Lane) {
+        invariant!(!caches.mode(lane).is_cached(), "only magazines of a revoked lane are emptied");
         let mut is_settled = true;
         for (word, first) in self.0[lane.index()].iter_mut().zip((0..).step_by(64)) {
             let mut bits = *word;

@@ -7,6 +7,7 @@ use core::ops::Range;
 use core::ptr::NonNull;
 
 use crate::config::plan::Plan;
+use crate::fatal::invariant;
 use crate::os::{self, Errno, Limit, asan};
 use crate::slots::slab::Slab;
 
@@ -34,6 +35,7 @@ impl<'a> Reserved<'a> {
     ///
     /// `base` is that of a reservation for `plan`, which is not unmapped while there is the result or a copy.
     pub(crate) unsafe fn new(base: NonNull<u8>, plan: &'a Plan) -> Self {
+        invariant!(base.addr().get().is_multiple_of(plan.align), "a reservation is aligned as its plan says");
         Self { base, plan }
     }
 

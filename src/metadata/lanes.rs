@@ -3,7 +3,7 @@
 use core::ptr;
 
 use super::{LaneParts, Metadata};
-use crate::fatal::{self, Misuse};
+use crate::fatal::{self, Misuse, invariant};
 use crate::magazine::Magazine;
 use crate::magazine::gate::Gate;
 use crate::magazine::lane_pool::LaneStore;
@@ -86,6 +86,7 @@ impl LaneStore for Metadata {
 
     #[inline]
     fn start(&self, lane: Lane, index: usize) -> *mut u8 {
+        invariant!(index < self.set(lane).slots(), "a slot index lies in its lane");
         let LaneParts { slab, first, .. } = &self.lanes[lane.index()];
         // SAFETY: the offset of a slot in the reservation at `base`.
         unsafe { Slab::pointer(self.base, slab.offset_of(first + index)) }
@@ -94,11 +95,13 @@ impl LaneStore for Metadata {
     #[inline]
     fn index(&self, lane: Lane, start: *mut u8) -> usize {
         let LaneParts { slab, first, .. } = &self.lanes[lane.index()];
-        slab.index_of(start.addr() - self.base.addr()) - first
+        let index = slab.index_of(start.addr() - self.base.addr());
+        invariant!(index >= *first && index - first < self.set(lane).slots(), "a slot is one of its lane's");
+        index - first
     }
 
     fn double_free(&self, lane: Lane, start: *mut u8) -> ! {
         let index = self.lanes[lane.index()].first + self.index(lane, start);
-        fatal::misuse(Misuse::DoubleFree, Class::ALL[lane.class()], index, start.addr());
+        fatal::misuse(Misuse::DoubleFree, Class::ALL[lane.class()].name(), index, start.addr());
     }
 }

@@ -3,6 +3,7 @@
 //! All hits are read before all returns, so what the difference says was never above the truth: see [`counters`](crate::stats::counters). What the
 //! sums need lies in the metadata, which is there when the `PoolAlloc` is gone or elsewhere, as it may be when the program exits.
 
+use crate::fatal::invariant;
 use crate::metadata::Metadata;
 use crate::slots::class::Class;
 use crate::slots::lane::Lane;
@@ -35,7 +36,9 @@ impl Metadata {
         let hits = self.sum(class, |counters| &counters.hits);
         fence(Acquire);
         let returns = self.sum(class, |counters| &counters.returns);
-        self.peaks[class].note(hits.saturating_sub(returns) as usize, free);
+        let in_use = hits.saturating_sub(returns) as usize;
+        invariant!(in_use <= self.slots(class), "no more slots are in use than there are");
+        self.peaks[class].note(in_use, free);
     }
 
     fn sum(&self, class: usize, counter: impl Fn(&LaneCounters) -> &AtomicU64) -> u64 {

@@ -105,6 +105,6 @@ impl Pools {
             0 if !slot.is_live() => Misuse::DoubleFree,
             0 => Misuse::WrongLayout(layout.size(), layout.align()),
         };
-        fatal::misuse(what, class, index, ptr.addr())
+        fatal::misuse(what, class.name(), index, ptr.addr())
     }
 }

@@ -10,6 +10,7 @@ use super::Pools;
 use super::route::Routes;
 use crate::config::Config;
 use crate::config::environment;
+use crate::fatal::invariant;
 use crate::lifecycle::constructor;
 use crate::lifecycle::registry;
 use crate::lifecycle::thread;
@@ -156,7 +157,7 @@ impl Pools {
     /// They are [those of a value](Pools::of_a_value), reserved out of this `source`, and nobody uses a slot of them, or calls anything here,
     /// from now on.
     pub(crate) unsafe fn unmap(&mut self, source: os::Source<'_>) {
-        debug_assert!(!self.has_places, "threads may come back to their places at any time");
+        invariant!(!self.has_places, "what threads may come back to stays mapped");
         let metadata = self.metadata_cell.take_back();
         self.serving.close();
         // SAFETY: by contract nobody else is here, so what start-up published is this caller's alone. The copies of the two mappings are

@@ -4,6 +4,8 @@
 //! multiplication; offset to index is one too, by the inverse of the slot size (Granlund and Montgomery 1994, exact
 //! division), because slot sizes need not be powers of two and a division would cost ten times as much.
 
+use crate::fatal::invariant;
+
 /// The place and the cut of one slab; computed at compile time for a `static`.
 #[derive(Clone, Copy)]
 pub(crate) struct Slab {
@@ -37,14 +39,18 @@ impl Slab {
     }
 
     #[inline]
-    pub(crate) const fn offset_of(&self, index: usize) -> usize {
+    pub(crate) fn offset_of(&self, index: usize) -> usize {
+        invariant!(index < self.slots, "a slot index lies in its slab");
         self.offset + index * self.slot_bytes
     }
 
     /// `offset` is the start of a slot of this slab; any other gives a number without meaning.
     #[inline]
-    pub(crate) const fn index_of(&self, offset: usize) -> usize {
-        ((offset - self.offset) >> self.align.trailing_zeros()).wrapping_mul(self.inverse)
+    pub(crate) fn index_of(&self, offset: usize) -> usize {
+        let index =
+            (offset.wrapping_sub(self.offset) >> self.align.trailing_zeros()).wrapping_mul(self.inverse);
+        invariant!(index < self.slots && self.offset_of(index) == offset, "an offset is the start of a slot");
+        index
     }
 
     /// For an offset anywhere in the slab: the slot that it lies in, and how many bytes in. Divides.
@@ -83,7 +89,7 @@ mod tests {
                 assert!(offset.is_multiple_of(slab.align));
             }
             assert_eq!(slab.locate(slab.offset - 1), None);
-            assert_eq!(slab.locate(slab.offset_of(slab.slots)), None);
+            assert_eq!(slab.locate(slab.offset + slab.bytes()), None);
         }
     }
 }

@@ -11,6 +11,7 @@
 //!
 //! Each step is one load or one store; `hardened` makes the free one exchange.
 
+use crate::fatal::invariant;
 use crate::slots::lane::Lane;
 use crate::sync::{AtomicU8, Ordering::Relaxed};
 
@@ -129,6 +130,10 @@ impl TagCell<'_> {
     /// Marks a slot of `lane` live that was taken just now. The caller may write to it from here on.
     #[inline(always)]
     pub(crate) fn hand_out(self, lane: Lane) {
+        invariant!(
+            !self.read().is_live(),
+            "a slot that is handed out is free (or its last block was freed twice at once)"
+        );
         self.0.store(SlotTag::LIVE.of(lane).0, Relaxed);
     }
 
@@ -145,6 +150,7 @@ impl TagCell<'_> {
 
     /// Notes that a free slot of `lane`, which only the caller can get at, is all zeros.
     pub(crate) fn set_clean(self, lane: Lane) {
+        invariant!(!self.read().is_live(), "a slot that becomes clean is free");
         self.0.store(SLOT | lane.bits(), Relaxed);
     }
 }

@@ -29,6 +29,7 @@
 use core::ops::Range;
 use core::ptr::NonNull;
 
+use crate::fatal::invariant;
 use crate::sync::{
     AtomicU32, AtomicU64,
     Ordering::{AcqRel, Acquire, Relaxed, SeqCst},
@@ -180,6 +181,10 @@ impl SlotSet {
     /// Gives slots back that the set does not have. Lock-free. After an error the set is not to be used any more.
     #[inline]
     pub(crate) fn give(&self, slots: &[u32]) -> Result<(), AlreadyFree> {
+        invariant!(
+            slots.iter().all(|&slot| (slot as usize) < self.slots),
+            "a slot that is given is one of the set's"
+        );
         if self.is_one_word() {
             give_bits(&self.shared.level, 0, slots, AcqRel)
         } else {
@@ -243,7 +248,8 @@ impl SlotSet {
             }
             rest = later;
         }
-        self.shared.level.fetch_add(slots.len() as u64, AcqRel);
+        let before = self.shared.level.fetch_add(slots.len() as u64, AcqRel);
+        invariant!(before as usize + slots.len() <= self.slots, "a set has no more permits than slots");
         Ok(())
     }
 
@@ -311,6 +317,7 @@ impl SlotSet {
     }
 
     fn word(&self, word: usize) -> &AtomicU64 {
+        invariant!(word < self.word_count(), "a word of a set is one of those that it has");
         // SAFETY: `new` was given `words_needed` words, and `word` is one of them: it comes from `group` or `search_start`, which stay below
         // `word_count`, or from the index of a slot that the set has.
         unsafe { &*self.words.add(word) }

@@ -58,7 +58,7 @@ impl FallbackReason {
 
 /// Requests that a class did not serve, by reason.
 #[repr(C)]
-struct Unserved {
+struct UnservedByClass {
     misses: AtomicU64,
     held_back: AtomicU64,
     below_floor: AtomicU64,
@@ -69,7 +69,7 @@ struct Unserved {
 pub(crate) struct Counters {
     pub(crate) fallback_bytes: AtomicU64,
     too_large: AtomicU64,
-    unserved: [Unserved; CLASSES],
+    unserved: [UnservedByClass; CLASSES],
     over_aligned: AtomicU64,
     disabled: AtomicU64,
     starting: AtomicU64,
@@ -145,7 +145,7 @@ impl Counters {
             fallback_bytes: AtomicU64::new(0),
             too_large: AtomicU64::new(0),
             unserved: [const {
-                Unserved {
+                UnservedByClass {
                     misses: AtomicU64::new(0),
                     held_back: AtomicU64::new(0),
                     below_floor: AtomicU64::new(0),

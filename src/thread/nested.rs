@@ -22,6 +22,7 @@
 //! | all of `Depths` | its thread and the signal handlers on it (Relaxed) | nothing: no other thread reads it |
 //! | `THREADS` | each thread that enters for the first time (Relaxed) | nothing |
 
+use crate::fatal::invariant;
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, light_fence};
 use crate::thread::current;
 use crate::tunables::NESTED_ALLOCATORS;
@@ -143,6 +144,7 @@ impl Depths {
 
     fn unlist(&self, allocator: usize) {
         let Some(row) = self.row_of(allocator) else { return };
+        invariant!(row.depth.load(Relaxed) > 0, "a thread leaves a fallback that it is inside of");
         if row.depth.load(Relaxed) == 1 {
             row.allocator.store(0, Relaxed);
             light_fence();

@@ -6,6 +6,7 @@
 //! | `turn` | who looks for [orphans](crate::lifecycle::orphans) (Relaxed) | nothing |
 //! | `used` | who claims (Release), read by reclaims and snapshots (Acquire) | the gates of new places |
 
+use crate::fatal::invariant;
 use crate::sync::{
     AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
@@ -38,6 +39,7 @@ impl Places {
             let before = word.fetch_update(Acquire, Relaxed, lowest_clear).ok()?;
             Some(first + before.trailing_ones() as usize)
         })?;
+        invariant!(place < PLACES, "a place lies in the table");
         set_up(place);
         self.used.fetch_max(place + 1, Release);
         Some(place)
@@ -45,7 +47,8 @@ impl Places {
 
     /// Gives a place back for the next one to claim.
     pub(crate) fn release(&self, place: usize) {
-        self.taken[place / 64].fetch_and(!(1 << (place % 64)), Release);
+        let before = self.taken[place / 64].fetch_and(!(1 << (place % 64)), Release);
+        invariant!(before & 1 << (place % 64) != 0, "a place that is given back was taken");
     }
 
     /// The places that have an owner.

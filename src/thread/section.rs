@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | both | their thread and the signal handlers on it (Relaxed) | nothing: no other thread reads them |
 
+use crate::fatal::invariant;
 use crate::sync::{AtomicU32, AtomicUsize, Ordering::Relaxed, light_fence};
 
 /// Sections that a thread and the handlers that interrupt it may be in at once. In more than that, all of them are put off.
@@ -57,7 +58,8 @@ impl Drop for Section {
     fn drop(&mut self) {
         SECTIONS.with(|sections| {
             light_fence();
-            let depth = sections.depth.load(Relaxed) - 1;
+            invariant!(sections.depth.load(Relaxed) > 0, "a section that ends has begun");
+            let depth = sections.depth.load(Relaxed).wrapping_sub(1);
             if let Some(place) = sections.allocators.get(depth as usize) {
                 place.store(0, Relaxed);
             }

@@ -68,6 +68,7 @@ pub(crate) trait AnyPoolAlloc: GlobalAlloc + Sync {
     fn set_enabled(&self, yes: bool);
     fn trim(&self) -> usize;
     fn unpooled(&self, f: &mut dyn FnMut());
+    fn check_invariants(&self);
 }
 
 impl<A: GlobalAlloc + Sync + 'static> AnyPoolAlloc for PoolAlloc<A> {
@@ -97,6 +98,10 @@ impl<A: GlobalAlloc + Sync + 'static> AnyPoolAlloc for PoolAlloc<A> {
 
     fn unpooled(&self, f: &mut dyn FnMut()) {
         self.unpooled(f);
+    }
+
+    fn check_invariants(&self) {
+        self.check_invariants();
     }
 }
 
@@ -244,6 +249,7 @@ impl TestPool {
             // There are none before the first allocation.
             assert!(free == self.config.slots(class) || free == 0, "{class}: {free} slots are free");
         }
+        self.alloc.check_invariants();
         let stats = self.alloc.stats();
         for class in Class::ALL.map(|class| stats.class(class)) {
             assert_eq!((class.in_use, class.hits), (0, class.returns), "{stats:?}");

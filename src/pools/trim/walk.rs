@@ -20,6 +20,7 @@
 
 use core::ops::Range;
 
+use crate::fatal::invariant;
 use crate::metadata::{LaneParts, Metadata};
 use crate::slots::class::SLOT_STEP;
 use crate::slots::lane::Lane;
@@ -122,6 +123,10 @@ impl<D: FnMut(Range<usize>) -> Option<()>> Walk<'_, D> {
     /// The same for neighbours. Marks those clean whose pages all read as zeros.
     fn drop_pages_of_run(&mut self, run: &[u32], edge: Option<Edge>) -> Edge {
         let (first, last) = (run[0], run[run.len() - 1]);
+        invariant!(
+            (last - first) as usize == run.len() - 1,
+            "the slots of a run are neighbours, in ascending order"
+        );
         let mut edge = edge.unwrap_or_else(|| {
             let first_whole = self.start(first).next_multiple_of(self.page_bytes);
             Edge { from: first_whole, to: first_whole }

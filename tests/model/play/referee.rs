@@ -120,6 +120,7 @@ impl<'a> Game<'a> {
             What::Refuse { after } => self.fallback.refuse(after),
         }
         self.check();
+        self.pool.check_invariants();
     }
 
     /// Gives everything back.
