@@ -82,7 +82,7 @@ fn find_paths(tokens: TokenStream, here: &[String], paths: &mut Vec<Vec<String>>
             TokenTree::Group(group) => {
                 let mut inner = here.to_vec();
                 let module = name_of_module(&tokens, at);
-                if !module.as_ref().is_some_and(|name| name == "tests") {
+                if module.as_ref().is_none_or(|name| name != "tests") {
                     inner.extend(module);
                     find_paths(group.stream(), &inner, paths);
                 }
