@@ -140,7 +140,7 @@ const LARGEST: usize = 1 << 30;
 
 /// Whether a size that no class serves is worth a slot: asked for many times, and more often than its blocks live side by side.
 fn is_worth_a_slot(profile: &Profile, seen: &Seen) -> bool {
-    let at_once = profile.most_at_once(seen.bin..seen.bin + 1) as u64;
+    let at_once = profile.max_at_once(seen.bin..seen.bin + 1) as u64;
     seen.largest <= LARGEST && seen.requests >= MANY && seen.requests >= 4 * at_once
 }
 
@@ -153,7 +153,7 @@ fn floor(profile: &Profile, config: &Config) -> usize {
     let present = if is_crowded { present.max(small.slot_bytes / 4) } else { present };
     // Of some sizes there are more than a class may have slots.
     let is_legion =
-        |seen: &&Seen| with_headroom(profile.most_at_once(seen.bin..seen.bin + 1)) > Config::MAX_SLOTS;
+        |seen: &&Seen| with_headroom(profile.max_at_once(seen.bin..seen.bin + 1)) > Config::MAX_SLOTS;
     profile.seen.iter().rfind(is_legion).map_or(present, |seen| present.max(seen.largest + 1))
 }
 

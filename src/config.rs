@@ -73,11 +73,11 @@ impl ClassConfig {
     }
 }
 
-const fn clamp(n: usize, least: usize, most: usize) -> usize {
-    if n < least {
-        least
-    } else if n > most {
-        most
+const fn clamp(n: usize, min: usize, max: usize) -> usize {
+    if n < min {
+        min
+    } else if n > max {
+        max
     } else {
         n
     }

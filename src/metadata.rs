@@ -188,14 +188,14 @@ impl Metadata {
         unsafe {
             (&raw mut (*this).fork_mark).write(fork_mark);
             for lane in Lane::ALL {
-                let (most, first) = if has_magazines { plan.magazine(lane) } else { (0, 0) };
-                (&raw mut (*this).modes[lane.index()]).write(Mode::new(if most > 0 {
+                let (max, first) = if has_magazines { plan.magazine(lane) } else { (0, 0) };
+                (&raw mut (*this).modes[lane.index()]).write(Mode::new(if max > 0 {
                     LaneMode::Cached
                 } else {
                     LaneMode::Off
                 }));
                 (&raw mut (*this).first_capacities[lane.index()]).write(first);
-                (&raw mut (*this).max_capacities[lane.index()]).write(most);
+                (&raw mut (*this).max_capacities[lane.index()]).write(max);
             }
         }
     }

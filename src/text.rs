@@ -37,12 +37,12 @@ impl Text {
 
     /// What somebody else wrote, as far as it can be shown: 80 bytes at most, and marks for what is not printable ASCII.
     pub(crate) fn printable(&mut self, bytes: &[u8]) -> &mut Self {
-        const MOST: usize = 80;
-        for &byte in bytes.iter().take(MOST.min(CAPACITY - self.len)) {
+        const MAX: usize = 80;
+        for &byte in bytes.iter().take(MAX.min(CAPACITY - self.len)) {
             self.bytes[self.len] = if byte == b' ' || byte.is_ascii_graphic() { byte } else { b'?' };
             self.len += 1;
         }
-        if bytes.len() > MOST { self.str("...") } else { self }
+        if bytes.len() > MAX { self.str("...") } else { self }
     }
 
     pub(crate) const fn decimal(&mut self, number: usize) -> &mut Self {

@@ -240,9 +240,9 @@ unsafe impl GlobalAlloc for Aligned {
 
 /// `GlobalAlloc` forbids to ask for such blocks, and `SECURITY.md` says that they are served.
 #[test]
-fn a_block_of_no_bytes_may_come_and_go_during_a_recording_whoever_served_it() {
+fn a_block_of_no_bytes_may_come_and_go_during_a_recording_from_the_pools_or_the_fallback() {
     static POOL: PoolAlloc<Aligned> = PoolAlloc::with_plain_fallback(Aligned, Config::new().record(true));
-    let test = a_block_of_no_bytes_may_come_and_go_during_a_recording_whoever_served_it;
+    let test = a_block_of_no_bytes_may_come_and_go_during_a_recording_from_the_pools_or_the_fallback;
     if common::case().is_none() {
         return common::run_to_success(child(test, "alone"));
     }

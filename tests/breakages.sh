@@ -378,15 +378,15 @@ breaks "values a block that shrinks to nothing keeps its slot" src/buffer_pool/a
 breaks "values what a growing block gains is zeros" src/buffer_pool/allocator.rs \
   's/write_bytes\(0, new\.size\(\) - old\.size\(\)\)/write_bytes(0, 0)/' full:collections
 breaks "loom a waiter meets the givers" src/slots/waiters.rs \
-  's/            order_with_gives\(\);/            let _ = order_with_gives;/' loom:whoever_waits
+  's/            order_with_gives\(\);/            let _ = order_with_gives;/' loom:a_waiting_thread
 breaks "loom who meets the givers changes the level" src/slots/slot_set.rs \
-  's/        self\.shared\.level\.fetch_add\(0, AcqRel\);\n//' loom:whoever_waits
+  's/        self\.shared\.level\.fetch_add\(0, AcqRel\);\n//' loom:a_waiting_thread
 breaks "loom a give meets the waiters" src/slots/slot_set.rs \
-  's/0, slots, AcqRel\)/0, slots, crate::sync::Ordering::Release)/' loom:whoever_waits
+  's/0, slots, AcqRel\)/0, slots, crate::sync::Ordering::Release)/' loom:a_waiting_thread
 breaks "loom a give to several words meets the waiters" src/slots/slot_set.rs \
-  's/slots\.len\(\) as u64, AcqRel\)/slots.len() as u64, crate::sync::Ordering::Release)/' loom:whoever_waits
+  's/slots\.len\(\) as u64, AcqRel\)/slots.len() as u64, crate::sync::Ordering::Release)/' loom:a_waiting_thread
 breaks "loom who takes a slot that was given gives it again" src/slots/waiters.rs \
-  's/            self\.serve_queue\(take\);/            let _ = take;/' loom:a_slot_that_somebody
+  's/            self\.serve_queue\(take\);/            let _ = take;/' loom:a_slot_taken_by
 
 breaks "env a table is tried" src/pools/start_up.rs \
   's/self\.plan\.set_with\(\|plan\| _ = plan\.fill\(&config\)\);//' environment
@@ -418,7 +418,7 @@ breaks "advice a free of the fallback is seen" src/pools/start_up.rs \
 breaks "advice a block that moves is old and new at once" src/stats/recording.rs \
   's/            self\.path\(bin\)\.for_each\(Level::rise\);\n            self\.end\(old\);/            self.end(old);\n            self.path(bin).for_each(Level::rise);/' lib
 breaks "advice several bins are never told less than lived at once" src/stats/recording.rs \
-  's/            \+ self\.most_below/            .max(self.most_below/; s/middle\.\.of_node\.end, wanted\)\n/middle..of_node.end, wanted))\n/' lib
+  's/            \+ self\.max_below/            .max(self.max_below/; s/middle\.\.of_node\.end, wanted\)\n/middle..of_node.end, wanted))\n/' lib
 breaks "advice a size that comes and goes gets a class" src/advice.rs \
   's/if seen\.largest <= largest_slot \{ seen\.requests >= MANY \} else \{ is_worth_a_slot\(&profile, seen\) \}/seen.largest <= largest_slot/' lib
 breaks "advice a class that fills the table up takes nothing" src/advice/fit.rs \
@@ -604,7 +604,7 @@ breaks "P9 slots that the magazine does not take go back" src/magazine/lane_pool
 breaks "P9 a lane that a handler exhausted is cached again" src/magazine/lane_pool.rs \
   's/self\.lanes\.with_reclaim\(\|reclaim\| reclaim\.resume_caching_if_half_free\(self\.lanes, self\.lane\)\);//' every_instruction
 breaks "P9 a trim holds the slots whose pages it drops" src/pools/trim/walk.rs \
-  's/let taken = parts\.set\.take_among\(next\.\.end, &mut held\[kept\.\.most\]\);/let taken = { let mut n = 0; for slot in next..end { if parts.set.has(slot) \&\& n < most - kept { held[kept + n] = slot as u32; n += 1; } } n };/; s/if !slots\.is_empty\(\)\n\s+&& let Err/if false \&\& !slots.is_empty()\n            \&\& let Err/' every_instruction
+  's/let taken = parts\.set\.take_among\(next\.\.end, &mut held\[kept\.\.max\]\);/let taken = { let mut n = 0; for slot in next..end { if parts.set.has(slot) \&\& n < max - kept { held[kept + n] = slot as u32; n += 1; } } n };/; s/if !slots\.is_empty\(\)\n\s+&& let Err/if false \&\& !slots.is_empty()\n            \&\& let Err/' every_instruction
 breaks "P9 no coroutine keeps the address of a thread-local" src/pool_alloc/global_alloc.rs \
   's/#\[inline\(never\)\]\n    unsafe fn alloc\(/#[inline]\n    unsafe fn alloc(/' coroutines
 breaks "P9 a move asks again where to count and whose magazine to use" src/pool_alloc/realloc.rs \

@@ -57,7 +57,7 @@ fn churn(rounds: usize) {
     }
 }
 
-extern "C-unwind" fn churn_for_ever(_: *mut c_void) -> *mut c_void {
+extern "C-unwind" fn churn_forever(_: *mut c_void) -> *mut c_void {
     churn(usize::MAX);
     null_mut()
 }
@@ -129,7 +129,7 @@ fn a_thread_that_dies_anywhere_in_the_allocator_keeps_back_what_it_had_in_hand_a
     let (mut random, mut nothing_missing) = (Random(1), 0);
     for _ in 0..DEATHS {
         let pool = set_new_pool();
-        let thread = start(churn_for_ever);
+        let thread = start(churn_forever);
         (0..random.below(1 << 14)).for_each(|_| std::hint::spin_loop());
         // SAFETY: the thread is not joined yet.
         assert_eq!(unsafe { libc::pthread_kill(thread, libc::SIGUSR1) }, 0);

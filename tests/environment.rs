@@ -146,14 +146,14 @@ fn the_table_at_the_end_is_not_written_into_a_file_of_the_programs() {
 
 /// Not even a thread that holds std's lock on standard error keeps the program from ending.
 #[test]
-fn the_table_at_the_end_waits_for_nobody() {
-    let test = the_table_at_the_end_waits_for_nobody;
+fn the_table_at_the_end_waits_for_no_other_writer() {
+    let test = the_table_at_the_end_waits_for_no_other_writer;
     if case().is_none() {
         return assert!(told(test, "stats").contains("Overall hit rate"));
     }
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let _for_ever = std::io::stderr().lock();
+        let _forever = std::io::stderr().lock();
         tell.send(()).unwrap();
         loop {
             std::thread::park();

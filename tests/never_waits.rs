@@ -20,7 +20,7 @@ mod no_system_call {
 
     const HITS: u64 = 100_000;
     /// What makes a layout's class the one it is: a byte more than the class below has.
-    const LEAST: [usize; 4] = [1, 1_025, (64 << 10) + 1, (256 << 10) + 1];
+    const MIN: [usize; 4] = [1, 1_025, (64 << 10) + 1, (256 << 10) + 1];
 
     /// Runs `work` in a forked process that is killed for any system call but `read`, `write` and its own `exit`; the wait status.
     fn run_caged(work: impl Fn() -> bool) -> libc::c_int {
@@ -50,7 +50,7 @@ mod no_system_call {
         let before = POOL.stats();
         let status = run_caged(|| {
             for id in 0..HITS {
-                let least = LEAST[id as usize % 4];
+                let least = MIN[id as usize % 4];
                 let block = Block::take(&POOL, layout(least, 1), id).resize(least + least / 2);
                 // Now and then, because these write a whole block.
                 if id % 100 < 4 {
@@ -113,7 +113,7 @@ mod no_system_call {
 }
 
 #[test]
-fn a_thread_stopped_anywhere_in_the_allocator_keeps_back_what_it_had_cached_at_most_and_stops_nobody() {
+fn a_thread_stopped_anywhere_in_the_allocator_keeps_back_what_it_had_cached_at_most_and_stops_no_other() {
     const STOPS: u64 = 300;
     static POOL: PoolAlloc = PoolAlloc::new();
     static STOPPED: AtomicBool = AtomicBool::new(false);
@@ -149,7 +149,7 @@ fn a_thread_stopped_anywhere_in_the_allocator_keeps_back_what_it_had_cached_at_m
 
     if common::case().is_none() {
         let test =
-            a_thread_stopped_anywhere_in_the_allocator_keeps_back_what_it_had_cached_at_most_and_stops_nobody;
+            a_thread_stopped_anywhere_in_the_allocator_keeps_back_what_it_had_cached_at_most_and_stops_no_other;
         return run_to_success(child(test, "stops"));
     }
     // SAFETY: all zeros is a valid action.

@@ -144,7 +144,7 @@ fn every_slot_is_aligned_to_the_largest_power_of_two_in_its_size() {
 }
 
 #[test]
-fn one_thread_gets_every_slot_of_a_class_before_its_first_miss_whoever_freed_them() {
+fn one_thread_gets_every_slot_of_a_class_before_its_first_miss_on_any_thread_they_were_freed() {
     let pool = pool(ODD);
     for class in Class::ALL {
         let layout = layout(ODD.slot_bytes(class), 8);
@@ -268,7 +268,7 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 #[test]
-fn a_block_goes_back_to_whoever_served_it_in_whatever_order() {
+fn a_block_goes_back_to_the_allocator_that_served_it_in_any_order() {
     static POOL: PoolAlloc<Counting> = PoolAlloc::with_fallback(Counting, ODD);
     let layout = layout(3_000_000, 64);
     // SAFETY: each block is freed once, with its layout.

@@ -184,7 +184,7 @@ fn what_one_took_while_others_trim_is_its_own_zeroed_memory_is_zero_and_no_slot_
 
 #[cfg(unix)]
 #[test]
-fn a_thread_stopped_in_the_middle_of_a_trim_keeps_back_what_it_was_moving_and_stops_nobody() {
+fn a_thread_stopped_in_the_middle_of_a_trim_keeps_back_what_it_was_moving_and_stops_no_other() {
     use std::os::unix::thread::JoinHandleExt;
 
     const STOPS: u64 = 200;
@@ -213,7 +213,7 @@ fn a_thread_stopped_in_the_middle_of_a_trim_keeps_back_what_it_was_moving_and_st
     }
 
     if common::case().is_none() {
-        let test = a_thread_stopped_in_the_middle_of_a_trim_keeps_back_what_it_was_moving_and_stops_nobody;
+        let test = a_thread_stopped_in_the_middle_of_a_trim_keeps_back_what_it_was_moving_and_stops_no_other;
         return run_to_success(child(test, "stops"));
     }
     // SAFETY: all zeros is a valid action; the handler touches one atomic.

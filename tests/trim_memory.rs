@@ -147,7 +147,7 @@ fn locked_pages_stay_and_their_slots_are_cleared_when_they_come_back() {
 }
 
 #[test]
-fn memory_that_prewarm_made_resident_goes_back_although_nobody_used_it() {
+fn memory_that_prewarm_made_resident_goes_back_although_it_was_never_used() {
     static POOL: PoolAlloc = PoolAlloc::with_config(SMALLER);
     let all = SMALLER.reserved_bytes();
     for _ in 0..2 {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 const TRIES: usize = 4;
 
 /// The least time of a run: shorter ones say more about how threads start than about what they do.
-const LEAST_RUN: Duration = Duration::from_millis(4);
+const MIN_RUN: Duration = Duration::from_millis(4);
 
 /// Only ever added to and read, so Relaxed is enough.
 static DISTURBED: AtomicU64 = AtomicU64::new(0);
@@ -57,17 +57,17 @@ pub(crate) fn undisturbed<R>(mut run: impl FnMut() -> (R, bool)) -> R {
 /// run more often than asked, until they take long enough, and their time scaled down again.
 pub(crate) fn longest_of(threads: usize, rounds: u64, timed: impl Fn(u64) -> Duration + Sync) -> Duration {
     let turns = threads.div_ceil(at_once(threads)) as u32;
-    let least_run = LEAST_RUN * turns;
+    let min_run = MIN_RUN * turns;
     let mut repeats = 1;
     undisturbed(|| {
         loop {
             let laps = all(threads, rounds * u64::from(repeats), &timed);
             let wall = laps.iter().map(|lap| lap.wall).max().unwrap_or_default();
-            if wall >= least_run {
+            if wall >= min_run {
                 let time = laps.iter().map(|lap| lap.time).max().unwrap_or_default();
                 return (time / repeats, turns > 1 || ran_at_once(&laps));
             }
-            let short_by = least_run.div_duration_f64(wall.max(Duration::from_nanos(1)));
+            let short_by = min_run.div_duration_f64(wall.max(Duration::from_nanos(1)));
             repeats = repeats.saturating_mul(short_by as u32 + 1);
         }
     })

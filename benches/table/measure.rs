@@ -100,11 +100,11 @@ impl Cell {
             let start = Instant::now();
             let time = cell.time();
             // The time counts whole nanoseconds: it must be long enough that its rounding does not show.
-            let least_time = plan.sample / 1000;
-            if start.elapsed() >= plan.sample && time >= least_time {
+            let min_time = plan.sample / 1000;
+            if start.elapsed() >= plan.sample && time >= min_time {
                 return cell;
             }
-            let short_by = least_time.div_duration_f64(time.max(Duration::from_nanos(1)));
+            let short_by = min_time.div_duration_f64(time.max(Duration::from_nanos(1)));
             cell.rounds *= (short_by as u64).max(2);
         }
     }

@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 
 use crate::diff::Diff;
 use crate::failure::Failure;
-use crate::pools::{Amount, MOST};
+use crate::pools::{Amount, MAX};
 
 /// Compares two dhat profiles of the same work: with the system's allocator, and with the pools.
 ///
@@ -93,6 +93,6 @@ fn amount(text: &str) -> Result<Amount, String> {
     let amount = text.split_once(',').and_then(|(blocks, bytes)| {
         Some(Amount { blocks: blocks.trim().parse().ok()?, bytes: bytes.trim().parse().ok()? })
     });
-    let amount = amount.filter(|amount| amount.blocks.max(amount.bytes) <= MOST);
+    let amount = amount.filter(|amount| amount.blocks.max(amount.bytes) <= MAX);
     amount.ok_or_else(|| "as in 5590,1066273937".to_owned())
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 const VERSION: u32 = 1;
 
 /// More blocks or bytes than any program asks for, so that no sum of a few can overflow.
-pub(crate) const MOST: u64 = 1 << 62;
+pub(crate) const MAX: u64 = 1 << 62;
 
 /// Blocks, and the bytes that were asked for in them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,10 +75,10 @@ impl Pools {
     pub(crate) fn read(text: &[u8]) -> Result<Self, String> {
         let pools: Self =
             serde_json::from_slice(text).map_err(|error| format!("not the pools' figures: {error}"))?;
-        let is_sane = |amount: Amount| amount.blocks.max(amount.bytes) <= MOST;
+        let is_sane = |amount: Amount| amount.blocks.max(amount.bytes) <= MAX;
         match pools.framepool_pools {
             VERSION if !is_sane(pools.served) || !is_sane(pools.passed_on) => {
-                Err(format!("the pools' figures exceed {MOST}"))
+                Err(format!("the pools' figures exceed {MAX}"))
             }
             VERSION => Ok(pools),
             other => Err(format!("the pools' figures are of version {other}, not {VERSION}")),

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
-use crate::pools::MOST;
+use crate::pools::MAX;
 
 /// A file that is larger is refused: it would take several times as much memory.
 const MAX_BYTES: u64 = 1 << 30;
@@ -160,8 +160,8 @@ impl Raw {
             |count: fn(&RawPoint) -> u64| self.pps.iter().map(|raw| u128::from(count(raw))).sum::<u128>();
         let counts: [fn(&RawPoint) -> u64; 6] =
             [|p| p.tb, |p| p.tbk, |p| p.gb, |p| p.gbk, |p| p.eb, |p| p.ebk];
-        if counts.into_iter().any(|count| sum(count) > MOST.into()) {
-            return Err(format!("a broken dhat profile: its counts exceed {MOST}"));
+        if counts.into_iter().any(|count| sum(count) > MAX.into()) {
+            return Err(format!("a broken dhat profile: its counts exceed {MAX}"));
         }
         let points = self.pps.into_iter().map(point).collect::<Result<_, _>>()?;
         Ok(Profile { command: self.cmd, points, frames: self.ftbl })

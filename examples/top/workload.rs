@@ -38,7 +38,7 @@ impl Workload {
     /// The system has no thread for it.
     pub(crate) fn start(chat: bool) -> io::Result<Self> {
         if chat {
-            thread::Builder::new().name("chat".to_owned()).spawn(chat_for_ever)?;
+            thread::Builder::new().name("chat".to_owned()).spawn(chat_forever)?;
             return Ok(Self::Chat);
         }
         let (size, rate, depth) = (AtomicUsize::new(7), AtomicUsize::new(4), AtomicUsize::new(3));
@@ -115,7 +115,7 @@ impl Knobs {
     }
 }
 
-fn chat_for_ever() {
+fn chat_forever() {
     let clip = Clip::generated(1280, 720);
     let settings = Settings {
         clients: 9,

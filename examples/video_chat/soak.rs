@@ -26,7 +26,7 @@ use memory::Growth;
 use watch::Watch;
 
 /// A client leaves when it is told to, which is long before so many seconds.
-const FOR_EVER: u32 = 10 * 86_400;
+const FOREVER: u32 = 10 * 86_400;
 
 /// Runs it for `total`, with a line every ten seconds, and returns the last one.
 ///
@@ -44,7 +44,7 @@ pub(crate) fn run(cli: &Cli, total: Duration, file: Option<&File>) -> Result<Str
         Some(file) => source::read(file, &cli.source())?,
         None => Clip::generated(cli.size.0, cli.size.1),
     };
-    let settings = Settings { pace: Pace::Unpaced { seconds: FOR_EVER }, ..cli.settings() };
+    let settings = Settings { pace: Pace::Unpaced { seconds: FOREVER }, ..cli.settings() };
     let mut auditor = Auditor::new(pool, opening);
     let mut watch = Watch::new(total, cli.clients, cli.seed);
     let no_thread = |error: io::Error| Failure::broken(format!("cannot start a thread: {error}"));

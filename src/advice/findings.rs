@@ -117,7 +117,7 @@ pub(super) fn find(recording: &Recording, profile: &Profile, stats: &Stats) -> V
     let mut findings = Vec::new();
     if do_tiny_objects_crowd(profile, config) {
         let below = tiny_below(config);
-        let at_once = profile.most_at_once(tiny_bins(config)) as u64;
+        let at_once = profile.max_at_once(tiny_bins(config)) as u64;
         findings.push(Finding::TinyObjects {
             below: below as u64,
             at_once,
@@ -136,7 +136,7 @@ pub(super) fn find(recording: &Recording, profile: &Profile, stats: &Stats) -> V
 
 /// Whether objects below a quarter of Small's slots could have half of them.
 pub(super) fn do_tiny_objects_crowd(profile: &Profile, config: &Config) -> bool {
-    profile.most_at_once(tiny_bins(config)) * 2 >= config.slots(Class::Small)
+    profile.max_at_once(tiny_bins(config)) * 2 >= config.slots(Class::Small)
 }
 
 fn tiny_below(config: &Config) -> usize {
@@ -162,17 +162,17 @@ fn slots(class: Class, slots: usize, wanted: usize, stats: &Stats) -> Option<Fin
 
 /// Of the sizes that fit no class and are worth one, the few that are asked for most.
 fn too_large(profile: &Profile, config: &Config) -> Vec<Finding> {
-    const MOST: usize = 4;
+    const MAX: usize = 4;
     let largest_slot = config.slot_bytes(Class::XLarge);
     let too_large = profile.seen.iter().filter(|seen| seen.largest > largest_slot);
     let mut worth: Vec<_> = too_large.filter(|seen| is_worth_a_slot(profile, seen)).collect();
     worth.sort_by_key(|seen| core::cmp::Reverse(seen.requests));
-    worth.truncate(MOST);
+    worth.truncate(MAX);
     worth.sort_by_key(|seen| seen.bin);
     let finding = |seen: &Seen| Finding::FitsNoClass {
         bytes: seen.largest as u64,
         requests: seen.requests,
-        wanted: profile.most_at_once(seen.bin..seen.bin + 1) as u64,
+        wanted: profile.max_at_once(seen.bin..seen.bin + 1) as u64,
     };
     worth.into_iter().map(finding).collect()
 }
@@ -181,7 +181,7 @@ fn too_large(profile: &Profile, config: &Config) -> Vec<Finding> {
 fn waste(class: Class, profile: &Profile, config: &Config) -> Option<Finding> {
     let slot_bytes = config.slot_bytes(class);
     let wasted = |seen: &&Seen| {
-        let at_once = profile.most_at_once(seen.bin..seen.bin + 1);
+        let at_once = profile.max_at_once(seen.bin..seen.bin + 1);
         (slot_bytes - seen.largest) * at_once
     };
     let of_class = of(class, profile, config).filter(|seen| 2 * seen.largest <= slot_bytes);

@@ -36,7 +36,7 @@ pub(super) fn cut(profile: &Profile, served: &[&Seen], floor: usize) -> Vec<Clas
 /// A block that shrinks may stay in the slot that it has. So a class may have blocks of all smaller sizes that came down from its own.
 fn with_shrunk(mut groups: Vec<Group>, profile: &Profile, floor: usize) -> Vec<Group> {
     for seen in profile.seen.iter().filter(|seen| seen.shrunk > 0) {
-        let at_once = profile.most_at_once(seen.bin..seen.bin + 1).min(seen.shrunk);
+        let at_once = profile.max_at_once(seen.bin..seen.bin + 1).min(seen.shrunk);
         let smaller_than = |bytes: usize| groups.iter().take_while(|group| group.slot_bytes < bytes).count();
         let reached = smaller_than(seen.shrunk_from) + 1;
         // Where it has room by itself, it counts already.
@@ -118,7 +118,7 @@ fn costs(profile: &Profile, served: &[&Seen], unit: usize) -> Vec<Vec<(usize, us
 fn group(profile: &Profile, first: &Seen, last: &Seen, unit: usize) -> Group {
     let slot_bytes = last.largest.next_multiple_of(step(last.largest).max(unit));
     // All that has room there, counted here or not.
-    let peak = profile.most_at_once(first.bin..bin_of(slot_bytes) + 1).max(1);
+    let peak = profile.max_at_once(first.bin..bin_of(slot_bytes) + 1).max(1);
     Group { lowest_size: lowest_size(first.bin), slot_bytes, peak }
 }
 

@@ -38,7 +38,7 @@ impl Config {
             return reject(Problem::HoldsBackMore { class, held, slots });
         }
         if held > 0 && min_bytes > slot_bytes {
-            return reject(Problem::HoldsBackForNobody { class, min_bytes, slot_bytes });
+            return reject(Problem::HoldsBackForNoLayout { class, min_bytes, slot_bytes });
         }
         Ok(())
     }

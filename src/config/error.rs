@@ -19,7 +19,7 @@ pub(crate) enum Problem {
     NoSlots { class: Class },
     TooManySlots { class: Class, slots: usize },
     HoldsBackMore { class: Class, held: usize, slots: usize },
-    HoldsBackForNobody { class: Class, min_bytes: usize, slot_bytes: usize },
+    HoldsBackForNoLayout { class: Class, min_bytes: usize, slot_bytes: usize },
     AddressSpace,
     Granules { bytes: usize },
     SlotMap { map_bytes: usize, granule_bytes: usize },
@@ -57,7 +57,7 @@ impl ConfigError {
                 text.str(class.name()).str(" holds back ").decimal(held).str(" slots: it has ");
                 text.decimal(slots).str("; hold back at most that");
             }
-            Problem::HoldsBackForNobody { class, min_bytes, slot_bytes } => {
+            Problem::HoldsBackForNoLayout { class, min_bytes, slot_bytes } => {
                 text.str(class.name()).str(" holds slots back for ").decimal(min_bytes);
                 text.str(" bytes and more, which no layout of it has: make that at most ")
                     .decimal(slot_bytes);

@@ -135,11 +135,11 @@ impl Plan {
     /// Half of the lane at most, so that two threads can have bursts of so many without meeting. An eighth where
     /// hold-backs refuse what exceeds it, because nobody calls those slots in.
     pub(crate) fn magazine(&self, lane: Lane) -> (usize, usize) {
-        let (most, first) = self.classes[lane.class()].magazine;
+        let (max, first) = self.classes[lane.class()].magazine;
         let slots = self.lane(lane).len();
         let share = if lane.is_held_back() { slots / 2 } else { slots / 8 };
-        let most = most.min(share).min(MAGAZINE_CAPACITY);
-        if most < MAGAZINE_MIN { (0, 0) } else { (most, first.min(most)) }
+        let max = max.min(share).min(MAGAZINE_CAPACITY);
+        if max < MAGAZINE_MIN { (0, 0) } else { (max, first.min(max)) }
     }
 
     pub(crate) const fn map_bytes(&self) -> usize {

@@ -47,7 +47,7 @@ fn refills(magazine: &Magazine, count: usize) -> Vec<(usize, usize)> {
 }
 
 #[test]
-fn a_gate_lets_its_owner_in_once_at_a_time_and_nobody_else() {
+fn a_gate_lets_only_its_owner_in_and_once_at_a_time() {
     let (mine, other) = (4_096, 8_192);
     let gate = Gate::new(mine);
     assert!(!gate.enter(other));

@@ -252,7 +252,7 @@ fn a_child_of_a_fork_that_has_settled_does_not_settle_again() {
 
 /// As by `pthread_exit` in a signal handler that interrupted the thread inside.
 #[test]
-fn nobody_gets_the_place_of_a_thread_that_ended_inside() {
+fn the_place_of_a_thread_that_ended_inside_has_no_next_owner() {
     let pools: &Pools = Box::leak(Box::new(Pools::new(&Config::new())));
     let place = || place_of_this_thread(pools);
     let ended = std::thread::spawn(move || {

@@ -44,7 +44,7 @@ pub(crate) struct Recording {
 /// How many live, and the most that ever did. Signed: a block may be freed here that was allocated before this was on.
 struct Level {
     live: AtomicI64,
-    most: AtomicI64,
+    max: AtomicI64,
 }
 
 struct Bin {
@@ -73,8 +73,8 @@ pub(crate) struct Seen {
 impl Level {
     fn rise(&self) {
         let live = self.live.fetch_add(1, Relaxed) + 1;
-        if live > self.most.load(Relaxed) {
-            self.most.fetch_max(live, Relaxed);
+        if live > self.max.load(Relaxed) {
+            self.max.fetch_max(live, Relaxed);
         }
     }
 
@@ -82,8 +82,8 @@ impl Level {
         self.live.fetch_sub(1, Relaxed);
     }
 
-    fn most(&self) -> usize {
-        usize::try_from(self.most.load(Relaxed)).unwrap_or(0)
+    fn max(&self) -> usize {
+        usize::try_from(self.max.load(Relaxed)).unwrap_or(0)
     }
 }
 
@@ -186,12 +186,12 @@ impl Recording {
 
     /// The most hits and misses of a class that lived at once.
     pub(crate) fn peak_demand(&self, class: usize) -> usize {
-        self.demand[class].most()
+        self.demand[class].max()
     }
 
     /// What was seen up to now. There were `unseen` blocks more.
     pub(crate) fn profile(&self, unseen: usize) -> Profile {
-        let most = self.levels.iter().map(|level| level.most() + unseen).collect();
+        let max = self.levels.iter().map(|level| level.max() + unseen).collect();
         let number = |counter: &AtomicU64| counter.load(Relaxed) as usize;
         let seen = |(bin, counts): (usize, &Bin)| Seen {
             bin,
@@ -204,7 +204,7 @@ impl Recording {
         let bins = self.bins.iter().enumerate().map(seen);
         let seen: Vec<_> = bins.filter(|seen| seen.requests > 0).collect();
         let used_below = (0..=BINS).map(|bin| seen.partition_point(|seen| seen.bin < bin)).collect();
-        Profile { seen, most, used_below }
+        Profile { seen, max, used_below }
     }
 }
 
@@ -213,29 +213,29 @@ pub(crate) struct Profile {
     /// Those that were asked for, smallest first.
     pub(crate) seen: Vec<Seen>,
     /// Of each node of the tree.
-    most: Vec<usize>,
+    max: Vec<usize>,
     /// For each bin, how many of `seen` are below it.
     used_below: Vec<usize>,
 }
 
 impl Profile {
     /// No fewer than the most blocks of these bins that ever lived at once. Looks at a few dozen nodes.
-    pub(crate) fn most_at_once(&self, bins: Range<usize>) -> usize {
-        self.most_below(1, 0..BINS, &bins)
+    pub(crate) fn max_at_once(&self, bins: Range<usize>) -> usize {
+        self.max_below(1, 0..BINS, &bins)
     }
 
     /// The same for what a node has of them.
-    fn most_below(&self, node: usize, of_node: Range<usize>, wanted: &Range<usize>) -> usize {
+    fn max_below(&self, node: usize, of_node: Range<usize>, wanted: &Range<usize>) -> usize {
         let common = of_node.start.max(wanted.start)..of_node.end.min(wanted.end);
         if common.is_empty() || self.used(&common) == 0 {
             return 0;
         }
         if self.used(&common) == self.used(&of_node) {
-            return self.most[node];
+            return self.max[node];
         }
         let middle = of_node.start.midpoint(of_node.end);
-        self.most_below(2 * node, of_node.start..middle, wanted)
-            + self.most_below(2 * node + 1, middle..of_node.end, wanted)
+        self.max_below(2 * node, of_node.start..middle, wanted)
+            + self.max_below(2 * node + 1, middle..of_node.end, wanted)
     }
 
     fn used(&self, bins: &Range<usize>) -> usize {
@@ -294,11 +294,11 @@ mod tests {
         begin(recording, small);
         let bin = |layout: Layout| bin_of(layout.size());
         let profile = recording.profile(0);
-        let of = |layout| profile.most_at_once(bin(layout)..bin(layout) + 1);
+        let of = |layout| profile.max_at_once(bin(layout)..bin(layout) + 1);
         assert_eq!([of(small), of(frame), of(other), of(bytes(7_000))], [1, 2, 3, 0]);
-        assert_eq!(profile.most_at_once(0..BINS), 5);
-        assert_eq!(profile.most_at_once(bin(other)..bin(frame) + 1), 5);
-        assert_eq!(profile.most_at_once(0..bin(other) + 1), 4);
+        assert_eq!(profile.max_at_once(0..BINS), 5);
+        assert_eq!(profile.max_at_once(bin(other)..bin(frame) + 1), 5);
+        assert_eq!(profile.max_at_once(0..bin(other) + 1), 4);
         let seen: Vec<_> = profile.seen.iter().map(|seen| (seen.requests, seen.largest)).collect();
         assert_eq!(seen, [(2, 100), (4, 388_800), (2, 1_382_400)]);
     }
@@ -308,11 +308,11 @@ mod tests {
         let recording = recording();
         begin(recording, bytes(1_382_400));
         recording.resize(bytes(1_382_400), bytes(1_382_401));
-        assert_eq!(recording.profile(0).most_at_once(0..BINS), 1);
+        assert_eq!(recording.profile(0).max_at_once(0..BINS), 1);
         recording.resize(bytes(1_382_401), bytes(100));
-        assert_eq!(recording.profile(0).most_at_once(0..BINS), 2);
+        assert_eq!(recording.profile(0).max_at_once(0..BINS), 2);
         begin(recording, bytes(100));
-        assert_eq!(recording.profile(0).most_at_once(0..bin_of(200)), 2);
+        assert_eq!(recording.profile(0).max_at_once(0..bin_of(200)), 2);
         let requests: Vec<_> = recording.profile(0).seen.iter().map(|seen| seen.requests).collect();
         assert_eq!(requests, [2, 2]);
     }

@@ -14,24 +14,24 @@ pub(crate) fn check(switches: impl Into<Option<usize>>, threads: impl Fn() + Sen
 pub(crate) struct Content(UnsafeCell<u32>);
 
 /// In the slots that nobody has.
-const NOBODY: u32 = 0;
+const NO_OWNER: u32 = 0;
 
 // SAFETY: loom checks each access.
 unsafe impl Sync for Content {}
 
 impl Content {
     pub(crate) fn free() -> Self {
-        Self(UnsafeCell::new(NOBODY))
+        Self(UnsafeCell::new(NO_OWNER))
     }
 
     /// To be called by who took the slot.
     pub(crate) fn write(&self, id: u32) {
-        self.change(NOBODY, id);
+        self.change(NO_OWNER, id);
     }
 
     /// To be called by who is going to give the slot.
     pub(crate) fn wipe(&self, id: u32) {
-        self.change(id, NOBODY);
+        self.change(id, NO_OWNER);
     }
 
     /// To be called by who knows that it was written.

@@ -12,17 +12,17 @@ use crate::fatal::invariant;
 use crate::sync::{AtomicU32, AtomicUsize, Ordering::Relaxed, light_fence};
 
 /// Sections that a thread and the handlers that interrupt it may be in at once. In more than that, all of them are put off.
-const MOST: usize = 4;
+const MAX: usize = 4;
 
 struct Sections {
     depth: AtomicU32,
     /// The allocator of each, by the address of its metadata; 0 where there is none.
-    allocators: [AtomicUsize; MOST],
+    allocators: [AtomicUsize; MAX],
 }
 
 thread_local! {
     static SECTIONS: Sections = const {
-        Sections { depth: AtomicU32::new(0), allocators: [const { AtomicUsize::new(0) }; MOST] }
+        Sections { depth: AtomicU32::new(0), allocators: [const { AtomicUsize::new(0) }; MAX] }
     };
 }
 
@@ -48,7 +48,7 @@ impl Section {
         let is_inside = SECTIONS.with(|sections| {
             let depth = sections.depth.load(Relaxed) as usize;
             let mut entered = sections.allocators.iter().take(depth);
-            depth > MOST || entered.any(|inside| inside.load(Relaxed) == allocator)
+            depth > MAX || entered.any(|inside| inside.load(Relaxed) == allocator)
         });
         if is_inside { None } else { Some(Self::enter(allocator)) }
     }

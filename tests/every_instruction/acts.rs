@@ -5,8 +5,8 @@ use std::cell::Cell;
 use crate::stepping;
 use crate::test_pool::{Block, Caller, SIZES, TestPool};
 
-/// Acts of a handler that interrupts another one. The reason is the same as for `MOST_ACTS`.
-const MOST_INNER_ACTS: usize = 5_000;
+/// Acts of a handler that interrupts another one. The reason is the same as for `MAX_ACTS`.
+const MAX_INNER_ACTS: usize = 5_000;
 
 /// A handler, with the blocks that it keeps.
 pub(crate) struct Handler {
@@ -133,6 +133,6 @@ fn use_everything(handler: &'static Handler) {
 /// Has another handler act after each instruction of its own act.
 pub(crate) fn act_while_interrupted(handler: &'static Handler) {
     if let Some((_, act)) = handler.inner {
-        stepping::within_act(MOST_INNER_ACTS, act, || take_then_give(handler));
+        stepping::within_act(MAX_INNER_ACTS, act, || take_then_give(handler));
     }
 }

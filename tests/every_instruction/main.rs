@@ -31,10 +31,10 @@ const SOME_WINDOWS: usize = 30;
 /// More than any piece has in a release build.
 const ALL_WINDOWS: usize = 20_000;
 /// Each start-up keeps its address space.
-const MOST_START_UPS: usize = 800;
+const MAX_START_UPS: usize = 800;
 
 /// Acts in one run. A lock-free loop does not end while a handler changes the set after each of its instructions.
-const MOST_ACTS: usize = 10_000;
+const MAX_ACTS: usize = 10_000;
 
 /// A piece of work with one size of blocks, and how thoroughly it is interrupted.
 #[derive(Clone, Copy)]
@@ -118,7 +118,7 @@ fn interrupt<T: Fn()>(test: T, pieces: &'static [Piece]) {
             for may_call_back in [false, true] {
                 // Each size with one of the two, where the fallback makes no difference to the work.
                 if piece.calls_fallback || may_call_back == (seed % 2 == 0) {
-                    let (windows, acts) = (SOME_WINDOWS, MOST_ACTS);
+                    let (windows, acts) = (SOME_WINDOWS, MAX_ACTS);
                     Sweep { piece, size, may_call_back, windows, acts, seed }.with(&BEHAVIOURS);
                 }
             }
@@ -183,9 +183,9 @@ fn a_handler_interrupts_everything_everywhere() {
     let mut sweeps = Vec::new();
     for piece in pieces.into_iter().flatten() {
         for (&size, may_call_back) in piece.sizes.iter().flat_map(|size| [(size, false), (size, true)]) {
-            let windows = if piece.starts_anew { MOST_START_UPS } else { ALL_WINDOWS };
+            let windows = if piece.starts_anew { MAX_START_UPS } else { ALL_WINDOWS };
             for (behaviour, seed) in BEHAVIOURS.into_iter().zip(1..) {
-                let sweep = Sweep { piece, size, may_call_back, windows, acts: MOST_ACTS, seed };
+                let sweep = Sweep { piece, size, may_call_back, windows, acts: MAX_ACTS, seed };
                 sweeps.push((sweep, behaviour));
             }
             let few = Sweep { piece, size, may_call_back, windows: 30, acts: 3, seed: 1 };

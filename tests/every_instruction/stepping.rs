@@ -202,9 +202,9 @@ pub(crate) fn within_act(acts: usize, act: Act, work: impl FnOnce()) {
 
 /// Returns the windows of `work`, in order: the first three executions of each instruction.
 pub(crate) fn windows_of(work: impl FnOnce()) -> Vec<Window> {
-    const MOST: usize = 1 << 18;
-    const MOST_ROUNDS: usize = 3;
-    static ADDRESSES: [AtomicUsize; MOST] = [const { AtomicUsize::new(0) }; MOST];
+    const MAX: usize = 1 << 18;
+    const MAX_ROUNDS: usize = 3;
+    static ADDRESSES: [AtomicUsize; MAX] = [const { AtomicUsize::new(0) }; MAX];
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     COUNT.store(0, Relaxed);
     run_with(
@@ -223,5 +223,5 @@ pub(crate) fn windows_of(work: impl FnOnce()) -> Vec<Window> {
     // An instruction with a `rep` traps after each round, and is reached once by a breakpoint.
     let mut addresses: Vec<_> = addresses.collect();
     addresses.dedup();
-    addresses.into_iter().map(window).filter(|window| window.earlier < MOST_ROUNDS).collect()
+    addresses.into_iter().map(window).filter(|window| window.earlier < MAX_ROUNDS).collect()
 }

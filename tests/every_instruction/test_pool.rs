@@ -29,7 +29,7 @@ pub(crate) const FEW_SLOTS: Config = Config::new()
     .hold_back(Class::Medium, 0, 0)
     .class(Class::Large, 1_024, 2)
     .class(Class::XLarge, 8_192, 10);
-const MOST_SLOTS: usize = 80;
+const MAX_SLOTS: usize = 80;
 
 /// Bytes of a request for each of these lanes. XLARGE is small: the C library copies more with `rep movsb`, which traps after each byte.
 pub(crate) const TINY: usize = 24;
@@ -207,7 +207,7 @@ impl TestPool {
     }
 
     fn count(&self, class: Class, wanted: &[SlotState]) -> usize {
-        let mut states = [SlotState::Free; MOST_SLOTS];
+        let mut states = [SlotState::Free; MAX_SLOTS];
         let slots = self.alloc.slot_states(class, &mut states);
         states[..slots].iter().filter(|state| wanted.contains(state)).count()
     }

@@ -35,9 +35,7 @@ impl Sample {
             Failure::broken(format!("{} of {bytes} bytes on {}: {why}", workload.name, contestant.name))
         };
         let mut command = Command::new(program().map_err(|error| failed(error.to_string()))?);
-        for name in
-            env::vars_os().map(|(name, _)| name).filter(|name| tunes_somebody(&name.to_string_lossy()))
-        {
+        for name in env::vars_os().map(|(name, _)| name).filter(|name| tunes_glibc(&name.to_string_lossy())) {
             command.env_remove(name);
         }
         let output = command
@@ -94,7 +92,7 @@ fn program() -> std::io::Result<PathBuf> {
 }
 
 /// Variables that would make a contestant something other than its name says.
-fn tunes_somebody(variable: &str) -> bool {
+fn tunes_glibc(variable: &str) -> bool {
     ["GLIBC_TUNABLES", "LD_PRELOAD", "MALLOC_", "MIMALLOC_", "_RJEM_MALLOC_CONF"]
         .iter()
         .any(|prefix| variable.starts_with(prefix))

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::workloads::{self, Workload};
 
 /// Rounds below which nothing is published: the middle half of fewer says little.
-const LEAST_ROUNDS: u32 = 9;
+const MIN_ROUNDS: u32 = 9;
 
 /// Measures framepool beside other allocators; writes CSV, plots and tables.
 ///
@@ -59,7 +59,7 @@ impl Cli {
 
     /// Whether everything is measured, and often enough, as published figures must be.
     pub(crate) fn is_full(&self) -> bool {
-        !self.quick && self.only.is_empty() && self.peers.is_empty() && self.rounds() >= LEAST_ROUNDS
+        !self.quick && self.only.is_empty() && self.peers.is_empty() && self.rounds() >= MIN_ROUNDS
     }
 
     /// Rounds to run.

@@ -43,7 +43,7 @@ pub(crate) struct Contestant {
     /// Variables that its processes start with.
     pub(crate) variables: &'static [(&'static str, &'static str)],
     /// The largest block that it is made for, in bytes.
-    pub(crate) most_bytes: usize,
+    pub(crate) max_bytes: usize,
     /// Makes it ready for blocks of so many bytes, before any clock runs.
     pub(crate) prepare: fn(usize) -> Subject,
 }
@@ -89,12 +89,12 @@ const OURS: Contestant = Contestant {
     name: "framepool",
     kind: Kind::Ours,
     variables: &[],
-    most_bytes: FULL_HD_BYTES,
+    max_bytes: FULL_HD_BYTES,
     prepare: |bytes| Subject::pooled(pools_for(bytes)),
 };
 
 const PEER: Contestant =
-    Contestant { kind: Kind::Peer, most_bytes: usize::MAX, prepare: |_| Subject::plain(&System), ..OURS };
+    Contestant { kind: Kind::Peer, max_bytes: usize::MAX, prepare: |_| Subject::plain(&System), ..OURS };
 
 const REFERENCE: Contestant = Contestant { kind: Kind::Reference, ..PEER };
 
@@ -113,7 +113,7 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
     Contestant { name: "framepool_unheld", prepare: |_| Subject::pooled(&UNHELD), ..OURS },
     Contestant {
         name: "framepool_coloured",
-        most_bytes: XLARGE_BYTES - coloured::MOST_BYTES,
+        max_bytes: XLARGE_BYTES - coloured::MAX_BYTES,
         prepare: |_| Subject::plain(&COLOURED),
         ..OURS
     },
@@ -140,13 +140,13 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
     },
     Contestant {
         name: "original",
-        most_bytes: XLARGE_BYTES,
+        max_bytes: XLARGE_BYTES,
         prepare: |_| Subject::pooled(&ORIGINAL),
         ..REFERENCE
     },
     Contestant {
         name: "per_pool_spin",
-        most_bytes: XLARGE_BYTES,
+        max_bytes: XLARGE_BYTES,
         prepare: |_| Subject::pooled(&PER_POOL_SPIN),
         ..REFERENCE
     },

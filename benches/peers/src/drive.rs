@@ -69,9 +69,9 @@ fn cells(cli: &Cli) -> Vec<Cell> {
 /// A crash is counted, and the sample taken again.
 fn take_until_it_works(sample: Sample) -> Result<Outcome, Failure> {
     /// What crashes each time is not measured.
-    const MOST_CRASHES: u32 = 9;
+    const MAX_CRASHES: u32 = 9;
 
-    for crashes in 0..=MOST_CRASHES {
+    for crashes in 0..=MAX_CRASHES {
         if let Some(mut outcome) = sample.take()? {
             if crashes > 0 {
                 outcome.figures.push((CRASHES.to_owned(), f64::from(crashes)));

@@ -55,7 +55,7 @@ impl Workload {
             }
         };
         // Where the pools are asked for what they do not serve, no block is too large.
-        admitted && (bytes <= contestant.most_bytes || matches!(self.entrants, Entrants::Pools))
+        admitted && (bytes <= contestant.max_bytes || matches!(self.entrants, Entrants::Pools))
     }
 }
 

@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_works_before_the_start_and_nobody_at_all_without_one() {
+    fn no_thread_works_before_the_start_and_none_at_all_without_one() {
         let worked = AtomicU32::new(0);
         for starts in [false, true] {
             let gate = Gate::default();

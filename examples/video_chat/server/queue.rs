@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_an_end_that_is_gone() {
+    fn no_thread_waits_for_an_end_that_is_gone() {
         let (sender, receiver) = bounded(1, WhenFull::Wait);
         assert_eq!(receiver.receive(Some(Instant::now())), Received::Late);
         assert_eq!(sender.send(1), None);

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_says_who_comes_and_goes_and_somebody_is_always_there() {
+    fn a_seed_decides_which_clients_come_and_go_and_one_is_always_there() {
         assert_eq!(walk(1, 9), walk(1, 9));
         assert_ne!(walk(1, 9), walk(2, 9));
         walk(3, 2);

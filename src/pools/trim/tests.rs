@@ -64,7 +64,7 @@ fn every_slot_is_in_its_set_afterwards_and_lanes_are_cached_as_before_whatever_i
 }
 
 #[test]
-fn of_a_thread_that_is_inside_the_magazines_stay_until_it_is_out_and_nobody_waits() {
+fn of_a_thread_that_is_inside_the_magazines_stay_until_it_is_out_and_no_thread_waits() {
     let pools = pools();
     // Until the thread has shown that it has use for a magazine.
     for _ in 0..20 {

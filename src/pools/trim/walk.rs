@@ -52,9 +52,9 @@ pub(super) fn trim_lane(
     let (mut next, mut kept, mut all_taken) = (0, 0, 0);
     while next < slots {
         // More than are kept, because the next slot shares a page with those.
-        let most = walk.most_at_a_time();
-        let end = (next + most - kept).min(slots);
-        let taken = parts.set.take_among(next..end, &mut held[kept..most]);
+        let max = walk.max_at_a_time();
+        let end = (next + max - kept).min(slots);
+        let taken = parts.set.take_among(next..end, &mut held[kept..max]);
         all_taken += taken;
         next = end;
         let held = &mut held[..kept + taken];
@@ -87,7 +87,7 @@ struct Edge {
 
 impl<D: FnMut(Range<usize>) -> Option<()>> Walk<'_, D> {
     /// How many slots to hold.
-    fn most_at_a_time(&self) -> usize {
+    fn max_at_a_time(&self) -> usize {
         let set = &self.parts.set;
         let share = (set.slots() / TRIM_LANE_SHARE).min(set.free() / TRIM_FREE_SHARE);
         share.clamp(self.touched_by_a_page(), MAX_HELD)

@@ -142,7 +142,7 @@ fn a_group_loses_its_hint_when_it_is_found_empty_and_has_it_again_with_its_next_
 }
 
 #[test]
-fn a_set_has_the_slots_that_nobody_took() {
+fn a_set_has_the_slots_that_were_not_taken() {
     for slots in SHAPES {
         let set = set(slots);
         let has = || (0..slots).filter(|&slot| set.has(slot)).map(|slot| slot as u32).collect::<Vec<_>>();
@@ -207,7 +207,7 @@ fn permits_that_find_no_slot_in_their_range_go_back() {
 }
 
 #[test]
-fn who_wants_what_a_range_has_not_refuses_nobody_the_rest() {
+fn a_take_from_a_range_without_slots_leaves_the_rest_to_others() {
     let set = &set(130);
     let mut held = [0; 129];
     assert_eq!(set.take_some(&mut held, 0), 129);

@@ -72,7 +72,7 @@ fn waiter(world: &Arc<World>, id: u32) -> JoinHandle<()> {
 
 /// A set of one word, and one of several.
 #[test]
-fn whoever_waits_gets_the_slot_that_is_given() {
+fn a_waiting_thread_gets_the_slot_that_is_given() {
     for slots in [1, 3] {
         check(None, move || {
             let world = World::new(slots);
@@ -99,7 +99,7 @@ fn two_who_wait_get_the_one_slot_after_each_other() {
 
 /// The third may take the slot that was given for the other.
 #[test]
-fn a_slot_that_somebody_takes_who_does_not_wait_is_not_the_end_of_the_line() {
+fn a_slot_taken_by_a_thread_that_does_not_wait_is_handed_on_when_it_comes_back() {
     check(3, || {
         let world = World::new(1);
         let held = world.take_all(1);

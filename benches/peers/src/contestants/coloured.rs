@@ -15,13 +15,13 @@ const COLOURS: usize = 16;
 const STEP_BYTES: usize = 17 * 64;
 
 /// What the colours may take from a slot.
-pub(crate) const MOST_BYTES: usize = (COLOURS - 1) * STEP_BYTES;
+pub(crate) const MAX_BYTES: usize = (COLOURS - 1) * STEP_BYTES;
 
 /// Both classes that are coloured align their slots to this at least; no colour reaches so far.
 const SLOT_ALIGN: usize = Config::new().slot_bytes(Class::Large);
 
 const _: () =
-    assert!(MOST_BYTES < SLOT_ALIGN, "take fewer colours: a slot's start is found by rounding down");
+    assert!(MAX_BYTES < SLOT_ALIGN, "take fewer colours: a slot's start is found by rounding down");
 
 pub(crate) struct Coloured {
     pools: &'static PoolAlloc,
@@ -35,7 +35,7 @@ impl Coloured {
     /// The layout with its colour's room, which is the same for all blocks of that layout.
     fn widened(layout: Layout) -> Layout {
         assert!(layout.size() > Config::new().slot_bytes(Class::Medium), "only frames are coloured");
-        Layout::array::<u8>(layout.size() + MOST_BYTES).expect("the sizes are constants")
+        Layout::array::<u8>(layout.size() + MAX_BYTES).expect("the sizes are constants")
     }
 }
 

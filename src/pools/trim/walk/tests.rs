@@ -106,14 +106,14 @@ impl Bench {
     fn trim(&self, is_warm: bool) -> (BTreeSet<usize>, usize) {
         let set = &self.parts().set;
         let free = set.free();
-        let most = (set.slots() / 8).min(free / 2).max(self.touched_by_a_page());
+        let max = (set.slots() / 8).min(free / 2).max(self.touched_by_a_page());
         let clean_before: Vec<_> = self.slots().filter(|&slot| self.cell(slot).is_clean()).collect();
         let (mut dropped, mut calls) = (BTreeSet::new(), 0);
         let is_complete = trim_lane(self.metadata, self.lane, self.page_bytes, is_warm, |offsets| {
             assert!(
                 offsets.start.is_multiple_of(self.page_bytes) && offsets.end.is_multiple_of(self.page_bytes)
             );
-            assert!(free - set.free() <= most, "{} of {free} held", free - set.free());
+            assert!(free - set.free() <= max, "{} of {free} held", free - set.free());
             for page in offsets.start / self.page_bytes..offsets.end / self.page_bytes {
                 assert!(self.may_be_dropped(page), "page {page}");
                 assert!(dropped.insert(page), "page {page} is dropped twice");
