@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes everything in this folder anew from a clip: profiles/regenerate.sh CLIP.y4m
+# Regenerates the files of this folder from a clip: profiles/regenerate.sh CLIP.y4m
 #
-# The screenshot needs Chromium (Debian: apt-get install chromium); without it, it stays as it was.
+# The screenshot needs Chromium (Debian: apt-get install chromium). Without Chromium the old screenshot stays.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [[ $# -eq 1 ]] || { echo "usage: profiles/regenerate.sh CLIP.y4m" >&2; exit 2; }

@@ -1,4 +1,49 @@
-#![doc = include_str!("../README.md")]
+//! A global allocator for programs that make and drop large buffers many times a second: video frames, audio packets,
+//! network payloads.
+//!
+//! Four pools are reserved up front, one for each [`Class`] of slot sizes. A layout that fits a class is served from its
+//! pool. Every other layout goes to the fallback, which is [`System`](std::alloc::System) by default. An allocation and
+//! its free together take about 5 ns on one thread, whatever the size
+//! ([figures](https://docs.rs/crate/framepool/latest/source/benches/README.md)), and the pages of a slot stay mapped.
+//!
+//! ```
+//! use framepool::{Class, PoolAlloc};
+//!
+//! #[global_allocator]
+//! static ALLOC: PoolAlloc = PoolAlloc::new();
+//!
+//! let frame = vec![0_u8; 1280 * 720 * 3 / 2];
+//! assert!(ALLOC.owns(frame.as_ptr()));
+//! assert_eq!(ALLOC.stats().class(Class::XLarge).in_use, 1);
+//! ```
+//!
+//! # Where to start
+//!
+//! | to | see |
+//! |---|---|
+//! | serve a whole program from the pools | [`PoolAlloc`] |
+//! | serve one subsystem, with buffers of its own | [`BufferPool`], [`PoolBuf`] |
+//! | choose slot sizes and numbers | [`Config`], [`guide::choosing_classes`] |
+//! | find a table for a program that exists | [`Config::record`], [`Stats::advice`] |
+//! | read what the pools did | [`Stats`], [`guide::reading_statistics`] |
+//! | watch an allocator in production | [`Monitor`] |
+//! | have the memory ready, huge or locked | [`PoolAlloc::prewarm`], [`guide::ready_memory`] |
+//! | test that a loop stays in the pools | [`assert_no_misses!`] |
+//! | use another allocator below the pools | [`PoolAlloc::with_fallback`], [`guide::fallbacks`] |
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `allocator-api2` | allocator-api2's `Allocator` for a [`BufferPool`], so collections live in its slots |
+//! | `bytes` | `bytes::Bytes` from a [`PoolBuf`], without a copy |
+//! | `log` | a [`Monitor`] logs the statistics and its events |
+//! | `metrics` | a [`Monitor`] sets gauges and counters |
+//! | `serde` | `Serialize` for statistics, residency and advice |
+//! | `full` | all of these |
+//!
+//! None is on by default.
+
 #![cfg_attr(
     framepool_loom,
     allow(dead_code, reason = "the model checker compiles only what it runs, and not what uses that")
@@ -59,3 +104,8 @@ pub use pool_alloc::PoolAlloc;
 pub use slots::class::Class;
 #[cfg(not(framepool_loom))]
 pub use stats::{Bypass, ClassStats, NamedStats, Reservation, Stats};
+
+/// Runs the code of the README as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Records video_chat, and expects five runs of five without a miss with the table that the recording advises: on generated video of 720p and
-# 1080p, and on each clip if `../shared/clips` is there. The table may take 1.3 times what was needed at once. Takes about a minute.
+# Records video_chat, and checks that five runs with the advised table have no miss: on generated video of 720p and 1080p, and on each clip in
+# `../shared/clips` if that exists. The table may take at most 1.3 times what was needed at once. Takes about a minute.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
-# Breaks the code in one way after another, in a copy, and expects a test to go red each time.
+# Applies each known breakage to a copy of the code, and checks that the named test fails: tests/breakages.sh [PROMISE ...]
 #
-# A line: the promise, the file, a Perl substitution that breaks it, and the test target that has to notice (`loom:` and a test: that one
-# of the model checker's; `full:` and a target: with all features; `package:` and a member of the workspace: its tests; `coroutines`: those, in a release build; `soak`: the short soaks of video_chat; `tsan` and `asan`: the tests under a
-# sanitizer, which need a nightly toolchain). A substitution that changes nothing, or code that no longer compiles, is an error of this script.
-# Takes one to two hours: some of what is broken hangs, for five minutes each.
+# A line has the promise, the file, a Perl substitution that breaks it, and the test target that must fail:
+#
+#   NAME           the integration test of that name       lib            the unit tests
+#   full:NAME      the same, with all features             loom:TEST      a test under the model checker
+#   package:NAME   a member of the workspace               coroutines     that member, in a release build
+#   tsan, asan     tests under a sanitizer (nightly)       soak           the short soaks of video_chat
+#
+# A substitution that changes nothing, or code that no longer compiles, is an error of this script. A test that hangs for five minutes has failed.
+# Takes one to two hours on two cores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -64,9 +69,9 @@ breaks "P2 a hit makes no system call" src/pools/fast_path.rs \
   's/(let start = guard\.magazine\(lane\)\.pop\(\)\?;)/$1 std::thread::yield_now();/' never_waits
 breaks "P3 a slot given back can be taken again" src/slots/slot_set.rs \
   's/self\.shared\.level\.fetch_add\(slots\.len\(\) as u64, AcqRel\);//' routing
-breaks "P3 what sleeping threads have cached is called in" src/magazine/reclaim.rs \
+breaks "P3 what sleeping threads have cached is reclaimed" src/magazine/reclaim.rs \
   's/self\.add_all\(lane, caches\.used_places\(\)\);//' magazines
-breaks "P3 whoever was inside is looked at again" src/magazine/reclaim.rs \
+breaks "P3 a thread that was inside is looked at again" src/magazine/reclaim.rs \
   's/is_settled = false;/*word ^= bit;/' never_waits
 breaks "P3 a child of a fork has the places of the threads that are gone" src/metadata/fork.rs \
   's/(abandon_unless_open\(self\.key\(\)\) \{\n\s+)self\.release_place\(state\);/$1let _ = state;/' lib
@@ -86,7 +91,7 @@ breaks "P9 it settles when it is through with that" src/metadata/lanes.rs \
   's/        self\.settle_after_fork\(\);\n        result/        result/' fork_anywhere
 breaks "P9 a place that was being claimed is not pending in the child" src/thread/places.rs \
   's/self\.taken\.iter\(\)\.zip\(\(0\.\.\)\.step_by\(64\)\)\.flat_map/self.taken[..self.used().div_ceil(64)].iter().zip((0..).step_by(64)).flat_map/; s/bits & 1 << place != 0\)\.map\(move/bits \& 1 << place != 0 \&\& first + place < self.used()).map(move/; s/flat_map\(\|/flat_map(move |/' fork_anywhere
-breaks "P9 places that nobody has are left alone" src/metadata/fork.rs \
+breaks "P9 places without an owner are left alone" src/metadata/fork.rs \
   's/self\.places\.taken\(\)\.map/(0..crate::tunables::PLACES).map/; s/(fn take_over_places.*?)self\.release_place\(state\);/$1record.owner.store(0, Relaxed);/s' lib
 breaks "P9 a child settles at once" src/lifecycle/registry.rs \
   's/    all\(\)\.for_each\(Metadata::settle_child\);\n//' fork
@@ -324,7 +329,7 @@ breaks "loom who was inside is remembered" src/magazine/reclaim.rs \
   's/is_settled = false;/*word ^= bit;/' loom:two_lanes
 breaks "loom a pending lane says so" src/magazine/reclaim.rs \
   's/is_settled = false;/{}/' loom:two_lanes
-breaks "loom a pending lane is called in" src/magazine/lane_pool.rs \
+breaks "loom a pending lane is reclaimed" src/magazine/lane_pool.rs \
   's/may_hide_slots\(\)/is_cached()/' loom:two_lanes
 breaks "loom a lane is restored" src/magazine/lane_pool.rs \
   's/self\.lanes\.with_reclaim\(\|reclaim\| reclaim\.resume_caching_if_half_free\(self\.lanes, self\.lane\)\);//' loom:two_lanes
@@ -349,7 +354,7 @@ breaks "loom who clears a hint looks at the latest" src/slots/slot_set.rs \
 breaks "loom a giver looks at the latest hint" src/slots/slot_set.rs \
   's/summary\.load\(SeqCst\) & hint/summary.load(Acquire) & hint/' loom:a_group
 
-breaks "values a buffer shows nothing that nobody wrote" src/buffer_pool/pool_buf.rs \
+breaks "values a buffer shows no byte that was not written" src/buffer_pool/pool_buf.rs \
   's/Self::from_slot\(block\.start, 0, len, pool\)/Self::from_slot(block.start, len, len, pool)/' buffer_pool
 breaks "values zeros are zeros" src/buffer_pool.rs \
   's/block\.zeroed\(layout\)/block.start/' buffer_pool
@@ -369,7 +374,7 @@ breaks "values a trim wakes who waits" src/buffer_pool.rs \
   's/        \(0\.\.CLASSES\)\.for_each\(\|class\| self\.shared\.serve\(class\)\);\n//' wait_pooled
 breaks "values who came first goes first" src/slots/waiters.rs \
   's/        match self\.waiters\(\)\.last\(\) \{\n\s+Some\(last\) => last\.next\.set\(waiter\),\n\s+None => self\.first\.set\(waiter\),\n\s+\}/        waiter.next.set(self.first.get()); self.first.set(waiter);/' wait_pooled
-breaks "values who cannot be served holds up nobody" src/slots/waiters.rs \
+breaks "values a thread that cannot be served holds up no other" src/slots/waiters.rs \
   's/ else if waiter\.request\.lane\.is_held_back\(\) \{/ else {/' wait_pooled
 breaks "values whose time is up leaves the line" src/slots/waiters.rs \
   's/                    queue\.remove\(&waiter\);\n\s+self\.count_in\(-1\);\n//' wait_pooled
@@ -444,7 +449,7 @@ breaks "advice what is unpooled is no demand" src/pools/recording.rs \
   's/if is_in_fallback \|\| !self\.is_serving\(\)/if !self.is_serving()/' advice
 breaks "advice without slots nothing is recorded" src/pools/start_up.rs \
   's/recording\.filter\(\|_\| reservation\.is_some\(\)\)/recording/' advice
-breaks "env the table at the end waits for nobody" src/lifecycle/registry.rs \
+breaks "env the table at the end waits for no other writer" src/lifecycle/registry.rs \
   's/output\.write\(text\.as_bytes\(\)\)/{ _ = output; _ = std::io::Write::write_all(\&mut std::io::stderr(), text.as_bytes()) }/' environment
 
 breaks "monitor misses are told once an episode" src/monitor/watch.rs \
@@ -475,7 +480,7 @@ breaks "P12 a hit while the pools get ready is counted" src/metadata/published.r
 breaks "slot states tell cached slots from live ones" src/metadata/slot_state.rs \
   's/cell\.read\(\)\.is_live\(\)/true/' magazines
 
-breaks "P10 without a fence nobody touches what others have cached" src/magazine/reclaim.rs \
+breaks "P10 without a fence no thread touches what others have cached" src/magazine/reclaim.rs \
   's/if closed\.contains\(&true\) && !heavy_fence\(\) \{/if closed.contains(&true) \&\& { let _ = heavy_fence(); false } {/' lib
 breaks "loom only one starts" src/lifecycle/serving.rs \
   's/self\.state\.compare_exchange\(UNTOUCHED, STARTING, Acquire, Relaxed\)\.is_ok\(\)/{ self.state.store(STARTING, Relaxed); true }/' loom:serving
@@ -491,7 +496,7 @@ breaks "loom who changed whether the pools serve looks again" src/lifecycle/serv
   's/if wanted\(\) == now \{/if true {/' loom:serving
 breaks "loom a switch that comes with start-up is not lost" src/lifecycle/serving.rs \
   's/self\.state\.swap\((if .*?), SeqCst\);\n        self\.republish\(from\);/self.republish(from);\n        self.state.swap($1, SeqCst);/' loom:serving
-breaks "P3 what a dead thread had cached is called in" src/magazine/reclaim.rs \
+breaks "P3 what a dead thread had cached is reclaimed" src/magazine/reclaim.rs \
   's/self\.add_all\(lane, caches\.used_places\(\)\);//' dead_threads
 breaks "P9 a cancelled thread leaves nothing in its magazines" src/lifecycle/thread.rs \
   's/        metadata\.pool\(lane\)\.empty_own_magazine\(own\);/        _ = (metadata, own, lane);/' dead_threads
@@ -512,17 +517,17 @@ breaks "tsan who takes a slot knows what its last owner did" src/slots/slot_set.
   's/bits & !mask \| left, Acquire, Relaxed/bits \& !mask | left, Relaxed, Relaxed/' tsan
 breaks "tsan who gives a slot tells what was done" src/slots/slot_set.rs \
   's/give_bits\(&self\.shared\.level, 0, slots, AcqRel\)/give_bits(\&self.shared.level, 0, slots, Relaxed)/' tsan
-breaks "asan a freed slot is closed on the short way" src/pools/fast_path.rs \
+breaks "asan a freed slot is poisoned on the fast path" src/pools/fast_path.rs \
   's/        asan::poison\(start, metadata\.slot_bytes\(lane\)\);\n//' asan
-breaks "asan a freed slot is closed on the long way" src/pools/slow_path.rs \
+breaks "asan a freed slot is poisoned on the slow path" src/pools/slow_path.rs \
   's/        asan::poison\(start, metadata\.slot_bytes\(lane\)\);\n//' asan
-breaks "asan the slack is closed" src/os/asan.rs \
+breaks "asan the slack is poisoned" src/os/asan.rs \
   's/imp::poison\(start\.wrapping_add\(bytes\), slot_bytes - bytes\);/_ = slot_bytes;/' asan
-breaks "asan what a shrink in place gives up is closed" src/pools/counting.rs \
+breaks "asan what a shrink in place gives up is poisoned" src/pools/counting.rs \
   's/        asan::unpoison_prefix\(found\.start, size, self\.slot_bytes\(found\)\);\n//' asan
 breaks "asan a buffer has all of its slot" src/pools/slow_path.rs \
   's/        asan::unpoison_prefix\(start, bytes, bytes\);\n//' asan
-breaks "asan slots are closed at first" src/pools/start_up.rs \
+breaks "asan slots are poisoned at first" src/pools/start_up.rs \
   's/            reserved\.close\(\);\n//' asan
 
 breaks "soak a forgotten frame is a slot in use" examples/video_chat/server/mod.rs \
@@ -560,7 +565,7 @@ breaks "stress what a full magazine lets go of is not lost" src/magazine/lane_po
 breaks "tsan a magazine has one owner at a time" src/magazine/reclaim.rs \
   's/if caches\.gate\(place\)\.is_open\(caches\.key\(\)\) \{/if true {/' tsan
 
-breaks "P3 who wants what a range has not keeps nobody from the rest" src/slots/slot_set.rs \
+breaks "P3 a take from a range without slots leaves the rest to others" src/slots/slot_set.rs \
   's/(self\.word\(word\)\.load\(Relaxed\)) & (bits_of)/$1 | $2/' lib
 breaks "magazines one that overflowed doubles" src/magazine.rs \
   's/u32::from\(small_refills_left & FRESH != 0\)/0/' lib

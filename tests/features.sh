@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks the library with every set of its features, and that by default it depends on nothing but libc and spin.
-# Takes some seconds once the dependencies are built.
+# Takes half a minute once the dependencies are built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

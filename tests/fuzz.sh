@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The game of tests/model for so many seconds (1200 by default), with actions that a coverage-guided fuzzer finds: tests/fuzz.sh [SECONDS].
+# Plays the game of tests/model for a number of seconds, with actions that a coverage-guided fuzzer finds: tests/fuzz.sh [--keep] [SECONDS]
 #
-# Starts from what is in tests/model/corpus, in a copy: `--keep` puts what it finds there afterwards, as few games as cover the same. Needs a
-# nightly toolchain and a C++ compiler; installs cargo-fuzz if it is missing. Ends with one line.
+# SECONDS is 1200 by default. The fuzzer starts from a copy of tests/model/corpus. With `--keep`, the games that it finds are put there afterwards, as
+# few as cover the same code. Needs a nightly toolchain and a C++ compiler. Installs cargo-fuzz if it is missing. Ends with one line.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks that no pointer is made of a number, and none made a number, by a cast: the compiler's strict-provenance lints, which need a nightly
-# toolchain. Takes some seconds.
+# Checks that no cast turns a number into a pointer or a pointer into a number, by the compiler's strict-provenance lints. Needs a nightly toolchain.
+# Takes about ten seconds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

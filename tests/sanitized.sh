@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `cargo test` under a sanitizer: tests/sanitized.sh address|thread, and cargo's arguments. Needs a nightly toolchain. What to run is said by
-# tests/address_sanitizer.sh and tests/thread_sanitizer.sh.
+# Runs `cargo test` under a sanitizer: tests/sanitized.sh address|thread [ARGUMENTS of cargo test]. Needs a nightly toolchain.
+# tests/address_sanitizer.sh and tests/thread_sanitizer.sh name the tests that can run under each.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
-# Runs other people's test suites with `PoolAlloc` as the global allocator, and with `System` as the control: hashbrown, bytes,
-# crossbeam-channel, rayon (and rayon-core), tokio and v_frame. Each test has to end as it does under `System`, and each binary has to
-# have hits. And rav1e encodes the first 60 frames of each clip in `../shared/clips`, or of a generated one if there are none: to the same bytes
-# as under `System`, and with a table that has room for them, the planes of all its frames are hits.
+# Runs the test suites of other projects with `PoolAlloc` as the global allocator, and with `System` as the control: hashbrown, bytes,
+# crossbeam-channel, rayon (with rayon-core), tokio and v_frame. Each test must end as it does under `System`, and each binary must have hits.
+#
+# rav1e encodes the first 60 frames of each clip in `../shared/clips`, or of a generated clip if there is none. The bytes must be the same as under
+# `System`. With a table that has room for them, the planes of all its frames must be hits.
 #
 #     bash tests/suites.sh            all seven
-#     bash tests/suites.sh bytes      only those that are named
+#     bash tests/suites.sh bytes      only the named ones
 #
-# Versions and features are in tests/suites/Cargo.toml; cargo gets the packages from the registry. What runs are unit tests and integration
-# tests, not those of the docs, in copies under target/suites, to which the allocator is added, a line a file. A test binary with an allocator
-# of its own keeps it, with the pools where it had `System`. A binary in which a test ends otherwise than under `System` runs again, on both
-# sides, twice at most: if nothing is different then, the last line tells, and it is no difference. An abort or a word of framepool's always is.
+# Versions and features are in tests/suites/Cargo.toml; cargo gets the packages from the registry. Unit tests and integration tests run, doc tests do
+# not. They run in copies under target/suites, to which the allocator is added, one line a file. A test binary with an allocator of its own keeps it,
+# with the pools where it had `System`. If a test ends differently than under `System`, its binary runs again on both sides, twice at most. If the
+# difference is gone then, it does not count, and the last line says so. An abort and a text of framepool's always count.
 #
-# Takes about 25 minutes on two cores the first time, then 8. Needs Linux, the stable toolchain (1.95 or later) and, the first time, the
-# network and 5 GiB of disk. Exit status: 0 as with `System`, 1 something differs, 2 there was nothing to compare.
+# Takes about 25 minutes on two cores the first time, then 8. Needs Linux, the stable toolchain (1.95 or later) and, the first time, the network and
+# 5 GiB of disk. Exit status: 0 as with `System`, 1 something differs, 2 there was nothing to compare.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The stress of tests/stress.rs, and threads that start, stop, call in and free each other's slots, under a thread sanitizer. Only tests that
-# have nothing but atomics and joins between their threads, because std itself is not instrumented. Needs a nightly toolchain. Takes some minutes.
+# Runs tests/stress.rs under a thread sanitizer: threads that start, stop, reclaim and free each other's slots. Only tests whose threads share nothing
+# but atomics and joins can run, because std itself is not instrumented. Needs a nightly toolchain. Takes several minutes.
 #
-# It sees what happens, where loom (src/loom_tests.rs) tries what may: no fence is understood by it, nor `membarrier`; that it is content with
-# the gates and modes shows that these order all by themselves.
+# The sanitizer sees one run, where loom (src/loom_tests.rs) tries all. It understands neither fences nor `membarrier`. That it finds no race shows that
+# gates and modes order everything by themselves.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Closes libraries that hold the allocator while threads that used them live, however the libraries were built, linked and found, and runs
-# programs that hold it, however those were linked. Needs gcc and glibc on x86-64. Takes some minutes; what fails is shown, and the rest goes on.
+# Closes libraries that hold the allocator while threads that used them live. The libraries are built, linked and found in different ways. Also runs
+# programs that hold the allocator, linked in different ways. Needs gcc and glibc on x86-64. Takes about four minutes. A failure is shown, and the
+# others still run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

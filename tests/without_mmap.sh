@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# `cargo test`, with the crate built as for a system that has no `mmap`. Cargo calls this script, too, as the wrapper of the compiler for this
-# workspace's own packages: so dependencies need not be built once more, as they would with RUSTFLAGS.
+# Runs `cargo test` with the crate built as for a system that has no `mmap`. Takes about two minutes on two cores.
+#
+# Cargo calls this script, too, as the wrapper of the compiler for this workspace's own packages. So dependencies need not be built once more, as they
+# would with RUSTFLAGS.
 set -euo pipefail
 
 if [ $# -gt 0 ]; then

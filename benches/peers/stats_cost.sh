@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
-# What counting costs: pairs of the pools built as they are, and built with --cfg framepool_stats="off", in turns.
+# Measures what counting costs: pairs with the pools as they are, and with the pools built with --cfg framepool_stats="off", in turns.
 #
-# Prints the median nanoseconds of either and the median of their differences, for one size in each class. Takes about a minute
-# after two builds.
+# Prints the median nanoseconds of each and the median of their differences, for one size in each class. Takes about a minute after two builds.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Runs one test binary for tests/suites.sh: cargo calls this in its place. What becomes of each test, what it writes and how it ends are left in
-# $SUITES_RUN, as NAME.tests, NAME.out, NAME.err and NAME.exit; a failure is no failure of this script, so cargo goes on with the next binary.
-# With $SUITES_ONLY, names with a space before and after each, no other binary runs.
+# Runs one test binary for tests/suites.sh. Cargo calls this script in its place.
+#
+# Writes to $SUITES_RUN: the end of each test (NAME.tests), its output (NAME.out, NAME.err) and its exit status (NAME.exit). A failing binary is
+# not a failure of this script, so cargo goes on with the next one. If $SUITES_ONLY is set, only the binaries that it names run. Each name in it has
+# a space before and after it.
 set -euo pipefail
 
 binary=$1
