@@ -1,4 +1,5 @@
-//! The criterion suite with glibc's thresholds raised, as after one large free: see `README.md` beside this file.
+//! The criterion suite with glibc's thresholds raised, as after one large free: see `README.md` beside this
+//! file.
 
 mod baselines;
 mod common;

@@ -1,4 +1,5 @@
-//! The criterion suite with glibc's thresholds pinned to their start-up values: see `README.md` beside this file.
+//! The criterion suite with glibc's thresholds pinned to their start-up values: see `README.md` beside this
+//! file.
 
 mod baselines;
 mod common;

@@ -1,4 +1,5 @@
-//! What a buffer of a `BufferPool` costs, beside the same of the global allocator and of a `PoolAlloc`: see `README.md` beside this file.
+//! The cost of a buffer of a `BufferPool`, beside a block of the global allocator and of a `PoolAlloc`: see
+//! `README.md` beside this file.
 
 use std::alloc::GlobalAlloc;
 use std::alloc::{Layout, System};
@@ -28,7 +29,8 @@ fn main() {
             group.bench_function(BenchmarkId::new(name, bytes), |b| {
                 let layout = Layout::from_size_align(bytes, 1).unwrap();
                 b.iter(|| {
-                    // SAFETY: not empty, and freed as it was allocated.
+                    // SAFETY: the layout is not empty, and the block is freed with the layout that it was
+                    // allocated with.
                     unsafe { alloc.dealloc(black_box(alloc.alloc(layout)), layout) }
                 });
             });

@@ -1,4 +1,5 @@
-//! The video chat under dhat, once with the pools off and once with them on: two profiles to compare.
+//! Runs the video chat under dhat, once with the pools off and once with them on, and writes two profiles to
+//! compare.
 //!
 //! ```text
 //! cargo run --profile dhat --example dhat_video_chat                    # a generated picture
@@ -6,9 +7,10 @@
 //! cargo run --release --example dhat_diff -- target/dhat/video_chat-{system,pool}.json
 //! ```
 //!
-//! The server is that of `video_chat`, with a fixed number of frames and none dropped, so that both runs do the same work. Each
-//! run is a process of its own, because dhat and the pools count for the whole process. It writes dhat's profile, and next to it what
-//! dhat cannot see: the pools' statistics and the memory that they hold, taken before the profiler ends.
+//! The server is that of `video_chat`, with a fixed number of frames and no dropped frames, so that both runs
+//! do the same work. Each run is a process of its own, because dhat and the pools count for the whole
+//! process. It writes dhat's profile. Next to it, it writes what dhat cannot see: the pools' statistics and
+//! the memory that they hold, taken before the profiler ends.
 
 #[path = "common/failure.rs"]
 mod failure;
@@ -57,26 +59,26 @@ struct Cli {
     /// Play this Y4M file in a loop; - reads it from standard input
     #[arg(long, value_name = "FILE")]
     clip: Option<PathBuf>,
-    /// What the files are called: NAME-system.json, NAME-pool.json, and so on
+    /// Name of the files: NAME-system.json, NAME-pool.json, and so on
     #[arg(long, value_name = "NAME", default_value = "video_chat")]
     scenario: String,
-    /// Where they are written to
+    /// Folder that they are written to
     #[arg(long, value_name = "DIR", default_value = "target/dhat")]
     out: PathBuf,
     /// Frames that dhat keeps of a stack, its own and the allocator's included
     #[arg(long, value_name = "FRAMES", default_value_t = 24, value_parser = value_parser!(u32).range(4..=1_000))]
     depth: u32,
-    /// How the program starts itself for one run
+    /// Internal: the program starts itself with this for one run
     #[arg(long, hide = true)]
     child: Option<Mode>,
 }
 
-/// What one run is for.
+/// The purpose of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Mode {
-    /// The pools switched off: everything is dhat's, and so the system's.
+    /// The pools are switched off: dhat sees all requests, and passes them to the system.
     System,
-    /// The pools on: dhat sees what they do not serve.
+    /// The pools are on: dhat sees the requests that they do not serve.
     Pool,
 }
 
@@ -97,7 +99,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Nobody is left to tell if standard error is closed.
+            // If standard error is closed, the message cannot be printed anywhere.
             let _ = writeln!(io::stderr(), "dhat_video_chat: {failure}");
             ExitCode::from(failure.status)
         }
@@ -117,7 +119,7 @@ impl Cli {
         Ok(cli)
     }
 
-    /// One of the files of a run; with `.part` at its end until it is whole.
+    /// Returns the path of one of the files of a run. Its name ends in `.part` until it is complete.
     fn file(&self, mode: Mode, kind: &str) -> PathBuf {
         self.out.join(format!("{}-{}.{kind}", self.scenario, mode.name()))
     }
@@ -139,7 +141,7 @@ impl Cli {
 fn run_both(cli: &Cli) -> Result<(), Failure> {
     let file = cli.clip.as_deref().map(source::open).transpose()?;
     if let (Some(file), Some(path)) = (&file, &cli.clip) {
-        // So that a bad clip is one line, not two.
+        // The clip is checked here first, so that a bad clip gives one line of error, not two.
         source::read(file, &path.display().to_string())?;
     }
     fs::create_dir_all(&cli.out).map_err(|error| cannot_write(&cli.out, &error))?;
@@ -154,7 +156,7 @@ fn run_both(cli: &Cli) -> Result<(), Failure> {
 fn run(cli: &Cli, mode: Mode, clip: Option<&File>) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::broken(format!("the {} run: {error}", mode.name()));
     let mut command = Command::new(env::current_exe().map_err(failed)?);
-    // The command line goes into the profile; whose folders these were is nobody's business.
+    // The command line goes into the profile, which must not contain the user's folders.
     let flag = |name: &str, value: &std::ffi::OsStr| {
         let mut flag = OsString::from(format!("--{name}="));
         flag.push(value);
@@ -172,7 +174,8 @@ fn run(cli: &Cli, mode: Mode, clip: Option<&File>) -> Result<(), Failure> {
     if !status.success() {
         return Err(Failure::broken(format!("the {} run failed ({status})", mode.name())));
     }
-    // dhat says on standard error that it could not write, and nothing else happens.
+    // If dhat cannot write its file, it only prints a message on standard error. The file is therefore read
+    // here.
     let part = cli.file(mode, "json.part");
     let whole = File::open(&part).and_then(|file| {
         serde_json::from_reader::<_, serde::de::IgnoredAny>(BufReader::new(file)).map_err(io::Error::from)
@@ -186,7 +189,7 @@ fn run(cli: &Cli, mode: Mode, clip: Option<&File>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One run under dhat.
+/// Runs the server once under dhat, and writes the profile and the pools' figures.
 fn profile(cli: &Cli, mode: Mode) -> Result<(), Failure> {
     ALLOC.set_enabled(mode == Mode::Pool);
     let clip = match &cli.clip {
@@ -199,7 +202,7 @@ fn profile(cli: &Cli, mode: Mode) -> Result<(), Failure> {
     let profiler = ALLOC.unpooled(|| profiler.build());
     let before = ALLOC.stats();
     let outcome = server::run(&cli.settings(), &clip, &|_| {});
-    // Nothing here allocates, so the profile ends where the statistics do.
+    // These calls do not allocate, so the profile ends at the same point as the statistics.
     let (stats, residency, heap) = (ALLOC.stats().since(&before), ALLOC.residency(), dhat::HeapStats::get());
     ALLOC.unpooled(|| drop(profiler));
 

@@ -1,4 +1,4 @@
-//! The smallest program that prints its statistics: one line makes the pools serve its vectors.
+//! The smallest program that prints its statistics. One line makes the pools serve its vectors.
 
 #[global_allocator]
 static ALLOC: framepool::PoolAlloc = framepool::PoolAlloc::new();

@@ -1,4 +1,4 @@
-//! The pools of a running program, for Prometheus to read: `curl http://127.0.0.1:9184/metrics`.
+//! Serves the pools' metrics of a running program to Prometheus: `curl http://127.0.0.1:9184/metrics`.
 //!
 //! ```text
 //! cargo run --release --features metrics --example prometheus              # for 60 s, on port 9184
@@ -35,7 +35,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let _monitor = Monitor::of(&ALLOC).named("Example").every(Duration::from_secs(1)).start()?;
     println!("curl http://{address}/metrics   ({seconds} s)");
 
-    // A camera's worth of frames, three of which live at once.
+    // This makes about 30 frames a second, up to four of which live at once.
     let begun = Instant::now();
     let mut queue = std::collections::VecDeque::new();
     while begun.elapsed() < Duration::from_secs(seconds) {

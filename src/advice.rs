@@ -1,8 +1,8 @@
-//! From a [recording](crate::Config::record) to the table that would have served it: what is wrong with the present one, and a better one.
+//! Turns a [recording](crate::Config::record) into findings about the present table, and into a better table.
 //!
-//! The rule of thumb of the design that these pools come from, clients x frames per second x 2 slots, is a guess. This is what was seen:
-//! [`fit`] cuts the classes, [`findings`] compares the present ones, [`text`] prints both. Ordinary code, which may allocate; nothing of it runs
-//! inside the allocator.
+//! The rule of thumb "clients x frames per second x 2 slots" is a guess. The advice rests on what a run asked
+//! for: [`fit`] cuts the classes, [`findings`] compares the present ones with the recording, and [`text`]
+//! prints both. This is ordinary code, which may allocate. None of it runs inside the allocator.
 
 mod findings;
 mod fit;
@@ -15,21 +15,25 @@ use crate::stats::{Bypass, Stats};
 
 pub use findings::Finding;
 
-/// What a recorded run says about the table: see [`Stats::advice`].
+/// The findings of a recorded run, and the table that would have served it: see [`Stats::advice`].
 ///
-/// Its `Display` is the findings, a line each, then the table as a Rust constant, ready to paste, and as a value of `FRAMEPOOL`.
+/// `Display` prints the findings, one a line. Then it prints the table as a Rust constant, ready to paste,
+/// and as a value of `FRAMEPOOL`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Advice {
-    /// Whether there was a [recording](Config::record) at all. All else is empty if not.
+    /// Whether there was a [recording](Config::record). If not, all other fields are empty.
     pub recorded: bool,
-    /// What is wrong with the table that the run had, worst first within each class.
+    /// The findings about the run's table: tiny objects, then class by class, then sizes that fit no class.
     pub findings: Vec<Finding>,
-    /// The classes that would have served the run, smallest first: four, or none if nothing was asked for that is worth a slot, or if more
-    /// lived at once than four classes may have slots.
+    /// The four classes that would have served the run, smallest first.
+    ///
+    /// Empty if no request was worth a slot, or if more blocks lived at once than four classes may have
+    /// slots.
     pub classes: Vec<ClassAdvice>,
-    /// What is left to the fallback although nothing in the way of a [floor](Config::floor) says so.
+    /// The requests that are larger than every advised slot, so that the fallback serves them. Requests below
+    /// a [floor](Config::floor) are not among them. `None` if there are none.
     pub unserved: Option<Unserved>,
 }
 
@@ -40,62 +44,74 @@ pub struct Advice {
 pub struct ClassAdvice {
     /// Bytes of a slot.
     pub slot_bytes: usize,
-    /// How many: `peak`, and 12 % of that or one more.
+    /// The number of slots: `peak` and 12 % of it, at least one more.
     pub slots: usize,
-    /// Bytes below which the class should serve nothing; 0 for no such.
+    /// The size in bytes below which the class should serve nothing; 0 if it has no floor.
     pub floor: usize,
-    /// The most blocks of the class that lived at once, or somewhat more: never less. 0 if it is only there to make four.
+    /// The maximum number of blocks of the class that lived at once, or an upper bound of it. 0 if the class
+    /// only fills the table up to four.
     pub peak: usize,
 }
 
-/// The largest requests, which are not worth a slot because they are rare, or larger than any slot and their blocks stay.
+/// The largest requests, which are not worth a slot.
+///
+/// They are rare (fewer than 16 of a size), or they exceed every slot of the run's table and their blocks
+/// stay: fewer than four requests for each block that lives at once, or more than 1 GiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Unserved {
-    /// How many.
+    /// The number of requests.
     pub requests: u64,
-    /// Bytes of the largest.
+    /// Bytes of the largest request.
     pub largest: usize,
 }
 
 impl Advice {
-    /// The advised table, which [makes sense](Config::validate); all else as [`Config::new`] has it. `None` if there is none.
+    /// Returns the advised table as a configuration, or `None` if there is none.
     ///
-    /// It has no [magazines](Config::magazine): there is nothing in it for threads to keep. Who has memory to spare may double the slots, and let
-    /// them.
+    /// The configuration [makes sense](Config::validate). What the advice does not set is as in
+    /// [`Config::new`]. There are no [magazines](Config::magazine), because the table has no slots left over
+    /// for threads to cache. Users with memory to spare may double the slots and allow magazines.
     pub fn config(&self) -> Option<Config> {
         (!self.classes.is_empty()).then(|| table(&self.classes))
     }
 
-    /// Bytes of all advised slots together.
+    /// Returns the bytes of all advised slots together.
     pub fn reserved_bytes(&self) -> usize {
         self.config().map_or(0, |table| table.reserved_bytes())
     }
 
-    /// The same without headroom: bytes of the slots that were needed at once in each class.
+    /// Returns the bytes of the slots that were needed at once in each class, without headroom.
     pub fn peak_bytes(&self) -> usize {
         self.classes.iter().map(|class| class.slot_bytes * class.peak).sum()
     }
 }
 
 impl Stats {
-    /// What is wrong with the table, and one that would have served all that was [recorded](Config::record) without a miss, at the least memory
-    /// for four classes.
+    /// Returns the findings of a [recorded](Config::record) run about its table, and a better table.
     ///
-    /// Whatever is smaller than what Small is [held back](Config::hold_back) for, or than a quarter of its slots where tiny objects crowd it, is
-    /// left to the fallback by a [floor](Config::floor): it is as quick there. So are the largest sizes as far as they
-    /// are asked for rarely. To the most blocks that lived at once 12 % are added, or one; another run may need more than
-    /// that, so record a run that is as busy as it gets. Recorded again with the advised table, the advice can only get tighter.
+    /// The better table would have served the run without a miss, with the minimum memory for four classes.
     ///
-    /// Reads the recording as it is now, not as it was at the time of the snapshot. Allocates; takes some milliseconds, 50 for a program of a thousand sizes.
+    /// A [floor](Config::floor) leaves small sizes to the fallback, which serves them as quickly. These are
+    /// the sizes below the minimum that Small is [held back](Config::hold_back) for. If it holds nothing back
+    /// and tiny objects crowd it, they are the sizes below a quarter of its slots. If a size has more blocks
+    /// at once than a class may have slots, the floor is above it. The largest sizes also go to the fallback,
+    /// if they are asked for rarely.
+    ///
+    /// A class gets the maximum number of blocks that lived at once plus 12 %, at least one more. Another run
+    /// may need more, so record a run that is as busy as it gets. If the run is recorded again with the
+    /// advised table, the advice can only get tighter.
+    ///
+    /// Reads the recording as it is now, not as it was at the time of the snapshot. Allocates. Takes several
+    /// milliseconds; 50 ms for a program with a thousand sizes.
     pub fn advice(&self) -> Advice {
         let nothing = Advice { recorded: false, findings: Vec::new(), classes: Vec::new(), unserved: None };
         self.recording.0.map_or(nothing, |recording| advise(recording, self))
     }
 }
 
-/// Of four classes.
+/// Makes a configuration of four classes.
 fn table(classes: &[ClassAdvice]) -> Config {
     Class::ALL.into_iter().zip(classes).fold(Config::new(), |config, (class, advice)| {
         config
@@ -106,20 +122,21 @@ fn table(classes: &[ClassAdvice]) -> Config {
     })
 }
 
-/// Slots for so many at once: one more, or 12 %.
+/// Returns the number of slots for `peak` blocks at once: 12 % more, at least one more.
 fn with_headroom(peak: usize) -> usize {
     peak + (peak * 12).div_ceil(100).max(1)
 }
 
 fn advise(recording: &Recording, stats: &Stats) -> Advice {
-    // Blocks that were allocated while the pools were being reserved are missing, and their frees are not.
+    // The recording has the frees of blocks that were allocated while the pools were being reserved, but not
+    // their allocations.
     let profile = recording.profile(stats.bypassed(Bypass::Starting) as usize);
     let largest_slot = recording.config.slot_bytes(Class::XLarge);
     let floor = floor(&profile, &recording.config);
     let is_kept = |seen: &&Seen| {
         if seen.largest <= largest_slot { seen.requests >= MANY } else { is_worth_a_slot(&profile, seen) }
     };
-    // Of what is rare, only the largest can be left out: what is smaller would take the slots of others.
+    // Only the largest of the rare sizes can be left out. A smaller one would take slots of other sizes.
     let above_floor: Vec<_> = profile.seen.iter().filter(|seen| seen.largest >= floor).collect();
     let end = above_floor.iter().rposition(is_kept).map_or(0, |last| last + 1);
     let classes = fit::cut(&profile, &above_floor[..end], floor);
@@ -132,26 +149,28 @@ fn advise(recording: &Recording, stats: &Stats) -> Advice {
     Advice { recorded: true, findings: findings::find(recording, &profile, stats), classes, unserved }
 }
 
-/// Requests of fewer are not worth slots of their own.
+/// The minimum number of requests that makes a size worth slots of its own.
 const MANY: u64 = 16;
 
-/// Larger requests are address space that somebody manages by himself.
+/// The maximum size in bytes that is worth a slot. Larger requests are address space that the program manages
+/// itself.
 const LARGEST: usize = 1 << 30;
 
-/// Whether a size that no class serves is worth a slot: asked for many times, and more often than its blocks live side by side.
+/// Whether a size is worth slots of its own: it is asked for many times, and at least four times as often as
+/// its blocks live side by side.
 fn is_worth_a_slot(profile: &Profile, seen: &Seen) -> bool {
     let at_once = profile.max_at_once(seen.bin..seen.bin + 1) as u64;
     seen.largest <= LARGEST && seen.requests >= MANY && seen.requests >= 4 * at_once
 }
 
-/// Bytes below which layouts are not worth a slot.
+/// Returns the size in bytes below which layouts are not worth a slot.
 fn floor(profile: &Profile, config: &Config) -> usize {
     let small = &config.classes[0];
     let (held, min_bytes) = small.held_back();
     let present = if held > 0 { small.floor.max(min_bytes) } else { small.floor };
     let is_crowded = held == 0 && findings::do_tiny_objects_crowd(profile, config);
     let present = if is_crowded { present.max(small.slot_bytes / 4) } else { present };
-    // Of some sizes there are more than a class may have slots.
+    // Some sizes have more blocks at once than a class may have slots.
     let is_legion =
         |seen: &&Seen| with_headroom(profile.max_at_once(seen.bin..seen.bin + 1)) > Config::MAX_SLOTS;
     profile.seen.iter().rfind(is_legion).map_or(present, |seen| present.max(seen.largest + 1))

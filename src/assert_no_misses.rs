@@ -1,9 +1,10 @@
 //! A check for tests of hot loops: the work stays in the pools.
 
-/// Runs an expression and panics if any request missed meanwhile; otherwise its value.
+/// Runs an expression and returns its value. Panics if any request missed meanwhile.
 ///
-/// A miss is a request that fits a class of which no slot was free, of whatever thread. What the pools do not serve at all (a
-/// bypass: too large, below a floor, held back) is none; ask [`Stats::bypassed`](crate::Stats::bypassed) about that.
+/// A miss is a request that fits a class and may have every slot of it, but finds none free. The misses of
+/// all threads count. Bypasses (too large, below a floor, held back) do not count: see
+/// [`Stats::bypassed`](crate::Stats::bypassed).
 ///
 /// ```
 /// use framepool::{PoolAlloc, assert_no_misses};
@@ -20,7 +21,7 @@
 ///
 /// # Panics
 ///
-/// If there was a miss, with the statistics of the time in between.
+/// If there was a miss. The message has the statistics of the time in between.
 #[macro_export]
 macro_rules! assert_no_misses {
     ($allocator:expr, $work:expr $(,)?) => {{

@@ -1,10 +1,12 @@
-//! The face for one subsystem: the same pools as a value, with buffers that find their way back by themselves.
+//! The pools as a value, for one subsystem, with buffers that give their slots back when they are dropped.
 //!
-//! Beside `pool_alloc` the only room that knows a fallback: here it is the program's global allocator. There are no thread caches: each take and
-//! give goes to the shared sets, so a buffer costs a few atomic operations, and all counters are exact at once. Handles and buffers share
-//! the pools; the last of them unmaps the slots.
+//! Only this module and `pool_alloc` know a fallback. Here it is the program's global allocator. Threads
+//! cache no slots: each take and give goes to the shared sets. So a buffer costs several atomic operations,
+//! and all counters are exact at once. Handles and buffers share the pools; the last of them unmaps the
+//! slots.
 //!
-//! What may block is [`wait_pooled`](BufferPool::wait_pooled), and the lock that hands slots to those who wait in it; nothing else here does.
+//! Two things may block: [`wait_pooled`](BufferPool::wait_pooled), and the lock under which the threads that
+//! wait there get their slots. Nothing else here blocks.
 
 #[cfg(feature = "allocator-api2")]
 mod allocator;
@@ -26,7 +28,7 @@ use crate::slots::class::{CLASSES, Class};
 use crate::stats::Stats;
 use shared::Shared;
 
-/// The four pools as a value, for a subsystem of its own: a handle that can be cloned.
+/// Four pools of buffers as a value, for one subsystem: a handle that can be cloned.
 ///
 /// ```
 /// use framepool::{BufferPool, Class, Config};
@@ -42,22 +44,28 @@ use shared::Shared;
 /// assert_eq!(pool.stats().class(Class::XLarge).in_use, 0);
 /// ```
 ///
-/// Nothing is [held back](Config::hold_back) unless the configuration says so, and threads cache nothing. The pools live as long as a
-/// handle or a buffer of them; the last one gives all memory back to the system. A program may have as many as its address space takes.
+/// Nothing is [held back](Config::hold_back) unless the configuration asks for it, and threads cache no
+/// slots. The pools live as long as one of their handles or buffers. The last one gives all memory back to
+/// the system. A program may have as many pools as its address space has room for.
 ///
-/// What no slot is free for comes from the program's global allocator, but for the methods that say otherwise.
+/// If no slot is free for a request, the program's global allocator serves it. A method's documentation says
+/// if it never asks that allocator.
 ///
-/// With the feature `allocator-api2`, collections live in its slots too. A collection or `Box` that owns a handle keeps the pools; one that is leaked
-/// or turned into a raw pointer without its allocator does not: allocator-api2's `Box::into_raw` drops the handle, and if that was the last
-/// one, the block is unmapped with the pools. Keep another handle, or use `Box::into_raw_with_allocator`.
+/// If the feature `allocator-api2` is on, collections can live in the slots too. A collection or `Box` that
+/// owns a handle keeps the pools alive. One that is leaked or turned into a raw pointer without its allocator
+/// does not: allocator-api2's `Box::into_raw` drops the handle. If that was the last handle, the block is
+/// unmapped with the pools. Keep another handle, or use `Box::into_raw_with_allocator`.
 ///
-/// After a `fork` of a process with threads, buffers of the child are its own copies. Threads that were [waiting](Self::wait_pooled) are not there;
-/// slots that had just been handed to them are lost to the child.
+/// After a `fork` of a process with threads, the child's buffers are its own copies. Threads that were
+/// [waiting](Self::wait_pooled) do not exist in the child. Slots that had been handed to them a moment before
+/// are lost to the child.
 ///
 /// # Complexity
 ///
-/// An allocation and its free are some six atomic operations on shared lines, whatever the size. Where several threads use the same
-/// class without pause, a [`PoolAlloc`](crate::PoolAlloc) is quicker.
+/// An allocation and its free together take about seven atomic operations on shared lines, for every size:
+/// two on the slot set, three to count, and two for the handle. In a class of more than 64 slots, the set
+/// takes four instead of two. If several threads use the same class without pause, a
+/// [`PoolAlloc`](crate::PoolAlloc) is quicker.
 #[derive(Clone)]
 pub struct BufferPool {
     shared: Arc<Shared>,
@@ -65,22 +73,24 @@ pub struct BufferPool {
 }
 
 impl BufferPool {
-    /// The default table, nothing held back.
+    /// Reserves pools with the default table, with nothing held back.
     ///
-    /// Never fails: if the system denies the reservation, all buffers come from the global allocator, and
-    /// [`reservation`](Stats::reservation) says so.
+    /// Never fails: if the system denies the reservation, the global allocator serves all buffers, and
+    /// [`Stats::reservation`] reports it.
     #[expect(clippy::new_without_default, reason = "it reserves address space, which a default should not")]
     pub fn new() -> Self {
         Self::with_config(Config::new())
     }
 
-    /// A table of one's own. [`magazine`](Config::magazine) has no meaning here.
+    /// Reserves pools with the table of `config`. [`magazine`](Config::magazine) has no effect here.
     ///
-    /// Reserves the address space at once, with some ten system calls; slots cost memory from their first use on.
+    /// Reserves the address space at once, with about ten system calls. A slot costs memory from its first
+    /// use on.
     ///
     /// # Panics
     ///
-    /// If the table makes no sense: see [`Config`], and [`Config::validate`] for tables that are not known when the program is built.
+    /// If the table makes no sense: see [`Config`]. [`Config::validate`] checks a table that is not known at
+    /// compile time.
     pub fn with_config(config: Config) -> Self {
         let shared = Shared::new(config);
         Self { shared: Arc::new(shared), name: None }
@@ -92,17 +102,18 @@ impl BufferPool {
         Self { name: Some(name), ..self }
     }
 
-    /// The handle's name.
+    /// Returns the handle's name.
     pub fn name(&self) -> Option<&'static str> {
         self.name
     }
 
-    /// An empty buffer with room for `len` bytes: a slot, or a block of the global allocator if none is free.
+    /// Returns an empty buffer with room for `len` bytes: a slot, or a block of the global allocator if no
+    /// slot is free.
     ///
     /// # Panics
     ///
-    /// Only if `len` exceeds `isize::MAX`, as [`Vec::with_capacity`] does; where there is no memory, it ends in
-    /// [`handle_alloc_error`](std::alloc::handle_alloc_error) likewise.
+    /// If `len` exceeds `isize::MAX`, as [`Vec::with_capacity`] does. If there is no memory, the call ends in
+    /// [`handle_alloc_error`](std::alloc::handle_alloc_error), as `Vec` does too.
     pub fn alloc(&self, len: usize) -> PoolBuf {
         match self.alloc_pooled(len) {
             Some(buf) => buf,
@@ -110,28 +121,29 @@ impl BufferPool {
         }
     }
 
-    /// A buffer of `len` zeros.
+    /// Returns a buffer of `len` zeros.
     ///
-    /// Costs nothing on a slot that was never used or was [trimmed](Self::trim), a `memset` otherwise.
+    /// A slot is zero already if it was never used, was [trimmed](Self::trim) or was [cleared on
+    /// free](Config::zero_on_free). Any other slot costs a `memset`.
     ///
     /// # Panics
     ///
-    /// As [`alloc`](Self::alloc).
+    /// In the same cases as [`alloc`](Self::alloc).
     pub fn alloc_zeroed(&self, len: usize) -> PoolBuf {
         let Some(layout) = Shared::layout(len) else { return self.alloc(len) };
         match self.shared.take(layout) {
             Some(block) => {
                 self.shared.count_zeroed(&block);
-                // SAFETY: a block of this layout that was taken just now.
+                // SAFETY: the block was taken for this layout just now.
                 let start = unsafe { block.zeroed(layout) };
-                // SAFETY: that block, whose first `len` bytes are zeros.
+                // SAFETY: the same block, whose first `len` bytes are zeros.
                 unsafe { PoolBuf::from_slot(start, len, len, &self.shared) }
             }
             None => PoolBuf::from_heap(vec![0; len], len, &self.shared),
         }
     }
 
-    /// The same as [`alloc`](Self::alloc), but a lack of memory is an error.
+    /// Returns an empty buffer as [`alloc`](Self::alloc) does, but an error if there is no memory.
     ///
     /// # Errors
     ///
@@ -145,9 +157,10 @@ impl BufferPool {
         Ok(PoolBuf::from_heap(heap, len, &self.shared))
     }
 
-    /// The same as [`alloc`](Self::alloc), but never from the global allocator: `None` if no slot is free that `len` fits.
+    /// Returns an empty buffer in a slot, or `None` if no slot that `len` fits is free.
     ///
-    /// What is refused is counted as it is for `alloc`: a miss, or a bypass. An empty buffer (`len` 0) needs no slot.
+    /// It never asks the global allocator. A refusal counts as in `alloc`: as a miss or a bypass. An empty
+    /// buffer (`len` 0) needs no slot.
     pub fn alloc_pooled(&self, len: usize) -> Option<PoolBuf> {
         if len == 0 {
             return Some(PoolBuf::from_heap(Vec::new(), 0, &self.shared));
@@ -155,11 +168,15 @@ impl BufferPool {
         PoolBuf::take(&self.shared, len)
     }
 
-    /// The same as [`alloc_pooled`](Self::alloc_pooled), but sleeps until a slot is free, for `timeout` at most: back-pressure for a producer
-    /// that is ahead of its consumers.
+    /// Waits until a slot is free, for at most `timeout`, and returns an empty buffer in it.
     ///
-    /// Whoever waits is served in the order of arrival, before anybody who comes later with this method. (Other methods do not queue up: they
-    /// may take a slot that was given just now.) A wait counts as one hit, or, when its time is up, as one miss.
+    /// The calling thread sleeps meanwhile: back-pressure for a producer that is ahead of its consumers. The
+    /// threads that wait for a class form a FIFO queue. A thread may overtake those before it only if its
+    /// length may have [held-back](Config::hold_back) slots and theirs may not. Other methods do not queue:
+    /// they may take a slot that was given a moment before.
+    ///
+    /// A wait that gets a slot counts as one hit. A wait that times out counts as one miss, or as one bypass
+    /// if its length may not have held-back slots of its class.
     ///
     /// ```
     /// use framepool::{BufferPool, Class, Config, WaitError};
@@ -174,24 +191,26 @@ impl BufferPool {
     ///
     /// # Errors
     ///
-    /// [`TimedOut`](WaitError::TimedOut); or, at once, [`NeverPooled`](WaitError::NeverPooled) if no slot will ever serve this length.
+    /// [`TimedOut`](WaitError::TimedOut) if no slot came free in time.
+    /// [`NeverPooled`](WaitError::NeverPooled), at once, if no slot will ever serve this length.
     pub fn wait_pooled(&self, len: usize, timeout: Duration) -> Result<PoolBuf, WaitError> {
         let Some(layout) = Shared::layout(len) else {
             return self.alloc_pooled(len).ok_or(WaitError::NeverPooled);
         };
         let block = self.shared.wait(layout, timeout)?;
-        // SAFETY: a block of this layout that was taken just now.
+        // SAFETY: the block was taken for this layout just now.
         Ok(unsafe { PoolBuf::from_slot(block.start, 0, len, &self.shared) })
     }
 
-    /// A snapshot of the statistics, exact once no thread is inside a call.
+    /// Returns a snapshot of the statistics, exact once no thread is inside a call.
     ///
-    /// A block from the global allocator counts as a miss or a bypass when it is allocated, and not at all when it is freed.
+    /// A block of the global allocator counts as a miss or a bypass when it is allocated. Its free is not
+    /// counted.
     pub fn stats(&self) -> Stats {
         self.shared.pools.stats()
     }
 
-    /// See `PoolAlloc::check_invariants`.
+    /// Checks the invariants: see `PoolAlloc::check_invariants`.
     #[doc(hidden)]
     pub fn check_invariants(&self) {
         self.shared.pools.check_invariants();
@@ -202,22 +221,25 @@ impl BufferPool {
         self.shared.pools.owns(ptr)
     }
 
-    /// Where each slot of a class is: see [`PoolAlloc::slot_states`](crate::PoolAlloc::slot_states). None is ever cached.
+    /// Writes to `states` where each slot of a class is, and returns how many that were: see
+    /// [`PoolAlloc::slot_states`](crate::PoolAlloc::slot_states). No slot is ever cached here.
     pub fn slot_states(&self, class: Class, states: &mut [SlotState]) -> usize {
         self.shared.pools.slot_states(class, states)
     }
 
-    /// Makes all slots resident now, and reports what the system gave: see [`PoolAlloc::prewarm`](crate::PoolAlloc::prewarm).
+    /// Makes all slots resident now, and reports what the system gave: see
+    /// [`PoolAlloc::prewarm`](crate::PoolAlloc::prewarm).
     pub fn prewarm(&self) -> Residency {
         Residency::timed(|| self.shared.pools.prewarm())
     }
 
-    /// What the slots' memory is made of right now: see [`PoolAlloc::residency`](crate::PoolAlloc::residency).
+    /// Reports what the memory of the slots consists of now: see
+    /// [`PoolAlloc::residency`](crate::PoolAlloc::residency).
     pub fn residency(&self) -> Residency {
         Residency::timed(|| self.shared.pools.residency())
     }
 
-    /// What the system denied so far, without the figures.
+    /// Returns what the system denied so far, without the figures.
     pub(crate) fn denials(&self) -> Residency {
         self.shared.pools.denials()
     }
@@ -226,7 +248,7 @@ impl BufferPool {
     /// [`PoolAlloc::trim`](crate::PoolAlloc::trim).
     pub fn trim(&self) -> usize {
         let bytes = self.shared.pools.trim();
-        // Whoever began to wait meanwhile may have missed the slots that the trim had.
+        // A thread that began to wait meanwhile may have missed the slots that the trim held.
         (0..CLASSES).for_each(|class| self.shared.serve(class));
         bytes
     }

@@ -1,7 +1,9 @@
-//! The table: which slots each class has, and who may have them. A `const` builder, checked when the allocator is built.
+//! The configuration of an allocator: which slots each class has, and which layouts may have them.
 //!
-//! Nothing here runs after start-up. A table that makes no sense stops the build with a text that says what to change
-//! (P10); `check.rs` is the list of what makes sense, and [`Plan`](plan::Plan) is what follows from it.
+//! [`Config`] is a `const` builder, checked when the allocator is built. Nothing here runs after start-up. If
+//! a table makes no sense, the build stops with a text that says what to change (P10). `check.rs` lists what
+//! each class must satisfy. [`Plan`](plan::Plan) is what follows from the table, and checks the classes
+//! together.
 
 mod check;
 pub(crate) mod environment;
@@ -15,21 +17,22 @@ pub(crate) use memory_options::MemoryConfig;
 
 use crate::slots::class::{CLASSES, Class};
 use crate::tunables::{
-    MAGAZINE_DEFAULT_LIMIT, MAGAZINE_DEFAULT_LIMIT_BYTES, MAGAZINE_FIRST, MAGAZINE_FIRST_BYTES, MAGAZINE_MIN,
+    DEFAULT_TABLE, MAGAZINE_DEFAULT_LIMIT, MAGAZINE_DEFAULT_LIMIT_BYTES, MAGAZINE_FIRST,
+    MAGAZINE_FIRST_BYTES, MAGAZINE_MIN,
 };
 
-/// What a user said about one class.
+/// The configuration of one class, as the user gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ClassConfig {
     pub(crate) slot_bytes: usize,
     slots: usize,
     pub(crate) floor: usize,
     hold_back: HoldBack,
-    /// `None`: as its slots' size suggests.
+    /// Slots of a lane that a thread may cache. `None` means that the slot size decides.
     magazine: Option<usize>,
 }
 
-/// How a class keeps its last slots for layouts of some size.
+/// The hold-back of a class: its last slots are kept for layouts of a minimum size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HoldBack {
     /// Half of the slots for layouts of at least a quarter of a slot: the default of Small and Medium.
@@ -45,11 +48,11 @@ impl HoldBack {
 }
 
 impl ClassConfig {
-    const fn new(slot_bytes: usize, slots: usize, hold_back: HoldBack) -> Self {
+    const fn new((slot_bytes, slots): (usize, usize), hold_back: HoldBack) -> Self {
         Self { slot_bytes, slots, floor: 0, hold_back, magazine: None }
     }
 
-    /// Slots held back, and the smallest size in bytes that may have them.
+    /// Returns how many slots are held back, and the minimum size in bytes of the layouts that may have them.
     pub(crate) const fn held_back(&self) -> (usize, usize) {
         match self.hold_back {
             HoldBack::Half => (self.slots / 2, self.slot_bytes / 4),
@@ -57,7 +60,7 @@ impl ClassConfig {
         }
     }
 
-    /// Slots of a lane that a thread may cache in the end.
+    /// Returns the maximum number of slots of a lane that a thread may cache.
     const fn magazine(&self) -> usize {
         match self.magazine {
             Some(slots) => slots,
@@ -67,7 +70,7 @@ impl ClassConfig {
         }
     }
 
-    /// Slots of a lane that a thread may cache at first.
+    /// Returns the number of slots of a lane that a thread may cache at first.
     const fn first_magazine(&self) -> usize {
         clamp(MAGAZINE_FIRST_BYTES / self.slot_bytes, MAGAZINE_FIRST, MAGAZINE_DEFAULT_LIMIT)
     }
@@ -83,7 +86,7 @@ const fn clamp(n: usize, min: usize, max: usize) -> usize {
     }
 }
 
-/// The table of the four classes and the allocator's switches, built in a `const`.
+/// The configuration of an allocator: the table of the four classes and the switches, built in a `const`.
 ///
 /// ```
 /// use framepool::{Class, Config, PoolAlloc};
@@ -98,11 +101,15 @@ const fn clamp(n: usize, min: usize, max: usize) -> usize {
 ///
 /// # Errors
 ///
-/// Nonsense is a compile error where the allocator is a `static`, and a panic with the same text where it is built at
-/// run time: no slots at all, slot sizes that are not multiples of 64 or do not ascend, more slots than
-/// [`MAX_SLOTS`](Config::MAX_SLOTS) in a class, a hold-back that exceeds its class or that nobody could have, a table
-/// whose slot map (a byte for each [granule](Config#the-slot-map)) would exceed 1/32 of the slots, or one that exceeds
-/// the address space.
+/// A table that makes no sense is a compile error if the allocator is a `static`. If the allocator is built
+/// at run time, it is a panic with the same text. A table makes no sense if
+///
+/// - a class has no slots, or more than [`MAX_SLOTS`](Config::MAX_SLOTS);
+/// - slot sizes are not multiples of 64, or do not ascend from class to class;
+/// - a hold-back exceeds its class, or its minimum size exceeds the slots of its class;
+/// - the slot map (a byte for each [granule](Config#the-slot-map)) would exceed 1/32 of the slots;
+/// - the reservation would have 2^32 granules or more;
+/// - the table exceeds the address space.
 ///
 /// ```compile_fail
 /// use framepool::{Class, Config, PoolAlloc};
@@ -112,9 +119,9 @@ const fn clamp(n: usize, min: usize, max: usize) -> usize {
 ///
 /// # The slot map
 ///
-/// One byte of metadata for each granule of the reservation, where the granule is the largest power of two that divides
-/// every slot size: 1 KiB in the default table, so 0.1 % of it. Slot sizes that share few factors of two cost more:
-/// 1.6 % at worst.
+/// The slot map has one byte of metadata for each granule of the reservation. The granule is the largest
+/// power of two that divides every slot size. In the default table it is 1 KiB, and the slot map takes 0.1 %
+/// of the reservation. Slot sizes that share few factors of two cost more: 1.6 % at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     pub(crate) classes: [ClassConfig; CLASSES],
@@ -126,27 +133,29 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// The same as [`Config::new`].
+    /// Returns [`Config::new`].
     fn default() -> Self {
         Self::new()
     }
 }
 
 impl Config {
-    /// The most slots that one class may have: 131,072.
+    /// The maximum number of slots of one class: 131,072.
     pub const MAX_SLOTS: usize = crate::slots::slot_set::MAX_SLOTS;
 
-    /// The default table: Small 1 KiB x 1024, Medium 64 KiB x 64, Large 256 KiB x 32, XLarge 2 MiB x 64.
+    /// Returns the default table: Small 1 KiB x 1024, Medium 64 KiB x 64, Large 256 KiB x 32, XLarge 2 MiB x
+    /// 64.
     ///
-    /// Small and Medium [hold back](Config::hold_back) half of their slots for layouts of at least a quarter of a slot:
-    /// 512 slots for 256 bytes and more, 32 slots for 16 KiB and more. No class has a [floor](Config::floor).
+    /// Small and Medium [hold back](Config::hold_back) half of their slots for layouts of at least a quarter
+    /// of a slot: 512 slots for 256 bytes and more, 32 slots for 16 KiB and more. No class has a
+    /// [floor](Config::floor).
     pub const fn new() -> Self {
         Self {
             classes: [
-                ClassConfig::new(1 << 10, 1024, HoldBack::Half),
-                ClassConfig::new(64 << 10, 64, HoldBack::Half),
-                ClassConfig::new(256 << 10, 32, HoldBack::NONE),
-                ClassConfig::new(2 << 20, 64, HoldBack::NONE),
+                ClassConfig::new(DEFAULT_TABLE[0], HoldBack::Half),
+                ClassConfig::new(DEFAULT_TABLE[1], HoldBack::Half),
+                ClassConfig::new(DEFAULT_TABLE[2], HoldBack::NONE),
+                ClassConfig::new(DEFAULT_TABLE[3], HoldBack::NONE),
             ],
             hardened: false,
             zero_on_free: false,
@@ -158,9 +167,10 @@ impl Config {
 
     /// Gives `class` `slots` slots of `slot_bytes` bytes each.
     ///
-    /// `slot_bytes` is a multiple of 64 and need not be a power of two; sizes must ascend from class to class. Every slot
-    /// is aligned to the largest power of two that divides `slot_bytes`, and serves layouts up to that alignment.
-    /// `slots` is 1 to [`MAX_SLOTS`](Config::MAX_SLOTS). An untouched slot costs address space only.
+    /// `slot_bytes` must be a multiple of 64, but need not be a power of two. Slot sizes must ascend from
+    /// class to class. Every slot is aligned to the largest power of two that divides `slot_bytes`, and
+    /// serves layouts up to that alignment. `slots` is 1 to [`MAX_SLOTS`](Config::MAX_SLOTS). An untouched
+    /// slot costs address space only.
     #[must_use]
     pub const fn class(mut self, class: Class, slot_bytes: usize, slots: usize) -> Self {
         self.classes[class as usize].slot_bytes = slot_bytes;
@@ -168,7 +178,8 @@ impl Config {
         self
     }
 
-    /// Sends the layouts of `class` that are smaller than `bytes` to the fallback (bypass: below floor). Default: 0.
+    /// Sends the layouts of `class` that are smaller than `bytes` bytes to the fallback (bypass: below floor).
+    /// Default: 0.
     ///
     /// A floor above the slot size switches the class off.
     #[must_use]
@@ -179,112 +190,127 @@ impl Config {
 
     /// Keeps the last `slots` slots of `class` for layouts of at least `min_bytes` bytes.
     ///
-    /// Smaller layouts have the other slots only; when those are taken, they go to the fallback (bypass: held back). Layouts
-    /// of `min_bytes` and more try the held-back slots first, then the others. `hold_back(class, 0, 0)` lets every layout
-    /// have every slot.
+    /// Smaller layouts may have only the other slots. If all of those are taken, the fallback serves them
+    /// (bypass: held back). Layouts of `min_bytes` and more try the held-back slots first, then the others.
+    /// `hold_back(class, 0, 0)` lets every layout have every slot.
     ///
-    /// Default: Small and Medium hold back half of their slots for layouts of at least a quarter of a slot, Large and
-    /// XLarge none.
+    /// Default: Small and Medium hold back half of their slots for layouts of at least a quarter of a slot.
+    /// Large and XLarge hold back none.
     #[must_use]
     pub const fn hold_back(mut self, class: Class, slots: usize, min_bytes: usize) -> Self {
         self.classes[class as usize].hold_back = HoldBack::Slots { slots, min_bytes };
         self
     }
 
-    /// Lets each thread keep up to `slots` free slots of `class` at hand, in a magazine of its own. 0: no thread keeps any.
+    /// Lets each thread cache up to `slots` free slots of `class` in a magazine of its own. 0 means that no
+    /// thread caches any.
     ///
-    /// A thread takes from its magazine, and gives to it, without an atomic operation. No slot is out of reach for that: a thread that finds
-    /// none elsewhere calls the others' in. Large magazines make for fewer visits to the shared set, and for more slots in use, and so
-    /// more memory touched, while others are free.
+    /// A thread takes from its magazine, and gives to it, without an atomic operation. Cached slots are never
+    /// lost: a thread that finds the pool empty reclaims what other threads have cached. With larger
+    /// magazines, threads visit the shared slots less often. But more slots are touched while others are
+    /// free, which takes more memory.
     ///
-    /// A thread gets its magazine when it comes to the shared slots again and again without others in between, or meets others there (for
-    /// slots of up to 2 KiB, at once). The magazine starts with four slots, or 1 MiB of them if that is more, and grows while its thread takes and gives in
-    /// bursts that it cannot hold: to `slots`, to 57, and to half of the held-back slots (of all, where none is
-    /// [held back](Config::hold_back)) and an eighth of the others, whichever is least. Where that would be fewer than two there is none.
+    /// For slots of up to 2 KiB, a thread has a magazine at once. For larger slots, it gets one after about
+    /// 16 visits in a row to the shared slots, or after it met other threads there about twice. The magazine
+    /// starts with four slots, or with 1 MiB of slots if that is more, but with 32 slots at most. It grows
+    /// while its thread takes and gives in bursts that it cannot hold.
     ///
-    /// Default: 32 slots, but no more than make 64 MiB. Magazines need Linux 4.14 or later; elsewhere there are none.
+    /// A magazine of held-back slots (of all slots, if none is [held back](Config::hold_back)) holds at most
+    /// half of them. A magazine of the other slots holds at most an eighth of those. Neither holds more than
+    /// `slots`, nor more than 57. If these limits leave fewer than two slots, there is no magazine.
+    ///
+    /// Default: 32 slots, or fewer if 32 slots take more than 64 MiB. Magazines need Linux 4.14 or later.
+    /// Other systems have none.
     #[must_use]
     pub const fn magazine(mut self, class: Class, slots: usize) -> Self {
         self.classes[class as usize].magazine = Some(slots);
         self
     }
 
-    /// Detects a double free also when two threads free the same block at the same moment, unless the slot is handed out again between the two
-    /// frees. Default: `false`.
+    /// Detects a double free even if two threads free the same block at the same moment. Default: `false`.
     ///
-    /// Each free exchanges the slot's byte atomically, so of two frees of a live slot one finds it live and the other finds it free. If the
-    /// first thread, or another one, allocates the slot again before the second free, that finds it live: it frees the new owner's block
-    /// and goes unnoticed, as any double free does after the slot was handed out again. Without `hardened`, two frees that race are noticed only
-    /// if both reach the shared set before the slot is taken.
+    /// Each free exchanges the slot's byte atomically. Of two frees of a live slot, one finds it live and the
+    /// other finds it free. If a thread allocates the slot again between the two frees, the second free finds
+    /// the slot live and frees the new owner's block. That goes undetected, as any double free does after the
+    /// slot was handed out again. Without `hardened`, two frees that race are detected only if both reach the
+    /// shared set before the slot is taken.
     ///
-    /// Costs each `dealloc` of a slot an atomic exchange, on the slow path: an allocation and its free take about twice as long.
+    /// Each `dealloc` of a slot costs an atomic exchange and takes the slow path. An allocation and its free
+    /// together take about twice as long.
     #[must_use]
     pub const fn hardened(mut self, yes: bool) -> Self {
         self.hardened = yes;
         self
     }
 
-    /// Clears the whole slot whenever one is freed, so that nothing of it stays readable. Default: `false`.
+    /// Clears the whole slot whenever a block is freed, so that nothing of the block stays readable. Default:
+    /// `false`.
     ///
-    /// Costs each `dealloc` a memset of the slot, not of the layout, and saves `alloc_zeroed` its own.
+    /// Each `dealloc` of a slot costs a memset of the whole slot, not only of the layout. `alloc_zeroed` then
+    /// needs none.
     #[must_use]
     pub const fn zero_on_free(mut self, yes: bool) -> Self {
         self.zero_on_free = yes;
         self
     }
 
-    /// Lets the environment variable `FRAMEPOOL` change this configuration when the program starts. Default: `false`.
+    /// Lets the environment variable `FRAMEPOOL` change this configuration when the program starts. Default:
+    /// `false`.
     ///
-    /// The variable is a list of these, with commas between:
+    /// The variable is a list of these items, separated by commas:
     ///
-    /// | | |
+    /// | item | effect |
     /// |---|---|
     /// | `off` | the pools start [switched off](crate::PoolAlloc::set_enabled) |
-    /// | `stats` | the table of statistics is written when the program exits, to what standard error was at the start |
-    /// | `record` | the same, after a [recording](Self::record), with [advice](crate::Stats::advice) |
-    /// | `xlarge=3110400x48` | a class (`small`, `medium`, `large`, `xlarge`) has slots of so many bytes, and so many of them |
-    /// | `small=1024x512:floor=257` | the same, and a [floor](Self::floor) |
-    /// | `small=1024x512:hold=128@256` | the same, and 128 slots [held back](Self::hold_back) for 256 bytes and more; `hold=0` for none |
-    /// | `small=1024x512:magazine=8` | the same, and threads [keep](Self::magazine) up to 8 at hand |
+    /// | `stats` | the table of statistics is written when the program exits, to the file that standard error was at the start |
+    /// | `record` | like `stats`, after a [recording](Self::record), with [advice](crate::Stats::advice) |
+    /// | `xlarge=3110400x48` | a class (`small`, `medium`, `large`, `xlarge`) has slots of 3110400 bytes, and 48 of them |
+    /// | `small=1024x512:floor=257` | also sets a [floor](Self::floor) |
+    /// | `small=1024x512:hold=128@256` | also [holds back](Self::hold_back) 128 slots for 256 bytes and more; `hold=0` for none |
+    /// | `small=1024x512:magazine=8` | also lets each thread [cache](Self::magazine) up to 8 slots |
     ///
-    /// What a class is not told stays as it was in the program. A table is checked as a `const` one is. Where anything is wrong, a line on
-    /// standard error says so, and all of the variable is ignored.
+    /// A setting that the variable does not name stays as the program set it. The resulting table is checked
+    /// like a `const` one. If anything is wrong, the allocator writes a line to standard error and ignores
+    /// the whole variable.
     ///
-    /// Its value is that of the moment when the program, or the library that has this crate, was loaded: what the program sets later is not seen. It is
-    /// read once, when the pools are reserved, without allocating; not on systems other than Unix, and not in a
-    /// program that runs with rights which its caller does not have (set-user-ID and the like). A
-    /// [`BufferPool`](crate::BufferPool) ignores it. Costs a hit nothing.
+    /// The value is the one that the variable had when the program, or the library that contains this crate,
+    /// was loaded. Later changes by the program have no effect. The value is used once, when the pools are
+    /// reserved, and reading it allocates nothing. It is not read on systems other than Unix, or in a program
+    /// with rights that its caller does not have (set-user-ID and the like). A
+    /// [`BufferPool`](crate::BufferPool) ignores it. A hit costs the same with it.
     #[must_use]
     pub const fn env(mut self, yes: bool) -> Self {
         self.env = yes;
         self
     }
 
-    /// Records exactly how many blocks of which sizes live at once, so that [`Stats::advice`](crate::Stats::advice) can tell which table would
-    /// have served the program. Default: `false`.
+    /// Records exactly how many blocks of each size live at once, so that
+    /// [`Stats::advice`](crate::Stats::advice) can tell which table would have served the program. Default:
+    /// `false`.
     ///
-    /// For a run that looks for a table, not for production: every request and every free then changes some thirty shared counters, threads
-    /// keep no slots at hand, and some 110 KiB more are mapped. A [`BufferPool`](crate::BufferPool) ignores it. Switched off it costs a
-    /// hit nothing.
+    /// Use it for a run that looks for a table, not in production. While it records, an allocation and its
+    /// free together change about 30 shared counters, no thread caches slots, and about 144 KiB more are
+    /// mapped. A [`BufferPool`](crate::BufferPool) ignores it. If it is switched off, it costs a hit nothing.
     #[must_use]
     pub const fn record(mut self, yes: bool) -> Self {
         self.record = yes;
         self
     }
 
-    /// Bytes of one slot of `class`.
+    /// Returns the size of one slot of `class`, in bytes.
     pub const fn slot_bytes(&self, class: Class) -> usize {
         self.classes[class as usize].slot_bytes
     }
 
-    /// How many slots `class` has.
+    /// Returns the number of slots of `class`.
     pub const fn slots(&self, class: Class) -> usize {
         self.classes[class as usize].slots
     }
 
-    /// Bytes of all slots together: 147,849,216 in the default table. Guard pages and metadata come on top, about 1 %.
+    /// Returns the bytes of all slots together: 147,849,216 in the default table. Guard pages and metadata
+    /// add about 1 %.
     ///
-    /// Saturates at `usize::MAX` for a table that no address space can hold.
+    /// Saturates at `usize::MAX` if no address space can hold the table.
     pub const fn reserved_bytes(&self) -> usize {
         let mut sum: usize = 0;
         let mut i = 0;
@@ -295,7 +321,7 @@ impl Config {
         sum
     }
 
-    /// What is held back is what was said to be.
+    /// Drops the default hold-backs. Those that the user set stay.
     #[cfg(not(framepool_loom))]
     pub(crate) fn without_default_hold_backs(mut self) -> Self {
         for class in &mut self.classes {

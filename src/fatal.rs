@@ -1,14 +1,16 @@
-//! The texts that end a process whose memory can no longer be trusted, and the end itself.
+//! The texts that end a process whose memory can no longer be trusted, and the abort itself.
 //!
-//! Written straight to standard error without allocating, locking (where there is a `write`) or `core::fmt`, then SIGABRT: the process may
-//! be anywhere, inside the fallback or a signal handler included.
+//! A text goes straight to standard error, then SIGABRT follows. Nothing here allocates, uses `core::fmt`, or
+//! takes a lock where the system has a `write`. The thread may be anywhere, even inside the fallback or a
+//! signal handler.
 
 #[cfg(not(framepool_loom))]
 use crate::text::Text;
 
-/// In builds with debug assertions, ends the process if a condition does not hold that has to hold at all times. In others it is nothing.
+/// Aborts in builds with debug assertions if a condition that holds at all times does not hold. Compiles to
+/// nothing in other builds.
 ///
-/// Not `debug_assert!`: a panic inside the allocator would allocate and unwind (P11).
+/// It is not `debug_assert!`, because a panic inside the allocator would allocate and unwind (P11).
 macro_rules! invariant {
     ($condition:expr, $text:literal) => {
         if cfg!(debug_assertions) && !$condition {
@@ -18,7 +20,7 @@ macro_rules! invariant {
 }
 pub(crate) use invariant;
 
-/// `framepool: broken invariant: a slot index lies in its slab`
+/// Aborts with a text like `framepool: broken invariant: a slot index lies in its slab`.
 #[cfg(not(framepool_loom))]
 #[cold]
 #[inline(never)]
@@ -26,26 +28,26 @@ pub(crate) fn broken_invariant(text: &str) -> ! {
     abort(Text::new().str("broken invariant: ").str(text))
 }
 
-/// Ends the run of the model checker, which shows the interleaving.
+/// Ends the run of the model checker, which prints the interleaving.
 #[cfg(framepool_loom)]
 pub(crate) fn broken_invariant(text: &str) -> ! {
     panic!("broken invariant: {text}")
 }
 
 #[cfg(not(framepool_loom))]
-/// How a pointer or its layout was wrong.
+/// The ways in which a pointer or its layout can be wrong.
 #[derive(Clone, Copy)]
 pub(crate) enum Misuse {
     DoubleFree,
     NeverHandedOut,
-    /// This many bytes into the slot.
+    /// The pointer lies this many bytes into the slot.
     Interior(usize),
-    /// A size and an alignment, of which one exceeds the slot's.
+    /// The layout's size and alignment, at least one of which the slot cannot serve.
     WrongLayout(usize, usize),
 }
 
 #[cfg(not(framepool_loom))]
-/// `framepool: double free: Medium slot 17 at 0x...`
+/// Aborts with a text like `framepool: double free: Medium slot 17 at 0x...`.
 #[cold]
 #[inline(never)]
 pub(crate) fn misuse(what: Misuse, class: &str, index: usize, address: usize) -> ! {
@@ -68,7 +70,7 @@ pub(crate) fn misuse(what: Misuse, class: &str, index: usize, address: usize) ->
 }
 
 #[cfg(not(framepool_loom))]
-/// `framepool: not a slot: guard page at 0x...`
+/// Aborts with a text like `framepool: not a slot: guard page at 0x...`.
 #[cold]
 #[inline(never)]
 pub(crate) fn not_a_slot(address: usize) -> ! {

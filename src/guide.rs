@@ -1,11 +1,11 @@
-//! How to use the pools well, a page for each question. The code on every page is run as a test.
+//! How-to pages for the pools, one for each question. The code on every page is run as a test.
 //!
-//! - [`choosing_classes`]: how large, how many, and who may have them
+//! - [`choosing_classes`]: how large the slots are, how many there are, and which layouts may have them
 //! - [`ready_memory`]: page faults, huge pages, locked memory, and giving memory back
-//! - [`reading_statistics`]: what the numbers mean, and watching them in production
+//! - [`reading_statistics`]: what the figures mean, and how to watch them in production
 //! - [`containers`]: limits, cgroups, and filters of system calls
 //! - [`fallbacks`]: mimalloc or jemalloc for what the pools do not serve
-//! - [`testing`]: that a program stays in its pools
+//! - [`testing`]: tests that a program stays in its pools
 //! - [`values`]: pools for one subsystem
 
 #[doc = include_str!("guide/choosing_classes.md")]
@@ -20,7 +20,7 @@ pub mod reading_statistics {}
 #[doc = include_str!("guide/containers.md")]
 pub mod containers {}
 
-// Its code needs mimalloc, which is C: `tests/fallbacks` runs it.
+// The code on this page needs mimalloc, which is C. `tests/fallbacks` runs it.
 #[cfg_attr(not(doctest), doc = include_str!("guide/fallbacks.md"))]
 pub mod fallbacks {}
 

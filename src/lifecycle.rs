@@ -1,4 +1,4 @@
-//! What begins and ends: the library, the pools, a thread's place, and the process.
+//! Start and end: of the library, the pools, a thread's place, and the process.
 
 #[cfg(not(framepool_loom))]
 pub(crate) mod constructor;

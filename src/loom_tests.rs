@@ -1,23 +1,45 @@
-//! The real code under loom, which tries every interleaving of a few threads, and every value that a load may see.
+//! The real code under loom, which tries every interleaving of two or three threads, and every value that a
+//! load may return.
 //!
-//! `bash tests/loom.sh`; a minute or two on two cores. What is checked is in [`lanes`], in a
-//! small [`world`], and for the set alone in `slot_set/model.rs`. Through `sync.rs` run as they are: sets, gates,
-//! modes, magazines, places, the reclaim, and all of [`LanePool`](crate::magazine::lane_pool::LanePool). Restated are only a thread's way to its own place, and its end.
+//! `bash tests/loom.sh` runs these tests in one to two minutes on two cores. They are in [`lanes`], which
+//! uses a small [`world`]. The tests of the slot set and of waiting threads alone are in `slot_set/model.rs`
+//! and `waiters/model.rs`.
 //!
-//! **Bounds.** Two or three threads; one lane of 2 to 4 slots or two of one; words of 2 slots, magazines of 3, 3 places. loom
-//! [switches](crate::sync::loom_check::check) threads against their will at most 2 to 4 times in one run, as each test says; some tests of the set have no such
-//! bound. Within these it is complete, but that a load sees at most 7 stores back.
+//! Through `sync.rs`, these run as they are: sets, gates, modes, magazines, places, the reclaim, and all of
+//! [`LanePool`](crate::magazine::lane_pool::LanePool). Only two things are restated: how a thread reaches its
+//! own place, and how it exits.
 //!
-//! **What it does not show.** Of `SeqCst` loads `sync.rs` makes stronger ones, because loom's are too weak for the summary's table. A
-//! read-modify-write always sees the latest value (as it does on real machines), so in that table the `SeqCst` of its first steps can go
-//! unnoticed. A search of a set that waited for another thread would go unnoticed, because it lets the others go on; so the orders of
-//! permits can, too. A `SeqCst` fence shows all that came before earlier ones, which is more than C++ says, but both fences of the
-//! pair are nothing else here: that a compiler fence is enough against `membarrier` is the kernel's promise. The orders of
-//! `Places::used` can go unnoticed: who misses a new gate takes it for closed. Of a `fork` there is here only what a child finds of a magazine
-//! that is being emptied; the rest is in `tests/fork_anywhere`, and signal handlers are in `tests/life_cycle.rs` and
-//! `tests/every_instruction`.
+//! # Bounds
 //!
-//! **That it finds the rest** is shown by `tests/breakages.sh loom`, which takes one protection away after another.
+//! - Two or three threads.
+//! - One lane of 2 to 4 slots, or two lanes of one slot each; words of 2 slots, magazines of 3 slots, 3
+//!   places.
+//! - At most 2 to 4 [preemptions](crate::sync::loom_check::check) in one run, as each test says. Some tests
+//!   of the set have no such bound.
+//! - A load returns one of the last 7 stores.
+//!
+//! Within these bounds the search is complete.
+//!
+//! # What it does not show
+//!
+//! - **Loads of the summary.** loom's `SeqCst` loads are too weak for the summary's table, so
+//!   `sync/modelled.rs` replaces them with stronger ones. A read-modify-write always returns the latest
+//!   value, as on real machines. So the tests pass even if the first steps of that table are weaker than
+//!   `SeqCst`.
+//! - **Progress of a search.** A search of a set that waits for another thread passes, because it lets the
+//!   other threads go on. So wrong orders of the permits can pass too.
+//! - **The fence pair.** In loom, a `SeqCst` fence publishes all that came before earlier fences, which is
+//!   more than C++ says. Both fences of the pair are such fences here. That a compiler fence is enough beside
+//!   `membarrier` is the kernel's promise.
+//! - **The orders of `Places::used`.** They can be wrong and pass: a thread that does not see a new gate
+//!   treats it as closed.
+//! - **`fork` and signal handlers.** Only one case is here: what the child of a `fork` finds of a magazine
+//!   that is being emptied. The rest is in `tests/fork_anywhere`. Signal handlers are in
+//!   `tests/life_cycle.rs` and `tests/every_instruction`.
+//!
+//! # That it finds the rest
+//!
+//! `tests/breakages.sh loom` takes one protection away after another, and checks that a test fails.
 
 mod lanes;
 mod world;

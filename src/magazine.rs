@@ -1,24 +1,27 @@
-//! One thread's cached slots of one lane, and how a thread and a reclaim keep out of each other's way.
+//! One thread's cached slots of one lane, and how the owner and a reclaim never use them at the same time.
 //!
-//! A magazine is a small LIFO (Bonwick and Adams 2001) of free slots in front of a [`SlotSet`](crate::slots::slot_set), so that a hit
-//! costs a few plain loads and stores. Its owner touches it only inside its [`Gate`](gate::Gate), and only if it then reads
-//! [`LaneMode::Cached`](mode::LaneMode::Cached) from its lane; anybody else only during a [reclaim]:
+//! A magazine is a small LIFO (Bonwick and Adams 2001) of free slots in front of a
+//! [`SlotSet`](crate::slots::slot_set). With it, a hit costs a few plain loads and stores. The owner touches
+//! it only inside its [`Gate`](gate::Gate), and only if it then reads
+//! [`LaneMode::Cached`](mode::LaneMode::Cached) from the lane. Other threads touch it only during a
+//! [reclaim]:
 //!
 //! | owner | reclaim, under its lock |
 //! |---|---|
-//! | 1. closes its gate | 1. stores `SET_ONLY` into the lane's mode |
+//! | 1. closes its gate | 1. stores `SetOnly` into the lane's mode |
 //! | 2. light fence | 2. heavy fence |
-//! | 3. reads the mode (Acquire); leaves the magazine alone unless `CACHED` | 3. reads the gate (Acquire); leaves the magazine alone unless open |
+//! | 3. reads the mode (Acquire); leaves the magazine alone unless `Cached` | 3. reads the gate (Acquire); leaves the magazine alone unless open |
 //! | 4. opens its gate (Release) | 4. empties the magazine |
 //!
-//! At least one of the two sees the other (the fence pair), so never both have the magazine. An owner that was inside while the reclaim
-//! looked is pending: the mode does not return to `CACHED` until its gate was seen open. So an owner may
-//! have read the mode as long ago as it likes. A signal handler that interrupted the owner finds the gate closed, and goes to the set.
+//! The fence pair makes at least one of the two see the other's first step. So the two never use the magazine
+//! at the same time. If the owner was inside when the reclaim looked, its place is pending. The mode returns
+//! to `Cached` only after the reclaim has seen that gate open. So it does not matter how long ago an owner
+//! read the mode. A signal handler that interrupted the owner inside finds the gate closed, and uses the set.
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
 //! | the gate | its owner (Relaxed to close, Release to open), read by reclaims (Acquire) | all that the owner did inside |
-//! | a mode | reclaims (SeqCst to revoke, Release to resume_caching_if_half_free), read by owners (Acquire) | that magazines are empty |
+//! | a mode | reclaims (SeqCst; resuming needs its Release), read by owners (Acquire) | that magazines are empty |
 //! | `len`, `slots` | the owner inside, or a reclaim (Relaxed) | nothing: the gate and the mode do |
 
 mod batch;
@@ -34,35 +37,36 @@ use crate::magazine::batch::Batch;
 use crate::sync::{AtomicPtr, AtomicU32, Ordering::Relaxed, UnsyncLoad};
 use crate::tunables::{MAGAZINE_BATCH, MAGAZINE_CAPACITY, MEETING_SCORE, WARM_SCORE};
 
-/// The cache itself. All zeros is an empty one. Every method is for who has the magazine: see the table
-/// above.
+/// The cache itself. All zeros is an empty magazine. Unless they say otherwise, methods are for the thread
+/// that has the magazine: see the table above.
 #[repr(C)]
 pub(crate) struct Magazine {
     len: AtomicU32,
     capacity: AtomicU32,
-    /// Refills that are still to be small ones, because it overflowed; with [`FRESH`] while none came since.
+    /// The number of refills that are still to be small, because the magazine overflowed. [`FRESH`] is set
+    /// until the first refill after an overflow.
     small_refills_left: AtomicU32,
-    /// Of a cold one, which takes nothing yet: how much use its owner would have had for it lately.
+    /// How much use the owner of a cold magazine, which takes nothing yet, would have had for it lately.
     visit_score: AtomicU32,
-    /// Pointers to the slots' starts, because that is what a hit has to return.
+    /// Pointers to the starts of slots, because a hit returns one.
     slots: [AtomicPtr<u8>; MAGAZINE_CAPACITY],
 }
 
-/// What an owner that found its magazine empty is to fetch from the set.
+/// The refill that an owner needs when it found its magazine empty.
 struct Refill {
-    /// How many slots, 1 to [`MAGAZINE_BATCH`].
+    /// The number of slots to fetch from the set, 1 to [`MAGAZINE_BATCH`].
     slots: usize,
     /// Whether the magazine takes none of them.
     is_cold: bool,
 }
 
-/// What became of a slot that an owner gave.
+/// The result of pushing a slot that the owner gave.
 struct Push {
-    /// Whether the magazine took it.
+    /// Whether the magazine took the slot.
     is_pushed: bool,
     /// Whether the magazine takes nothing.
     is_cold: bool,
-    /// What was moved out to make room.
+    /// The slots that were moved out to make room.
     spilled: Batch,
 }
 
@@ -89,29 +93,29 @@ impl Magazine {
         }
     }
 
-    /// Gets it ready for a new owner, whatever the last one left in it.
+    /// Prepares the magazine for a new owner, without the habits of the last one.
     pub(crate) fn reset(&self, capacity: usize) {
         self.set_capacity(capacity);
         self.small_refills_left.store(0, Relaxed);
         self.visit_score.store(0, Relaxed);
     }
 
-    /// At most [`MAGAZINE_CAPACITY`].
+    /// Sets the capacity, at most [`MAGAZINE_CAPACITY`].
     fn set_capacity(&self, slots: usize) {
         self.capacity.store(slots.min(MAGAZINE_CAPACITY) as u32, Relaxed);
     }
 
-    /// Whether it takes nothing, because its owner had no use for it yet.
+    /// Whether the magazine takes nothing, because its owner had no use for it yet.
     #[inline]
     fn is_cold(&self) -> bool {
         self.capacity() == 0
     }
 
-    /// To be called whenever the owner of a cold one came to the set: gives it `first` slots of capacity once that happens in a row, or
-    /// meets others there.
+    /// Records one visit to the set by the owner of a cold magazine. The magazine gets a capacity of `first`
+    /// slots once the owner visits often in a row, or meets other threads there.
     ///
-    /// An owner that comes now and then, with others in between, stays cold: a slot in its magazine would save it nothing that counts,
-    /// and be one more that is touched.
+    /// An owner that visits rarely, with other threads in between, keeps a cold magazine. A cached slot would
+    /// save it no measurable time, and would be one more slot that is touched.
     fn warm_up(&self, came_last: bool, met_others: bool, first: usize) {
         let visit_score = self.visit_score.load(Relaxed);
         let visit_score = if came_last { visit_score + 1 } else { visit_score / 2 }
@@ -122,14 +126,15 @@ impl Magazine {
         }
     }
 
-    /// To be called when it is empty: how many slots to fetch from the set, one at least.
+    /// Returns how many slots to fetch from the set into an empty magazine: at least one.
     ///
-    /// Half of what it takes, so that neither a take nor a give comes next to the set at once; half of that for some times after it
-    /// overflowed, and half of that if it overflows again meanwhile. So an owner that takes and gives in bursts comes to have as many as a
-    /// burst takes, to the slot, and then does not come to the set at all.
+    /// A refill is half of the capacity, so that neither a take nor a give has to visit the set right after.
+    /// The [`SMALL_REFILLS`] refills after an overflow are half of that. Another overflow in that time halves
+    /// them again. So an owner that takes and gives in bursts comes to cache exactly as many slots as a burst
+    /// takes. Then it does not visit the set at all.
     ///
-    /// A magazine that overflowed and now is empty was too small by that much: it doubles, up to `limit`. (One whose owner only
-    /// takes, or only gives, stays as it is.)
+    /// A magazine that overflowed and then ran dry was too small for its owner's bursts. It doubles, up to
+    /// `limit`. If the owner only takes or only gives, the capacity stays as it is.
     fn refill_size(&self, limit: usize) -> usize {
         let small_refills_left = self.small_refills_left.load(Relaxed);
         let doublings = u32::from(small_refills_left & FRESH != 0);
@@ -141,7 +146,7 @@ impl Magazine {
         capacity.div_ceil(share).clamp(1, MAGAZINE_BATCH)
     }
 
-    /// Whether it had nothing a moment ago. For anybody.
+    /// Whether the magazine was empty a moment ago. Any thread may ask.
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
         self.len.load(Relaxed) == 0
@@ -157,7 +162,7 @@ impl Magazine {
         Some(self.get(len - 1))
     }
 
-    /// `false`, and nothing done, if it is full.
+    /// Pushes a slot. If the magazine is full, returns `false` and changes nothing.
     #[inline(always)]
     pub(crate) fn push(&self, slot: *mut u8) -> bool {
         let len = self.len();
@@ -170,23 +175,24 @@ impl Magazine {
         true
     }
 
-    /// Pops a slot, or tells what to fetch from the set in its place.
+    /// Pops a slot, or returns what to fetch from the set instead.
     fn pop_or_refill(&self, limit: usize) -> Result<*mut u8, Refill> {
         self.pop().ok_or_else(|| Refill { slots: self.refill_size(limit), is_cold: self.is_cold() })
     }
 
-    /// Pushes a slot, after the older half was moved out if there was no room.
+    /// Pushes a slot. If there is no room, it first moves the older half out.
     fn push_or_spill(&self, slot: *mut u8) -> Push {
         if self.push(slot) {
             return Push { is_pushed: true, is_cold: false, spilled: Batch::EMPTY };
         }
         let is_cold = self.is_cold();
         let spilled = if self.is_empty() { Batch::EMPTY } else { self.spill_older_half() };
-        // Still full if the place's last owner, in the parent of a `fork`, left more than fits this one's.
+        // The magazine can still be full: in the parent of a `fork`, the place's last owner may have left
+        // more slots than this owner's capacity.
         Push { is_pushed: self.push(slot), is_cold, spilled }
     }
 
-    /// Makes room: moves the older half out, or as much of it as a batch takes, the oldest first.
+    /// Makes room: moves the older half out, oldest first, or as much of it as fits a batch.
     fn spill_older_half(&self) -> Batch {
         let spilled = self.take_oldest(self.len().div_ceil(2));
         let halvings = (self.small_refills_left.load(Relaxed) & !FRESH).div_ceil(SMALL_REFILLS) + 1;
@@ -194,10 +200,10 @@ impl Magazine {
         spilled
     }
 
-    /// Moves out as much as a batch takes: nothing when it is empty.
+    /// Moves out as many slots as fit a batch. The batch is empty if the magazine is.
     ///
-    /// From the top, by one store: when another thread forks, its child finds these slots still in the magazine, or lost, and never both in
-    /// the magazine and in the set.
+    /// The slots come from the top, by one store. If another thread forks meanwhile, its child finds these
+    /// slots still in the magazine, or lost. It never finds a slot both in the magazine and in the set.
     #[inline]
     fn drain(&self) -> Batch {
         let len = self.len();
@@ -207,7 +213,7 @@ impl Magazine {
         drained
     }
 
-    /// What another thread sees in it, without having it.
+    /// Returns the slots that a thread without the magazine sees in it.
     pub(crate) fn peek(&self) -> impl Iterator<Item = *mut u8> {
         (0..self.len.load(Relaxed)).map(|i| self.slot(i).load(Relaxed))
     }
@@ -244,19 +250,19 @@ impl Magazine {
     #[inline(always)]
     fn slot(&self, i: u32) -> &AtomicPtr<u8> {
         invariant!((i as usize) < MAGAZINE_CAPACITY, "a magazine holds no more than it has room for");
-        // SAFETY: `len` and `capacity` stay at or below `MAGAZINE_CAPACITY`: `push` is the only one to add, and only below `capacity`. `i` is
-        // below the one or the other.
+        // SAFETY: `len` and `capacity` stay at or below `MAGAZINE_CAPACITY`: only `push` adds slots, and only
+        // below `capacity`. `i` is below one of the two.
         unsafe { self.slots.get_unchecked(i as usize) }
     }
 }
 
-/// In `small_refills_left`: no refill came since the last overflow.
+/// A flag in `small_refills_left`: no refill has come since the last overflow.
 const FRESH: u32 = 1 << 31;
 
-/// How many refills after an overflow are small ones: enough to fetch half of a magazine one by one.
+/// The number of small refills after an overflow: enough to fetch half of a magazine one by one.
 const SMALL_REFILLS: u32 = 16;
 
-/// How small they become: single slots, of any magazine.
+/// The maximum number of halvings: with this many, a refill of any magazine is a single slot.
 const MAX_HALVINGS: u32 = MAGAZINE_CAPACITY.ilog2();
 
 #[cfg(all(test, not(framepool_loom)))]

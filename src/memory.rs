@@ -1,4 +1,4 @@
-//! The memory of the slots: reserved once, asked to be huge, resident or locked, and reported.
+//! The memory of the slots: its reservation, the requests to the system about it, and a report on it.
 
 pub(crate) mod options;
 pub(crate) mod reservation;

@@ -1,8 +1,13 @@
-//! Everything the allocator knows about its slots, in one mapping of its own, away from the slots (P8).
+//! The metadata: everything that the allocator knows about its slots and threads, in a mapping of its own,
+//! away from the slots (P8).
 //!
-//! `Metadata` (modes, lanes, places, the reclaim lock), the sets' words, the thread thread_states, the slot map. Mapped zeroed, and
-//! written by start-up only where zero will not do: this header and the free bits. A program's is never unmapped, and nothing in it points back
-//! to the `PoolAlloc`: a thread's exit may come later than anything. Pools that are a value have no places for threads, and go with the value.
+//! The mapping holds, in this order: `Metadata` (modes, lanes, places, the reclaim lock), the words of the
+//! slot sets, the thread states, the slot map. It is mapped zeroed. Start-up writes only what must not be
+//! zero: the header and the free bits.
+//!
+//! The metadata of a `PoolAlloc` is never unmapped. Nothing in it points back to the `PoolAlloc`, because a
+//! thread's exit may come later than anything else. The metadata of a `BufferPool` has no places for threads,
+//! and goes with the pools.
 
 mod fork;
 pub(crate) mod fork_mark;
@@ -38,16 +43,17 @@ use crate::thread::places::Places;
 use crate::thread::state::ThreadState;
 use crate::tunables::{MAGAZINE_COLD_BYTES, PLACES};
 
-/// The head of the mapping; constant once published, but for the atomics in it. What hits read comes first.
+/// The head of the mapping. Once published, it is constant except for the atomics and what the reclaim lock
+/// guards. The fields that hits read come first.
 #[repr(C, align(128))]
 pub(crate) struct Metadata {
     pub(crate) modes: [Mode; LANES],
     pub(crate) map: SlotMap,
-    /// Where the reservation starts; null if there is none.
+    /// The start of the reservation; null if there is none.
     pub(crate) base: *mut u8,
-    /// What magazines start with, at once or when their thread is hot.
+    /// The first capacity of each lane's magazines, which they have at once, or once their thread is hot.
     first_capacities: [usize; LANES],
-    /// What magazines grow to.
+    /// The maximum capacity of each lane's magazines.
     max_capacities: [usize; LANES],
     thread_states: NonNull<ThreadState>,
     map_bytes: NonNull<AtomicU8>,
@@ -55,36 +61,36 @@ pub(crate) struct Metadata {
     pub(crate) places: Places,
     reclaim: Reclaim,
     pub(crate) peaks: [Peak; CLASSES],
-    /// Of who has no place.
+    /// The counters of all threads without a place.
     shared: SharedCounters,
     fork_mark: Option<ForkMark>,
-    /// The one before this on the [roll](crate::lifecycle::registry) of all.
+    /// The metadata before this one on the [list](crate::lifecycle::registry) of all.
     pub(crate) older: AtomicPtr<Metadata>,
     pub(crate) recording: Option<&'static Recording>,
-    /// What denied the reservation, if that is known and it was a limit.
+    /// The limit that denied the reservation, if it was one and is known.
     pub(crate) exceeded_limit: Option<Limit>,
-    /// Where the statistics are written when the program exits, if they are to be.
+    /// The output for the statistics when the program exits; `None` if they are not asked for.
     pub(crate) exit_output: Option<os::KeptStderr>,
-    /// This mapping.
+    /// The mapping of this metadata.
     pub(crate) mapping: os::Mapping,
-    /// That of the slots.
+    /// The mapping of the slots.
     pub(crate) reservation: Option<os::Mapping>,
 }
 
-/// What there is of one lane.
+/// The parts of one lane.
 pub(crate) struct LaneParts {
     pub(crate) set: SlotSet,
-    /// Its class's.
+    /// The slab of the lane's class.
     pub(crate) slab: Slab,
-    /// The index in the slab of its first slot.
+    /// The index in the slab of the lane's first slot.
     pub(crate) first: usize,
 }
 
-// SAFETY: all that changes after the metadata is published is atomic or behind the reclaim lock; its pointers are to itself and to
-// mappings that are unmapped together with it, if ever.
+// SAFETY: everything that changes after the metadata is published is atomic or behind the reclaim lock. Its
+// pointers are to its own mapping and to mappings that are unmapped together with it, if ever.
 unsafe impl Sync for Metadata {}
 
-/// Where the parts of the mapping are that follow the header, by their offsets, and how large it is.
+/// The offsets of the parts that follow the header, and the size of the mapping.
 struct Parts {
     words: usize,
     thread_states: usize,
@@ -105,15 +111,18 @@ impl Parts {
 }
 
 impl Metadata {
-    /// Maps and fills the metadata for `plan`, or `None` if there is no memory for it. Without places threads have neither magazines nor
-    /// counters of their own, and the system is asked for nothing but the memory.
+    /// Maps and fills the metadata for `plan`, or returns `None` if there is no memory for it. Without
+    /// places, threads have neither magazines nor counters of their own. The system is asked neither for a
+    /// fence nor for a mark of forks then.
     ///
-    /// Filled in place, piece by piece: the first allocation of a process may come on a signal stack, and all of the header at once takes 6 KiB.
+    /// The mapping is filled in place, piece by piece. The first allocation of a process may come on a signal
+    /// stack, and the whole header at once would take 6 KiB of it.
     pub(crate) fn new(plan: &Plan, has_places: bool, source: os::Source<'_>) -> Option<NonNull<Self>> {
         let parts = Parts::of(plan, has_places)?;
         let mapping = os::map_zeroed(parts.bytes, source)?;
         os::name(mapping.pages, c"framepool: metadata");
-        // One huge page would make resident what start-up takes care not to touch. If refused, that is what happens.
+        // One huge page would make resident what start-up takes care not to touch. If the system denies this,
+        // that happens.
         let _ = os::use_huge_pages(mapping.pages, false);
         let metadata = mapping.base().cast::<Self>();
         // SAFETY: a new mapping with room for all parts, page-aligned and not shared yet.
@@ -122,20 +131,22 @@ impl Metadata {
             Self::fill_lanes(metadata, &parts, plan);
             Self::start_places(metadata, plan, has_places);
         }
-        // The key of a thread's gate names this mapping by address.
+        // A thread's gate has the address of this mapping as its key, and the thread's exit makes a pointer
+        // of it.
         metadata.as_ptr().expose_provenance();
         Some(metadata)
     }
 
-    /// What is not a lane's, nor has to do with places.
+    /// Writes what belongs neither to a lane nor to the places.
     ///
     /// # Safety
     ///
-    /// `metadata` is a new mapping with room for `parts`, all zeros, which is valid for what is not written here or below.
+    /// `metadata` is a new mapping with room for `parts`, all zeros. Zeros are valid for every field that
+    /// this function and the two below leave as it is.
     #[inline(never)]
     unsafe fn fill(metadata: NonNull<Self>, mapping: os::Mapping, parts: &Parts, plan: &Plan) {
         let (this, base) = (metadata.as_ptr(), mapping.base());
-        // SAFETY: by contract all of it lies in the mapping.
+        // SAFETY: by contract all of this lies in the mapping.
         unsafe {
             (&raw mut (*this).map).write(SlotMap::new(ptr::null(), ptr::null_mut(), plan.granule_shift));
             (&raw mut (*this).thread_states).write(base.byte_add(parts.thread_states).cast());
@@ -149,18 +160,18 @@ impl Metadata {
         }
     }
 
-    /// The sets, all their slots free, one after the other.
+    /// Writes the sets, one after the other, with all their slots free.
     ///
     /// # Safety
     ///
-    /// As above.
+    /// See [`fill`](Self::fill).
     #[inline(never)]
     unsafe fn fill_lanes(metadata: NonNull<Self>, parts: &Parts, plan: &Plan) {
         let mut next_word = parts.words;
         for lane in Lane::ALL {
             let slots = plan.lane(lane);
-            // SAFETY: inside the mapping, and each set has words of its own, exactly as many zeroed ones as it needs, as long as there is this
-            // header.
+            // SAFETY: inside the mapping. Each set has words of its own, exactly as many as it needs, all
+            // zeros, and they are there as long as this header.
             unsafe {
                 let words = metadata.cast::<u8>().byte_add(next_word).cast();
                 let lane_parts = &raw mut (*metadata.as_ptr()).lanes[lane.index()];
@@ -172,14 +183,16 @@ impl Metadata {
         }
     }
 
-    /// What threads have of their own: places, and magazines where the system can do all that they need.
+    /// Writes what threads need for places and magazines. There are magazines only where the system can do
+    /// all that they need.
     ///
     /// # Safety
     ///
-    /// As above.
+    /// See [`fill`](Self::fill).
     #[inline(never)]
     unsafe fn start_places(metadata: NonNull<Self>, plan: &Plan, has_places: bool) {
-        // A magazine has to be emptied when its thread exits, revoked by a fence, and found again after a `fork`.
+        // A magazine must be emptied when its thread exits, revoked by a fence, and found again after a
+        // `fork`.
         let may_have_magazines = has_places && !os::ExitHook::is_never() && os::can_fence_all();
         let fork_mark = if may_have_magazines { ForkMark::new() } else { None };
         let has_magazines = fork_mark.is_some();
@@ -200,22 +213,23 @@ impl Metadata {
         }
     }
 
-    /// What a thread may cache of a lane before it has shown use for it.
+    /// Returns how many slots of a lane a thread may cache before it has shown use for them.
     pub(crate) fn cold_capacity(&self, lane: Lane) -> usize {
         let first = self.first_capacities[lane.index()];
         let bytes = first * self.slot_bytes(lane);
         if bytes > MAGAZINE_COLD_BYTES { 0 } else { first }
     }
 
-    /// Says where the slots are, before anybody else knows of this.
+    /// Records where the slots are. To be called before any other thread knows of this metadata.
     pub(crate) fn set_reservation(&mut self, reservation: os::Mapping, plan: &Plan) {
         self.reservation = Some(reservation);
         self.base = reservation.base().as_ptr();
         self.map = SlotMap::new(self.map_bytes.as_ptr(), self.base, plan.granule_shift);
     }
 
-    /// The pointer to the start of a slot that was freed as `start`: derived from the reservation, as when it was first handed out. What its last
-    /// owner freed may have been good for that owner's block only. Costs nothing: the address is the same.
+    /// Returns the pointer to the start of a slot that was freed as `start`. It is derived from the
+    /// reservation, as when the slot was first handed out. The freed pointer may be valid for its last
+    /// owner's block only. This costs nothing: the address is the same.
     #[inline(always)]
     pub(crate) fn own_pointer(&self, start: *mut u8) -> *mut u8 {
         self.base.with_addr(start.addr())
@@ -228,7 +242,7 @@ impl Metadata {
 
     pub(crate) fn thread_state(&self, place: usize) -> &ThreadState {
         invariant!(place < PLACES, "a place lies in the table");
-        // SAFETY: `Places` only hands out places of the table; a zeroed record is valid.
+        // SAFETY: `Places` hands out only places in the table. A zeroed state is valid.
         unsafe { self.thread_states.add(place).as_ref() }
     }
 

@@ -1,7 +1,8 @@
-//! A thread that looks at an allocator now and then: logs its table, warns of what goes wrong, gives memory back when nothing goes on.
+//! A thread that looks at an allocator once an interval. It logs the table of statistics, warns of what goes
+//! wrong, and gives memory back when the allocator is idle.
 //!
-//! Nothing here is on an allocation's way, and what the thread itself allocates is not counted. [`watch`] decides what is worth a word;
-//! `log.rs` and `metrics.rs` pass it on, each if its feature is on.
+//! No allocation runs through this code, and what the thread itself allocates is not counted. [`watch`]
+//! decides what is worth an event. `log.rs` and `metrics.rs` pass it on, each if its feature is on.
 
 #[cfg(feature = "log")]
 mod log;
@@ -44,19 +45,21 @@ use crate::sync::{Condvar, Lock};
 /// # }
 /// ```
 ///
-/// With the feature `log` it logs, under the target `framepool`: the table of statistics at each look at which it has changed (info), and
-/// each [`MonitorEvent`]. With the feature `metrics` it sets gauges and counters of that facade at each look. All of this is once an interval;
-/// the threads that allocate have nothing to do with it.
+/// If the feature `log` is on, the thread logs under the target `framepool`. It logs the table of statistics
+/// (info) at each look at which the table has changed, and each [`MonitorEvent`]. If the feature `metrics` is
+/// on, it sets gauges and counters of that facade at each look. All of this happens once an interval. The
+/// threads that allocate take no part in it.
 #[must_use = "it stops when it is dropped"]
 pub struct Monitor {
     stop: Arc<Stop>,
     thread: Option<JoinHandle<()>>,
-    /// The process that has the thread.
+    /// The process that runs the thread.
     process: Process,
 }
 
 impl Monitor {
-    /// For a `&'static PoolAlloc`, or a [`BufferPool`](crate::BufferPool), of which it keeps a handle.
+    /// Returns a builder for a monitor of a `&'static PoolAlloc`, or of a [`BufferPool`](crate::BufferPool),
+    /// of which it keeps a handle.
     pub fn of(watched: impl Watched) -> MonitorBuilder {
         MonitorBuilder {
             name: watched.name().unwrap_or("Global pool"),
@@ -77,10 +80,12 @@ impl fmt::Debug for Monitor {
 }
 
 impl Drop for Monitor {
-    /// Stops the thread, and waits for it. In the child of a `fork` there is no thread, and nothing is done.
+    /// Stops the thread, and waits until it has ended, except when called on that thread. In the child of a
+    /// `fork` there is no such thread, and nothing is done.
     fn drop(&mut self) {
         if Process::this() != self.process {
-            // Neither the lock, which the thread may have held, nor the handle may be touched.
+            // The thread may have held the lock, and it is not in this process. So neither lock nor handle
+            // may be touched.
             mem::forget(self.thread.take());
             return;
         }
@@ -89,7 +94,7 @@ impl Drop for Monitor {
         if let Some(thread) = self.thread.take()
             && thread.thread().id() != thread::current().id()
         {
-            // What it panicked with has been told by the panic hook.
+            // If the thread panicked, the panic hook has reported it.
             let _ = thread.join();
         }
     }
@@ -97,13 +102,13 @@ impl Drop for Monitor {
 
 type OnEvent = Box<dyn FnMut(&MonitorEvent) + Send>;
 
-/// What a [`Monitor`] is to do: see [`Monitor::of`].
+/// The settings of a [`Monitor`]: see [`Monitor::of`].
 #[must_use = "`start` makes a monitor of it"]
 pub struct MonitorBuilder {
     watched: Box<dyn Watched>,
     #[cfg_attr(
         not(any(feature = "log", feature = "metrics")),
-        expect(dead_code, reason = "nobody is told it")
+        expect(dead_code, reason = "only the log and the metrics show it")
     )]
     name: &'static str,
     interval: Duration,
@@ -115,32 +120,36 @@ pub struct MonitorBuilder {
 }
 
 impl MonitorBuilder {
-    /// The pool's name in the log and the metrics. Default: that of the `BufferPool`, or "Global pool".
+    /// Sets the pool's name in the log and the metrics. Default: that of the `BufferPool`, or "Global pool".
     pub fn named(self, name: &'static str) -> Self {
         Self { name, ..self }
     }
 
-    /// How often it looks. Default: every 10 s. No more often than every millisecond.
+    /// Sets the time between two looks, 1 ms at the minimum. Default: 10 s.
     pub fn every(self, interval: Duration) -> Self {
         Self { interval: interval.max(Duration::from_millis(1)), ..self }
     }
 
-    /// The rate of misses between two looks, 0.0 to 1.0, above which a class is worth a [warning](MonitorEvent::MissRateHigh). Default: 0.05.
+    /// Sets the rate of misses between two looks, 0.0 to 1.0, above which a class gets a
+    /// [warning](MonitorEvent::MissRateHigh). Default: 0.05.
     pub fn warn_above(self, miss_rate: f64) -> Self {
         Self { miss_rate, ..self }
     }
 
-    /// [Trims](crate::PoolAlloc::trim) once when no class above Small had a hit for so long, as far as looks can tell. Default: never.
+    /// Has the monitor [trim](crate::PoolAlloc::trim) the allocator once it has been idle for `idle`.
+    /// Default: never.
     ///
-    /// (Small does not count: it has the least memory, and some timer always makes a little string.)
+    /// Idle means that no class above Small had a hit, as seen from look to look. It is trimmed once, and
+    /// again only after further hits. Small does not count, because it has the least memory and timers make
+    /// short strings even in an idle program.
     pub fn trim_after(self, idle: Duration) -> Self {
         Self { trim_after: Some(idle), ..self }
     }
 
-    /// Has the metrics tell the [residency](crate::PoolAlloc::residency) too. Default: `false`.
+    /// Adds the [residency](crate::PoolAlloc::residency) to the metrics. Default: `false`.
     ///
-    /// To find that out the system looks at all pages of the process, some 10 us for each MiB that is resident; meanwhile
-    /// threads that map or unmap memory wait.
+    /// To find the figures, the system walks all pages of the process. That takes about 10 us for each
+    /// resident MiB, and threads that map or unmap memory wait meanwhile.
     pub fn show_residency(self, yes: bool) -> Self {
         Self { shows_residency: yes, ..self }
     }
@@ -150,13 +159,17 @@ impl MonitorBuilder {
         Self { on_event: Some(Box::new(f)), ..self }
     }
 
-    /// Starts the thread, which looks at once and then every interval. What happened before this call is no news.
+    /// Starts the thread, which looks at once and then every interval.
     ///
-    /// The thread takes none of the process's signals, but for those that a thread raises by a fault of its own (SIGSEGV and the like).
+    /// Requests before this call do not count. If the system denied the reservation or an option before it,
+    /// the first look reports that.
+    ///
+    /// The thread takes none of the process's signals. It takes only those that it raises by a fault of its
+    /// own (SIGSEGV and the like).
     ///
     /// # Errors
     ///
-    /// If the system has no thread for it.
+    /// If the system cannot start the thread.
     pub fn start(self) -> io::Result<Monitor> {
         let stop = Arc::new(Stop { is_wanted: Lock::new(false), wakeup: Condvar::new() });
         let watch = Watch::new(self.watched.stats(), self.miss_rate, self.trim_after);
@@ -193,16 +206,16 @@ impl MonitorBuilder {
     }
 }
 
-/// What the thread sleeps on.
+/// The state that the thread sleeps on.
 struct Stop {
     is_wanted: Lock<bool>,
     wakeup: Condvar,
 }
 
 impl Stop {
-    /// Sleeps for so long, or until it is to stop; `true` if it is.
+    /// Sleeps for `interval`, or until the thread must stop; returns whether it must.
     fn wait(&self, interval: Duration) -> bool {
-        // A time that no clock will ever show is none.
+        // If the clock cannot represent the sum, there is no deadline.
         let deadline = Instant::now().checked_add(interval);
         self.is_wanted.wait(&self.wakeup, deadline, |is_wanted| *is_wanted, |is_wanted| *is_wanted)
     }

@@ -1,12 +1,13 @@
-//! The operating system, as little of it as is needed: memory, standard error, the exit of a thread.
+//! The operating system, and as little of it as the crate needs: memory, standard error, the exit of a
+//! thread.
 //!
-//! | system | memory | exit of a thread | what memory is asked and found to be |
+//! | system | memory | exit of a thread | requests and figures about memory |
 //! |---|---|---|---|
 //! | Linux (`unix.rs`, `linux.rs`, `pin.rs`) | `mmap`, `mprotect`, `munmap` | a pthread key | `madvise`, `mlock2`, `/proc` |
-//! | other Unix (`unix.rs`, `portable.rs`) | the same | the same on Apple's, else unknown | `mlock` |
-//! | anything else (`none.rs`, `portable.rs`) | from the fallback, no guard pages | unknown | nothing |
+//! | other Unix (`unix.rs`, `portable.rs`) | like Linux | like Linux on Apple's systems, else unknown | `mlock` |
+//! | all other systems (`none.rs`, `portable.rs`) | from the fallback, no guard pages | unknown | none |
 //!
-//! `--cfg framepool_os="none"` builds the last on any system; a Unix without `mmap` needs it.
+//! `--cfg framepool_os="none"` builds the last row on any system. A Unix without `mmap` needs it.
 
 pub(crate) mod asan;
 #[cfg(all(unix, not(framepool_os = "none")))]
@@ -60,14 +61,14 @@ pub(crate) use trial::discard_leaves_zeros;
 use core::alloc::GlobalAlloc;
 use core::ptr::NonNull;
 
-/// Where memory comes from on systems that have no `mmap`: the fallback.
+/// The source of memory on systems without `mmap`: the fallback.
 pub(crate) type Source<'a> = &'a dyn GlobalAlloc;
 
-/// Memory that was asked for, and the block that the system gave for it.
+/// A mapping: the pages that were requested, and the block that the system gave for them.
 #[derive(Clone, Copy)]
 pub(crate) struct Mapping {
     pub(crate) pages: NonNull<[u8]>,
-    /// The same, but where it was cut out of more.
+    /// The block that `pages` was cut out of. It equals `pages` if nothing was cut off.
     whole: NonNull<[u8]>,
 }
 
@@ -77,10 +78,11 @@ impl Mapping {
     }
 }
 
-/// What runs when a watched thread exits, with what was given to watch it.
+/// A function that runs when a watched thread exits. Its argument is the value that was given to watch the
+/// thread.
 type OnThreadExit = unsafe extern "C" fn(*mut core::ffi::c_void);
 
-/// What the system has given to a range of memory, in bytes.
+/// The state of a range of memory as the system reports it, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PageFigures {
     pub(crate) resident: u64,

@@ -1,6 +1,7 @@
-//! The face for whole programs: how an allocator is made, and what can be asked of it.
+//! [`PoolAlloc`], the allocator for whole programs: how it is made, and what a program can ask of it.
 //!
-//! Where each call of `GlobalAlloc` goes is in `global_alloc.rs` and `realloc.rs`. Beside `buffer_pool` the only room that knows the fallback.
+//! `global_alloc.rs` and `realloc.rs` decide where each call of `GlobalAlloc` goes. Only this module and
+//! `buffer_pool` know the fallback.
 
 mod fallback;
 mod global_alloc;
@@ -16,8 +17,9 @@ use crate::pools::Pools;
 use crate::slots::class::Class;
 use crate::stats::Stats;
 
-/// A global allocator that serves every layout which fits a size class from a pool reserved up front, and passes all others
-/// to `A`.
+/// A global allocator that serves large buffers from four pools, which it reserves up front.
+///
+/// A layout that fits a size class gets a slot of that class. All other layouts go to the fallback `A`.
 ///
 /// ```
 /// use framepool::{Class, PoolAlloc};
@@ -30,73 +32,80 @@ use crate::stats::Stats;
 /// assert!(ALLOC.stats().class(Class::XLarge).hits >= 1);
 /// ```
 ///
-/// The pools are reserved on the first allocation, once: address space, no memory yet. They are never given back, not when the value is
-/// dropped either, so a `PoolAlloc` belongs into a `static`. In a process that has threads by
-/// then, that first allocation can take some 20 ms on Linux.
+/// The pools are reserved once, on the first allocation: this takes address space, and no memory yet. They
+/// are never given back to the system, not even when the value is dropped. So a `PoolAlloc` belongs in a
+/// `static`. If the process already has threads, this first allocation can take up to 20 ms on Linux.
 ///
-/// A library that holds this crate is never unloaded (glibc): its threads may exit after it was closed. Opening it again finds it as it was. In a
-/// namespace of its own (`dlmopen`) it is unloaded, and its threads have neither magazines nor counters of their own.
+/// A library that contains this crate is never unloaded (glibc), because its threads may exit after it was
+/// closed. A program that opens it again finds it as it was. In a namespace of its own (`dlmopen`) the
+/// library is unloaded, and its threads have neither magazines nor counters of their own.
 ///
 /// # Complexity
 ///
-/// A hit is a few plain loads and stores, whatever the size, where the thread has a slot at hand; so is a free where it has room. Otherwise
-/// either is an atomic operation or a few on the shared set, for several slots at once. Only a request that finds every slot taken
-/// looks at what all other threads have cached, once until half of the class was free again. What the pools do not serve
-/// costs the fallback's time and some loads and stores.
+/// If the calling thread has a cached slot, a hit is a few plain loads and stores for any size. So is a free,
+/// if the thread's magazine has room. Otherwise, each is one or a few atomic operations on the shared set,
+/// which move several slots at once. Only a request that finds no free slot looks at what all other threads
+/// have cached. After that, no request looks again until half of the class is free. A request that the pools
+/// do not serve costs the fallback's time, and several loads and stores.
 ///
 /// # Aborts
 ///
-/// Freeing or reallocating a block of the pools wrongly ends the process with a text on standard error and SIGABRT, in release
-/// builds too: freed twice, not the start of a slot, never handed out, or with a layout larger or more aligned than its
-/// slot. A double free is not seen once the slot was handed out again.
+/// If a block of the pools is freed or reallocated wrongly, the process ends with a text on standard error
+/// and SIGABRT, in release builds too. This covers a block that is freed twice, that is not the start of a
+/// slot, that was never handed out, or whose layout is larger or more aligned than its slot. A double free
+/// goes undetected once the slot has been handed out again.
 pub struct PoolAlloc<A = System> {
     fallback: A,
-    /// Whether it is known not to call back.
+    /// Whether the fallback is known not to call back.
     has_plain_fallback: bool,
     pools: Pools,
 }
 
 impl PoolAlloc {
-    /// The default table, and [`System`] as the fallback.
+    /// Creates an allocator with the default table, and [`System`] as the fallback.
     pub const fn new() -> Self {
         Self::with_config(Config::new())
     }
 
-    /// A table of one's own, and [`System`] as the fallback.
+    /// Creates an allocator with the table `config`, and [`System`] as the fallback.
     ///
     /// # Panics
     ///
-    /// If the table makes no sense (see [`Config`]): at compile time where the value is a `static` or a `const`.
+    /// If the table is not valid (see [`Config`]): at compile time if the value is a `static` or a `const`.
     pub const fn with_config(config: Config) -> Self {
         Self::with_fallback(System, config)
     }
 }
 
 impl Default for PoolAlloc {
-    /// The same as [`PoolAlloc::new`].
+    /// Creates an allocator as [`PoolAlloc::new`] does.
     fn default() -> Self {
         Self::new()
     }
 }
 
 impl<A> PoolAlloc<A> {
-    /// A table of one's own, and any allocator as the fallback, also one that allocates for itself through the global allocator.
+    /// Creates an allocator with the table `config`, and any allocator as the fallback.
     ///
-    /// What the fallback asks for inside a call is its own, uncounted (see [`unpooled`](Self::unpooled)). For that, each call costs some twenty
-    /// loads and stores more. A signal handler that interrupts such a call cannot be told from it: its requests go to the interrupted
-    /// fallback, although slots are free. For a fallback that does not call back, use [`with_plain_fallback`](Self::with_plain_fallback).
+    /// The fallback may itself allocate through the global allocator. Blocks that it requests inside a call
+    /// come from the fallback, and are not counted (see [`unpooled`](Self::unpooled)). This costs each call
+    /// of the fallback about 20 more loads and stores. A signal handler that interrupts such a call cannot be
+    /// told from it: the handler's requests go to the interrupted fallback, although slots are free. For a
+    /// fallback that does not call back, use [`with_plain_fallback`](Self::with_plain_fallback).
     ///
     /// # Panics
     ///
-    /// As [`with_config`](PoolAlloc::with_config).
+    /// Under the same conditions as [`with_config`](PoolAlloc::with_config).
     pub const fn with_fallback(fallback: A, config: Config) -> Self {
         Self { fallback, has_plain_fallback: false, pools: Pools::new(&config) }
     }
 
-    /// The same for a fallback that does not call back: that asks the global allocator for nothing, as mimalloc, jemalloc and most others.
+    /// Creates an allocator with the table `config`, and a fallback that does not call back.
     ///
-    /// Calls into it cost no more than calls into [`System`] do, and a signal handler that interrupts one is served from the pools. Should the
-    /// fallback call back all the same, its requests are pooled and counted like the program's.
+    /// Such a fallback requests nothing from the global allocator. This holds for mimalloc, jemalloc and most
+    /// others. Calls into it cost no more than calls into [`System`] do, and the pools serve a signal handler
+    /// that interrupts one. If the fallback does call back, its requests are pooled and counted like the
+    /// program's.
     ///
     /// ```
     /// use framepool::{Config, PoolAlloc};
@@ -111,23 +120,24 @@ impl<A> PoolAlloc<A> {
     ///
     /// # Panics
     ///
-    /// As [`with_config`](PoolAlloc::with_config).
+    /// Under the same conditions as [`with_config`](PoolAlloc::with_config).
     pub const fn with_plain_fallback(fallback: A, config: Config) -> Self {
         Self { fallback, has_plain_fallback: true, pools: Pools::new(&config) }
     }
 
-    /// A snapshot of the statistics.
+    /// Returns a snapshot of the statistics.
     ///
-    /// Takes no lock and allocates nothing; reads the counters of every thread that ever had its own, 54 loads each.
-    /// Exact once no thread is inside the allocator.
+    /// Takes no lock and allocates nothing. It reads the counters of every thread that ever had its own: 54
+    /// loads each. The snapshot is exact once no thread is inside the allocator.
     pub fn stats(&self) -> Stats {
         self.pools.stats()
     }
 
-    /// Whether this is the program's `#[global_allocator]`, or the one that it passes requests to.
+    /// Whether this is the program's `#[global_allocator]`, or the allocator that it passes requests to.
     ///
-    /// Makes a probe allocation, which moves the counters; while other threads use an allocator that is not installed, the
-    /// answer may be `true` all the same. Always `false` inside [`unpooled`](Self::unpooled), where nothing is counted.
+    /// Makes a probe allocation, which moves the counters. If this allocator is not installed but other
+    /// threads use it, the answer may still be `true`. Inside [`unpooled`](Self::unpooled), where nothing is
+    /// counted, it is always `false`.
     pub fn is_installed(&self) -> bool {
         let before = self.stats().total_allocs();
         drop(core::hint::black_box(Box::new(0_u8)));
@@ -139,17 +149,21 @@ impl<A> PoolAlloc<A> {
         self.pools.owns(ptr)
     }
 
-    /// Bytes that a live block of the pools may grow to without moving: those of its slot.
+    /// Returns the bytes that a live block of the pools may grow to without moving: the size of its slot.
     ///
-    /// `None` if `ptr` is not the start of a live slot, for blocks of the fallback above all.
+    /// `None` if `ptr` is not the start of a live slot, as for a block of the fallback.
     pub fn usable_size(&self, ptr: *const u8) -> Option<usize> {
         self.pools.usable_size(ptr)
     }
 
-    /// Where each slot of a class is, for tools that show it: writes the lowest ones to `states`, as many as it has room for, and returns how
-    /// many that were. 0 before the pools are reserved.
+    /// Writes the state of each slot of a class to `states`, for tools that show it, and returns how many
+    /// were written.
     ///
-    /// While threads are busy, each state is one that was true a moment ago. Allocates nothing; a few loads for each slot.
+    /// It starts at the lowest slot and stops where `states` is full. It returns 0 before the pools are
+    /// reserved.
+    ///
+    /// While threads are busy, each state was true a moment ago. Allocates nothing; a few loads for each
+    /// slot.
     ///
     /// ```
     /// use framepool::{Class, PoolAlloc, SlotState};
@@ -167,21 +181,22 @@ impl<A> PoolAlloc<A> {
         self.pools.slot_states(class, states)
     }
 
-    /// Checks that each slot is in exactly one place and that the statistics agree. For this crate's own tests.
+    /// Checks that each slot is in exactly one place and that the statistics agree. For this crate's own
+    /// tests.
     ///
     /// # Panics
     ///
-    /// If not, or if another thread is inside the allocator.
+    /// If this does not hold, or if another thread is inside the allocator.
     #[doc(hidden)]
     pub fn check_invariants(&self) {
         self.pools.check_invariants();
     }
 
-    /// Switches the pools off for new allocations (`false`), or on again (`true`, as they start).
+    /// Switches the pools off for new allocations (`false`), or on again (`true`). At first they are on.
     ///
-    /// While they are off, every new block comes from the fallback (bypass: disabled). Blocks that live in the pools stay,
-    /// grow in place, and go back there when they are freed. May be called at any time, by any thread; a call that another
-    /// thread has begun may still be served as before.
+    /// While they are off, every new block comes from the fallback (bypass: disabled). Blocks that live in
+    /// the pools stay, grow in place, and go back to the pools when they are freed. Any thread may call this
+    /// at any time. A call that another thread has already begun may still be served as before.
     pub fn set_enabled(&self, yes: bool) {
         self.pools.set_enabled(yes);
     }

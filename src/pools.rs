@@ -1,8 +1,10 @@
 //! The four pools as one: layout -> slot, address -> slot, start-up, statistics.
 //!
-//! Knows no fallback: it says "not from here" and the caller goes there, so no state of ours is ever held across a call into
-//! it. A program's pools are reserved on the first allocation and never torn down; those of a value go with it. Whoever finds another thread (or the code
-//! that a signal interrupted) at that goes to the fallback for this once; nobody waits.
+//! This module knows no fallback. If the pools do not serve a request, the caller goes to the fallback, so no
+//! state of the pools is held across a call into it. A program's pools are reserved on the first allocation
+//! and never torn down. The pools of a value (a `BufferPool`) are unmapped with it. If the calling thread
+//! finds that another thread, or the code that a signal interrupted, is reserving the pools, it goes to the
+//! fallback for this call. No thread waits.
 
 mod counting;
 mod fast_path;
@@ -35,18 +37,21 @@ use crate::slots::slot_map::SlotTag;
 use crate::sync::StartUpCell;
 use crate::thread::current::OwnState;
 
-/// One allocator's pools. What every call reads comes first.
+/// The pools of one allocator. The fields that every call reads come first.
 #[repr(C, align(128))]
 pub(crate) struct Pools {
-    /// Out of the metadata. During a [recording] it spans all there is, so that every block looks owned.
+    /// Points to the metadata while the pools serve. During a [recording] the span is all of the address
+    /// space, so that every block looks like a slot.
     serving: Serving<Metadata>,
     routes: StartUpCell<Routes>,
     hardened: bool,
     zero_on_free: bool,
-    /// What a byte says whose slot may be freed without either of the two.
+    /// The tag, apart from its lane, that a slot must have for a free on the fast path; `NEVER` with
+    /// `hardened` or `zero_on_free`.
     freed_fast: SlotTag,
     metadata_cell: MetadataCell,
-    /// Whether threads have magazines and counters of their own there, because it is never unmapped.
+    /// Whether threads have magazines and counters of their own in the metadata, because it is never
+    /// unmapped.
     has_places: bool,
     plan: StartUpCell<Plan>,
     config: Config,
@@ -59,25 +64,25 @@ pub(crate) struct Block {
     pub(crate) is_clean: bool,
 }
 
-/// What becomes of a block that shrinks to at most a quarter of its slot.
+/// Where a block goes that shrinks to at most a quarter of its slot.
 pub(crate) enum Shrink {
-    /// It is where a new request of its size would go.
+    /// It stays: its slot is where a new request of its size would go.
     Stays,
-    /// There is a slot for it of the class that a new request of its size would get.
+    /// It moves into this slot, of the class that a new request of its size would get.
     Moves(Block),
-    /// There is none, or it is below that class's floor. If the fallback refuses, it stays.
+    /// No slot is free for it, or its size is below that class's floor. If the fallback refuses, it stays.
     ToFallback,
 }
 
-// SAFETY: a slot is whoever's has the block, whatever the thread.
+// SAFETY: a slot belongs to the owner of its block, on any thread.
 unsafe impl Send for Block {}
 
 impl Block {
-    /// Its start, its first bytes all zeros.
+    /// Returns the start of the block, after clearing the bytes of `layout` if the slot is dirty.
     ///
     /// # Safety
     ///
-    /// It serves `layout`, and nobody knows it yet.
+    /// The block serves `layout`, and no other code knows it yet.
     #[inline(always)]
     pub(crate) unsafe fn zeroed(self, layout: Layout) -> *mut u8 {
         if !self.is_clean {
@@ -89,12 +94,12 @@ impl Block {
 }
 
 impl Pools {
-    /// The pools of a program, for ever.
+    /// Creates the pools of a program, which are never unmapped.
     pub(crate) const fn new(config: &Config) -> Self {
         Self::with_places(config, true)
     }
 
-    /// The pools of a value, to be [unmapped](Self::unmap) with it.
+    /// Creates the pools of a value, to be [unmapped](Self::unmap) with it.
     pub(crate) fn of_a_value(config: &Config) -> Self {
         Self::with_places(config, false)
     }
@@ -116,17 +121,19 @@ impl Pools {
         }
     }
 
-    /// What follows from the table. For start-up, and for whoever saw `serving`, `span` or `state` say that it is over.
+    /// The plan that follows from the table. For start-up, and for a thread that read in `serving`, `span` or
+    /// `state` that start-up is over.
     #[inline(always)]
     fn plan(&self) -> &Plan {
-        // SAFETY: the plan is set by start-up only, before it stores any of the three (Release), which are read with Acquire.
+        // SAFETY: only start-up sets the plan, before it stores any of the three (Release). They are read
+        // with Acquire.
         unsafe { self.plan.get() }
     }
 
-    /// The same, as hits read it.
+    /// The routes, as hits read them.
     #[inline(always)]
     fn routes(&self) -> &Routes {
-        // SAFETY: as above.
+        // SAFETY: start-up sets the routes where it sets the plan, so the same proof holds.
         unsafe { self.routes.get() }
     }
 
@@ -137,23 +144,25 @@ impl Pools {
         if metadata.is_null() { None } else { OwnState::at(metadata.addr()) }
     }
 
-    /// Whether the pools are ready and not switched off.
+    /// Whether the pools are ready and switched on.
     #[inline]
     fn is_serving(&self) -> bool {
         !self.serving.pointer().is_null()
     }
 
-    /// The pools are ready.
+    /// The metadata. For a thread that knows that the pools are ready.
     #[inline(always)]
     pub(crate) fn metadata(&self) -> &Metadata {
-        // SAFETY: `serving` or `span` said that they are, which start-up stored after that.
+        // SAFETY: `serving` or `span` said that the pools are ready. Start-up stored these after it had
+        // published the metadata.
         unsafe { self.metadata_cell.get_published() }
     }
 
     /// Marks a slot live that was just taken for `size` bytes.
     #[inline(always)]
     fn hand_out(metadata: &Metadata, lane: Lane, start: *mut u8, size: usize) -> Block {
-        // SAFETY: the start of a slot of this lane, which is this thread's alone since the set or the magazine let go of it.
+        // SAFETY: the start of a slot of this lane, which is this thread's alone since the set or the
+        // magazine let go of it.
         let cell = unsafe { metadata.map.cell_of_start(start.addr()) };
         let is_clean = cell.is_clean();
         cell.hand_out(lane);
@@ -161,7 +170,8 @@ impl Pools {
         Block { start, is_clean }
     }
 
-    /// Where the slots of a class are, as many as there is room for; how many that were.
+    /// Writes the states of the slots of a class to `states`, as many as it has room for, and returns how
+    /// many these were.
     pub(crate) fn slot_states(&self, class: Class, states: &mut [SlotState]) -> usize {
         self.metadata_cell.get().map_or(0, |metadata| metadata.slot_states(class as usize, states))
     }

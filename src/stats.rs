@@ -1,9 +1,9 @@
-//! What the pools did, as plain numbers: a `Copy` snapshot, its sums and rates, and its table.
+//! The statistics of the pools: a `Copy` snapshot of plain numbers, its sums and rates, and its table.
 //!
-//! A snapshot adds up counters that each thread keeps for itself, without a lock or an allocation. It is exact once no
-//! thread is inside the allocator; while threads are busy, each figure is one that was true a moment ago.
+//! A snapshot adds up counters that each thread keeps for itself, without a lock or an allocation. It is
+//! exact if no thread is inside the allocator. While threads are busy, each figure was true a moment ago.
 //!
-//! Each request ends in exactly one of these (all exact once quiet):
+//! Each request ends in exactly one of these cells (all exact if no thread is inside):
 //!
 //! | request | served by a slot | served by the fallback |
 //! |---|---|---|
@@ -13,11 +13,16 @@
 //! | `realloc` of a fallback block that grows | hit (moved) | miss or bypass |
 //! | `realloc` of a fallback block that does not grow | | shrunk in the fallback |
 //!
-//! But for what a thread asks for inside the fallback or inside [`unpooled`](crate::PoolAlloc::unpooled): that is the fallback's, uncounted.
-//! (A slot that is freed or resized there counts.)
+//! The requests of a thread inside the fallback or inside [`unpooled`](crate::PoolAlloc::unpooled) are an
+//! exception: the fallback serves them, and they are not counted. (A slot that is freed or resized there
+//! counts.)
 //!
-//! So `total_allocs = hits + misses + bypasses` counts each search for a place, `fallbacks = misses + bypasses + shrunk in the fallback +
-//! shrunk to the fallback` each call that the fallback sees, and `in_use = hits - returns` in each class.
+//! The sums follow from the table:
+//!
+//! - `total_allocs = hits + misses + bypasses` counts each search for a place.
+//! - `fallbacks = misses + bypasses + shrunk in the fallback + shrunk to the fallback` counts each call that
+//!   the fallback sees.
+//! - `in_use = hits - returns` in each class.
 
 pub(crate) mod counters;
 mod display;
@@ -32,17 +37,18 @@ use crate::os::Limit;
 use crate::slots::class::{CLASSES, Class};
 use crate::stats::recording::Recording;
 
-/// Why a request went past the pools although no class that fits was exhausted for it.
+/// A reason why a request bypasses the pools although no class that fits is exhausted for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Bypass {
-    /// Larger than a slot of XLarge.
+    /// The layout is larger than a slot of XLarge.
     TooLarge,
-    /// Aligned more strictly than any slot that is large enough.
+    /// The layout is aligned more strictly than any slot that is large enough.
     OverAligned,
-    /// Below the [floor](crate::Config::floor) of its class.
+    /// The layout is below the [floor](crate::Config::floor) of its class.
     BelowFloor,
-    /// Only slots that are [held back](crate::Config::hold_back) for larger layouts could have been left.
+    /// All slots that the layout may have are taken. Slots that are [held back](crate::Config::hold_back) for
+    /// larger layouts may be left.
     HeldBack,
     /// The pools are [switched off](crate::PoolAlloc::set_enabled), or could not be reserved.
     Disabled,
@@ -51,7 +57,7 @@ pub enum Bypass {
 }
 
 impl Bypass {
-    /// Every reason.
+    /// All reasons.
     pub const ALL: [Bypass; 6] = [
         Bypass::TooLarge,
         Bypass::OverAligned,
@@ -61,7 +67,7 @@ impl Bypass {
         Bypass::Starting,
     ];
 
-    /// The reason in words, lower case.
+    /// Returns the reason in words, in lower case.
     pub const fn name(self) -> &'static str {
         match self {
             Bypass::TooLarge => "too large",
@@ -79,34 +85,36 @@ impl Bypass {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum Reservation {
-    /// Nothing was allocated yet, or the first allocation is still at it.
+    /// No allocation has happened yet, or the first one is still reserving the pools.
     #[default]
     Pending,
-    /// The pools are in place.
+    /// The pools have their memory.
     Ready,
-    /// The operating system denied it; everything goes to the fallback from now on. If a limit of the process was the cause, this is it.
+    /// The operating system denied the memory. The fallback serves everything from now on.
+    ///
+    /// The value is the limit of the process that was the cause, if it was a known one.
     Failed(Option<Limit>),
 }
 
 impl Reservation {
-    /// Whether the operating system denied it.
+    /// Returns whether the operating system denied the memory.
     pub const fn is_failed(self) -> bool {
         matches!(self, Reservation::Failed(_))
     }
 }
 
-/// What one class did.
+/// The statistics of one class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ClassStats {
-    /// Bytes of one slot.
+    /// The size of one slot, in bytes.
     pub slot_bytes: u64,
-    /// Slots of the class.
+    /// The number of slots of the class.
     pub slots: u64,
-    /// Slots that are live now, 0 to `slots`.
+    /// The number of slots that are live now, 0 to `slots`.
     pub in_use: u64,
-    /// The most slots that were ever seen live at once, 0 to `slots`.
+    /// The maximum number of slots that were seen live at once, 0 to `slots`.
     pub peak: u64,
     /// Requests that got a slot: allocations, and reallocations that moved into one.
     pub hits: u64,
@@ -114,28 +122,30 @@ pub struct ClassStats {
     pub misses: u64,
     /// Slots given back: frees, and reallocations that moved out of one.
     pub returns: u64,
-    /// Bytes asked for by all hits and reallocations in place together.
+    /// Bytes requested by all hits and reallocations in place together.
     pub requested_bytes: u64,
     /// Reallocations that stayed in their slot.
     pub reallocs_in_place: u64,
-    /// Requests that bypassed the class because all it had left was held back for larger layouts.
+    /// Requests that bypassed the class because all slots that they may have were taken. Slots held back for
+    /// larger layouts may have been left.
     pub held_back: u64,
     /// Requests that bypassed the class because they were below its floor.
     pub below_floor: u64,
-    /// The most hits and misses that were live at once, exactly; 0 unless that is [recorded](crate::Config::record).
+    /// The maximum number of hits and misses that were live at once, exactly. 0 unless it is
+    /// [recorded](crate::Config::record).
     ///
-    /// Short of the truth only by blocks of the fallback that were allocated [unpooled](crate::PoolAlloc::unpooled) or while the pools were switched
-    /// off, and are freed otherwise.
+    /// It is too low only by certain blocks of the fallback: those that were allocated
+    /// [unpooled](crate::PoolAlloc::unpooled) or while the pools were switched off, and were freed otherwise.
     pub peak_demand: u64,
 }
 
 impl ClassStats {
-    /// `hits / (hits + misses)`, 0.0 to 1.0; 1.0 where nothing was asked for yet.
+    /// Returns `hits / (hits + misses)`, 0.0 to 1.0; 1.0 if there were neither.
     pub fn hit_rate(&self) -> f64 {
         1.0 - self.miss_rate()
     }
 
-    /// `misses / (hits + misses)`, 0.0 to 1.0; 0.0 where nothing was asked for yet.
+    /// Returns `misses / (hits + misses)`, 0.0 to 1.0; 0.0 if there were neither.
     pub fn miss_rate(&self) -> f64 {
         miss_rate(self.hits, self.misses)
     }
@@ -160,7 +170,8 @@ fn miss_rate(hits: u64, misses: u64) -> f64 {
 
 /// A snapshot of an allocator's statistics: see [`PoolAlloc::stats`](crate::PoolAlloc::stats).
 ///
-/// Its `Display` is a line for each class, the bypasses by reason where there are any, and the overall hit rate.
+/// Its `Display` writes a line for each class, the bypasses by reason if there are any, a denied reservation,
+/// and the overall hit rate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -181,11 +192,11 @@ pub struct Stats {
     pub(crate) recording: Recorded,
 }
 
-/// Where there is a recording.
+/// The recording of the allocator, if there is one.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Recorded(pub(crate) Option<&'static Recording>);
 
-/// Whether it is the same one.
+/// Compares the addresses: whether both are the same recording.
 impl PartialEq for Recorded {
     fn eq(&self, other: &Self) -> bool {
         let address = |recorded: &Self| recorded.0.map(core::ptr::from_ref);
@@ -202,32 +213,32 @@ impl fmt::Debug for Recorded {
 }
 
 impl Stats {
-    /// What one class did.
+    /// Returns the statistics of one class.
     pub fn class(&self, class: Class) -> ClassStats {
         self.classes[class as usize]
     }
 
-    /// Whether the pools have their memory.
+    /// Returns whether the pools have their memory.
     pub fn reservation(&self) -> Reservation {
         self.reservation
     }
 
-    /// Requests that got a slot.
+    /// Returns the number of requests that got a slot.
     pub fn hits(&self) -> u64 {
         self.sum(|class| class.hits)
     }
 
-    /// Requests that fit a class of which no slot was free.
+    /// Returns the number of requests that fit a class of which no slot was free.
     pub fn misses(&self) -> u64 {
         self.sum(|class| class.misses)
     }
 
-    /// Requests that the pools do not serve, for all reasons together.
+    /// Returns the number of requests that bypassed the pools, for all reasons together.
     pub fn bypasses(&self) -> u64 {
         Bypass::ALL.into_iter().map(|reason| self.bypassed(reason)).sum()
     }
 
-    /// Requests that the pools do not serve, for one reason.
+    /// Returns the number of requests that bypassed the pools for one reason.
     pub fn bypassed(&self, reason: Bypass) -> u64 {
         match reason {
             Bypass::TooLarge => self.too_large,
@@ -239,75 +250,82 @@ impl Stats {
         }
     }
 
-    /// Requests that looked for a place: hits, misses and bypasses.
+    /// Returns the number of requests that looked for a place: hits, misses and bypasses.
     pub fn total_allocs(&self) -> u64 {
         self.hits() + self.misses() + self.bypasses()
     }
 
-    /// Bytes of every request, whoever served it. Wraps past 2^64, which a few absurd requests are enough for.
+    /// Returns the bytes of all requests, served by slots or by the fallback.
+    ///
+    /// The sum wraps at 2^64. Several requests of nearly `isize::MAX` bytes are enough for that.
     pub fn total_bytes(&self) -> u64 {
         self.served().1.wrapping_add(self.fallback_bytes)
     }
 
-    /// Requests passed to the fallback: misses, bypasses, and reallocations that shrink a block of the fallback or move one there.
+    /// Returns the number of requests passed to the fallback: misses, bypasses, and reallocations that shrink
+    /// a block of the fallback or move a shrunk block there.
     pub fn fallbacks(&self) -> u64 {
         self.misses() + self.bypasses() + self.shrunk_in_fallback + self.shrunk_to_fallback
     }
 
-    /// Blocks that shrank to at most a quarter of their slot and went to the fallback, because no slot of their new size was free, or because
-    /// they were below its floor. Neither misses nor bypasses.
+    /// Returns the number of blocks that shrank to at most a quarter of their slot and went to the fallback.
+    ///
+    /// Either no slot of their new size was free, or their new size was below its floor. They are neither
+    /// misses nor bypasses.
     pub fn shrunk_to_fallback(&self) -> u64 {
         self.shrunk_to_fallback
     }
 
-    /// Bytes of the requests passed to the fallback, whether it could serve them or not.
+    /// Returns the bytes of the requests passed to the fallback, including those that it could not serve.
     pub fn fallback_bytes(&self) -> u64 {
         self.fallback_bytes
     }
 
-    /// Requests, and their bytes, that a slot served: hits and reallocations in place.
+    /// Returns the number of requests that a slot served, and their bytes: hits and reallocations in place.
     pub fn served(&self) -> (u64, u64) {
         (self.hits() + self.reallocs_in_place(), self.sum(|class| class.requested_bytes))
     }
 
-    /// Slots given back.
+    /// Returns the number of slots given back.
     pub fn returns(&self) -> u64 {
         self.sum(|class| class.returns)
     }
 
-    /// Reallocations that stayed in their slot.
+    /// Returns the number of reallocations that stayed in their slot.
     pub fn reallocs_in_place(&self) -> u64 {
         self.sum(|class| class.reallocs_in_place)
     }
 
-    /// Reallocations that moved a block into, out of, or between the pools.
+    /// Returns the number of reallocations that moved a block into, out of, or between the pools.
     pub fn reallocs_moved(&self) -> u64 {
         self.reallocs_moved
     }
 
-    /// Calls of `alloc_zeroed` that found their slot clean.
+    /// Returns the number of calls of `alloc_zeroed` that found their slot clean, so that they needed no
+    /// memset.
     pub fn memsets_skipped(&self) -> u64 {
         self.memsets_skipped
     }
 
-    /// Calls of `alloc_zeroed` that had to clear their slot.
+    /// Returns the number of calls of `alloc_zeroed` that had to clear their slot.
     pub fn memsets_done(&self) -> u64 {
         self.memsets_done
     }
 
-    /// `hits / (hits + misses)`, 0.0 to 1.0; 1.0 where nothing was asked for yet. Bypasses do not count.
+    /// Returns `hits / (hits + misses)`, 0.0 to 1.0; 1.0 if there were neither. Bypasses do not count.
     pub fn hit_rate(&self) -> f64 {
         1.0 - self.miss_rate()
     }
 
-    /// `misses / (hits + misses)`, 0.0 to 1.0; 0.0 where nothing was asked for yet.
+    /// Returns `misses / (hits + misses)`, 0.0 to 1.0; 0.0 if there were neither.
     pub fn miss_rate(&self) -> f64 {
         miss_rate(self.hits(), self.misses())
     }
 
-    /// What happened since an earlier snapshot of the same allocator.
+    /// Returns what happened since an earlier snapshot of the same allocator.
     ///
-    /// Counts are differences, 0 at least; `in_use`, `peak` and the reservation stay as they are now.
+    /// Counts are differences, 0 at minimum. `in_use`, `peak`, `peak_demand` and the reservation stay as they
+    /// are now.
     pub fn since(&self, earlier: &Self) -> Self {
         let mut classes = self.classes;
         for (class, earlier) in classes.iter_mut().zip(&earlier.classes) {
@@ -330,8 +348,8 @@ impl Stats {
         }
     }
 
-    /// The same table under a heading: `[buffer_pool] Video encoder pool statistics:` for `named("Video encoder pool")`,
-    /// and `[buffer_pool] Global pool statistics:` for `named(None)`.
+    /// Returns the table under a heading: `[buffer_pool] Video encoder pool statistics:` for `named("Video
+    /// encoder pool")`, and `[buffer_pool] Global pool statistics:` for `named(None)`.
     pub fn named<'a>(&self, name: impl Into<Option<&'a str>>) -> NamedStats<'a> {
         NamedStats { stats: *self, name: name.into().unwrap_or("Global pool") }
     }

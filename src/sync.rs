@@ -1,10 +1,12 @@
-//! The atomics, the fence pair and the lock that everything above is written with: real ones, or the model checker's.
+//! The atomics, the fence pair and the locks that the crate is written with: real ones, or the model
+//! checker's.
 //!
-//! One room for them, so that loom can be put in their place without touching the code that it checks.
+//! They are in one module, so that loom can replace them without a change to the code that it checks.
 //!
-//! **The fence pair** makes a cheap side pay nothing: [`light_fence`] only stops the compiler, and [`heavy_fence`] makes every
-//! processor that runs this process pass a full fence (`membarrier`). Of a store before a light fence and a load after it, and a
-//! store before a heavy fence and a load after it, at least one load sees the other side's store (Dice, Huang and Yang 2001).
+//! **The fence pair** makes one side pay nothing. [`light_fence`] stops only the compiler. [`heavy_fence`]
+//! makes every processor that runs this process pass a full fence (`membarrier`). Take two threads that each
+//! store and then load: one has a light fence in between, the other a heavy one. At least one of the two
+//! loads sees the other side's store (Dice, Huang and Yang 2001).
 
 #[cfg(framepool_loom)]
 pub(crate) mod loom_check;
@@ -29,7 +31,8 @@ pub(crate) use start_up_cell::StartUpCell;
 #[cfg(not(target_has_atomic = "64"))]
 compile_error!("framepool needs 64-bit atomics: its counters and slot sets are made of them");
 
-/// A constructor that is `const`, but for the model checker, whose atomics cannot be made so.
+/// Defines a constructor that is `const`, except for the model checker, whose atomics have no `const`
+/// constructor.
 macro_rules! const_unless_modelled {
     ($visibility:vis fn new($($argument:ident: $type:ty)?) -> Self $body:block) => {
         #[cfg(not(framepool_loom))]
@@ -41,12 +44,12 @@ macro_rules! const_unless_modelled {
 }
 pub(crate) use const_unless_modelled;
 
-/// A plain read, which the compiler may fold into the instruction that uses it.
+/// A plain read, which the compiler may fold into the instruction that uses the value.
 pub(crate) trait UnsyncLoad {
     type Value;
 
     /// # Safety
     ///
-    /// No other thread writes this now. (The model checker sees to it.)
+    /// No other thread writes this value now. (The model checker verifies it.)
     unsafe fn load_unsync(&self) -> Self::Value;
 }

@@ -1,14 +1,16 @@
 //! A message put together in a fixed buffer, without `core::fmt`, an allocation or a panic.
 //!
-//! Needed where nothing else will do: the compile-time errors of [`Config`](crate::Config), because a `const` panic takes a ready
-//! `&str` and no arguments, and the texts of [`fatal`](crate::fatal) and [`environment`](crate::config::environment), because those are
-//! written inside the allocator. What does not fit is cut off; every step costs the bytes that it writes.
+//! It serves two purposes. The compile-time errors of [`Config`](crate::Config) need it, because a `const`
+//! panic takes a ready `&str` and no arguments. The texts of [`fatal`](crate::fatal) and
+//! [`environment`](crate::config::environment) need it, because they are written inside the allocator.
+//!
+//! Bytes that do not fit are cut off. Each step costs as much as the bytes that it writes.
 
-/// Bytes that a message may have. The longest one in use has about 200.
+/// The maximum number of bytes in a message. The longest one in use has about 200.
 const CAPACITY: usize = 320;
 
-/// A message under construction, changed in place because it may lie on a small stack. Only whole strings and numbers are ever pushed, so that
-/// it stays ASCII.
+/// A message under construction. It is changed in place, because it may lie on a small stack. All that is
+/// appended becomes ASCII.
 #[derive(Clone, Copy)]
 pub(crate) struct Text {
     bytes: [u8; CAPACITY],
@@ -16,7 +18,7 @@ pub(crate) struct Text {
 }
 
 impl Text {
-    /// Every message of this crate opens with its name.
+    /// Returns a message with the crate's name, with which every message starts.
     pub(crate) const fn new() -> Self {
         let mut text = Self { bytes: [0; CAPACITY], len: 0 };
         text.str("framepool: ");
@@ -27,7 +29,7 @@ impl Text {
         let bytes = text.as_bytes();
         let mut i = 0;
         while i < bytes.len() && self.len < CAPACITY {
-            // A message is ASCII by construction; anything else would break `as_str` if it were cut.
+            // Messages are ASCII by construction. Any other character would break `as_str` if it were cut.
             self.bytes[self.len] = if bytes[i].is_ascii() { bytes[i] } else { b'?' };
             self.len += 1;
             i += 1;
@@ -35,7 +37,8 @@ impl Text {
         self
     }
 
-    /// What somebody else wrote, as far as it can be shown: 80 bytes at most, and marks for what is not printable ASCII.
+    /// Appends text from outside the crate, 80 bytes at most, with `?` for each byte that is not printable
+    /// ASCII. If there were more bytes, `...` follows.
     pub(crate) fn printable(&mut self, bytes: &[u8]) -> &mut Self {
         const MAX: usize = 80;
         for &byte in bytes.iter().take(MAX.min(CAPACITY - self.len)) {
@@ -49,7 +52,7 @@ impl Text {
         self.digits(number, 10)
     }
 
-    /// With `0x` in front.
+    /// Appends a number in hexadecimal, after `0x`.
     pub(crate) const fn hex(&mut self, number: usize) -> &mut Self {
         self.str("0x").digits(number, 16)
     }

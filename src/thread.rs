@@ -1,4 +1,4 @@
-//! What a thread has of its own: a place with magazines and counters, and what it is in the middle of.
+//! A thread's own data: its place with magazines and counters, and the steps that it is in the middle of.
 
 #[cfg(not(framepool_loom))]
 pub(crate) mod current;

@@ -1,69 +1,89 @@
-//! Every number that somebody chose, with its unit, its reason and its cost. What follows from them is derived elsewhere.
+//! All chosen numbers, each with its unit, its reason and its cost. Numbers that follow from these are
+//! derived elsewhere.
 
-/// Whether the model checker runs this. It gets little of everything, so that a few slots and threads fill it.
+/// Whether the model checker runs this. Its numbers are small, so that a few slots and threads reach the
+/// limits.
 pub(crate) const IS_MODEL: bool = cfg!(framepool_loom);
 
-/// Bytes of inaccessible address space before, between and after the slabs, at least.
+/// The default table: bytes of a slot and number of slots for Small, Medium, Large and XLarge.
 ///
-/// The largest page of any supported machine, so that the layout of the reservation is known at compile time. Costs
-/// address space only.
+/// The sizes and numbers are those of ascii-chat's buffer pool: audio packets, small frames, larger frames and
+/// HD frames. Costs 141 MiB of address space; a slot costs memory from its first use on.
+pub(crate) const DEFAULT_TABLE: [(usize, usize); 4] =
+    [(1 << 10, 1024), (64 << 10, 64), (256 << 10, 32), (2 << 20, 64)];
+
+/// The minimum bytes of inaccessible address space before, between and after the slabs.
+///
+/// It is the largest page of any supported machine, so that the layout of the reservation is known at compile
+/// time. Costs address space only.
 pub(crate) const GUARD_BYTES: usize = 64 << 10;
 
-/// Threads that have counters and magazines of their own at one time; the ones beyond share counters, at an atomic addition a count,
-/// and take from the shared sets.
+/// The number of threads that have counters and magazines of their own at one time. Threads beyond these use
+/// shared counters, by an atomic addition for each count, and take from the shared sets.
 ///
-/// Well above what a media program runs at once. Costs 4,352 bytes of metadata each, resident once used.
+/// It is well above what a media program runs at once. Costs 4,352 bytes of metadata for each place, resident
+/// once used.
 pub(crate) const PLACES: usize = if IS_MODEL { 3 } else { 256 };
 
-/// Allocators whose fallbacks a thread may be inside of at once, each with a count of its own.
+/// The number of allocators whose fallbacks a thread may be inside of at once, each with a count of its own.
 ///
-/// One is usual, two where a pool is the fallback of another. A thread inside more is outside all pools meanwhile. Costs each thread 16 bytes
-/// a row.
+/// One is usual, and two if a pool is the fallback of another. A thread inside more of them uses no pools
+/// until it has left those. Costs each thread 16 bytes a row.
 pub(crate) const NESTED_ALLOCATORS: usize = 8;
 
-/// Slots that a magazine has room for.
+/// The number of slots that a magazine has room for.
 ///
-/// What makes a lane's record eight cache lines, counters included.
+/// So a lane's record in a place is eight cache lines, counters included.
 pub(crate) const MAGAZINE_CAPACITY: usize = if IS_MODEL { 3 } else { 57 };
 
-/// Slots that move between a magazine and a set at a time, at most.
+/// The maximum number of slots that move between a magazine and a set at a time.
 ///
-/// Enough to make the set's one or two atomic operations cheap a slot; they lie on the stack meanwhile.
+/// It is enough to make the set's one or two atomic operations cheap for each slot. The slots lie on the
+/// stack meanwhile.
 pub(crate) const MAGAZINE_BATCH: usize = if IS_MODEL { 2 } else { 16 };
 
-/// Slots, and bytes of slots, that a magazine grows to by default, if its thread has use for them.
+/// The default maximum of a magazine, in slots and in bytes of slots. A magazine grows to it if its thread
+/// has use for that many.
 ///
-/// Bursts of 16 of any class come from the magazine then. Each cached slot may be one more that is touched.
+/// Bursts of 16 slots of any class then come from the magazine. Each cached slot may be one more that is
+/// touched.
 pub(crate) const MAGAZINE_DEFAULT_LIMIT: usize = 32;
 pub(crate) const MAGAZINE_DEFAULT_LIMIT_BYTES: usize = 64 << 20;
 
-/// Slots that a magazine starts with, and bytes of slots if those are more.
+/// The number of slots that a magazine starts with, or as many as these bytes hold, if that is more. The
+/// maximum is [`MAGAZINE_DEFAULT_LIMIT`].
 ///
-/// What makes a hand-over between threads cheap: two slots move at a time, or more where they are small. A slot of a MiB takes a hundred
-/// microseconds to fill, against which an atomic operation is nothing, and each cached one may be one more that is touched.
+/// It makes a hand-over between threads cheap: two slots move at a time, or more if they are small. A slot of
+/// 1 MiB takes about 100 us to fill, and an atomic operation is nothing against that. Each cached slot may be
+/// one more that is touched.
 pub(crate) const MAGAZINE_FIRST: usize = 4;
 pub(crate) const MAGAZINE_FIRST_BYTES: usize = 1 << 20;
 
-/// Bytes of slots that a thread may cache before it has shown any use for them. More wait until it is hot.
+/// The maximum bytes of slots that a thread may cache before it has shown use for them. A magazine of more
+/// starts cold.
 pub(crate) const MAGAZINE_COLD_BYTES: usize = 64 << 10;
 
-/// Heat at which a thread gets a magazine: so many visits to the set without another thread's in between (each of those halves what there
-/// is), or some two at which another thread was there at the same time.
+/// The visit score at which a thread gets a magazine, and what a meeting adds to it. A visit to the set adds
+/// 1 if no other thread visited in between. Otherwise the visit halves the score. A visit during which
+/// another thread arrives adds the score of a meeting, so two of these in a row are enough.
 ///
-/// A camera's pace reaches neither where threads share a lane.
+/// At 30 frames a second, threads that share a lane do not reach it.
 pub(crate) const WARM_SCORE: u32 = 16;
 pub(crate) const MEETING_SCORE: u32 = 11;
 
-/// Slots that a magazine takes at least: one to give back and take again, one to hand over.
+/// The minimum number of slots that a magazine takes: one to give back and take again, one to hand over.
 pub(crate) const MAGAZINE_MIN: usize = 2;
 
-/// Of a lane's slots, and of those that are free, `trim` takes this part out of the set at a time, at most.
+/// The maximum part of a lane's slots, and of its free slots, that `trim` takes out of the set at a time: one
+/// in this many. It always takes as many as one page touches.
 ///
-/// So that who takes slots meanwhile finds some. A larger part would make fewer system calls of the same work.
+/// So threads that take slots meanwhile find free ones. A larger part would make fewer system calls for the
+/// same work.
 pub(crate) const TRIM_LANE_SHARE: usize = 8;
 pub(crate) const TRIM_FREE_SHARE: usize = 2;
 
-/// Bytes that two threads' data are kept apart by: two cache lines, because x86 prefetches them in pairs.
+/// The distance in bytes that keeps the data of two threads apart: two cache lines, because x86 prefetches
+/// them in pairs.
 pub(crate) const LINE_PAIR: usize = 128;
 
 /// The slot map may cost at most one byte for this many bytes of slots.

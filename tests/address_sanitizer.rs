@@ -1,6 +1,7 @@
-//! With `--cfg framepool_sanitizer="address"`, an address sanitizer stops a program at the first byte that it must not touch.
+//! Tests that an address sanitizer stops a program at the first byte that it must not touch.
 //!
-//! Each planted bug runs as a child. `tests/address_sanitizer.sh` builds all of it; otherwise this file is empty.
+//! Each planted bug runs in a child process. `tests/address_sanitizer.sh` builds everything with
+//! `--cfg framepool_sanitizer="address"`. Without that flag this file is empty.
 
 #![cfg(framepool_sanitizer = "address")]
 
@@ -15,7 +16,8 @@ use framepool::{BufferPool, Class, Config, PoolAlloc};
 #[global_allocator]
 static ALLOC: PoolAlloc = PoolAlloc::new();
 
-/// Not a multiple of what the sanitizer knows memory by, and far enough from a slot's end.
+/// The bytes of a block: half a slot and 3. That is no multiple of the sanitizer's granules, and far from the
+/// slot's end.
 fn bytes_of(class: Class) -> usize {
     Config::new().slot_bytes(class) / 2 + 3
 }
@@ -26,7 +28,7 @@ fn vec_of(class: Class) -> Vec<u8> {
     bytes
 }
 
-/// Reads a byte where there may be none of this program's.
+/// Reads a byte at an address that may not belong to this program.
 fn read(at: *const u8) {
     // SAFETY: none, on purpose.
     black_box(unsafe { at.read_volatile() });
@@ -37,7 +39,8 @@ fn write(at: *mut u8) {
     unsafe { at.write_volatile(2) };
 }
 
-/// Plays `bug` in a child for each class, which has to end with a report of the sanitizer, after it has said that it got there.
+/// Plays `bug` in a child for each class. Panics unless the child prints that it reached the bug, and then
+/// ends with a report of the sanitizer.
 fn each_is_stopped(test: impl Fn() + Copy, bug: impl Fn(Class)) {
     for class in Class::ALL {
         match common::case() {
@@ -99,7 +102,7 @@ fn a_write_past_the_end_of_the_slot() {
         let mut bytes = vec![1_u8; slot_bytes];
         write(bytes.as_mut_ptr().wrapping_add(slot_bytes - 1));
         so_far_so_good();
-        // The next slot is free, or it is a guard page, which the sanitizer need not be asked about.
+        // The next slot is free. Past the last slot is a guard page, which faults without the sanitizer.
         write(bytes.as_mut_ptr().wrapping_add(slot_bytes));
     });
 }
@@ -152,7 +155,8 @@ fn a_read_of_a_buffer_pools_buffer_that_was_given_back() {
     });
 }
 
-/// Zeroing, growth in place, `trim`, `zero_on_free`, and memory that something else gets after a `BufferPool` is gone.
+/// Covers zeroing, growth in place, `trim`, `zero_on_free`, and memory that has another use once a
+/// `BufferPool` is gone.
 #[test]
 fn what_is_right_is_not_stopped() {
     static CLEARS: PoolAlloc = PoolAlloc::with_config(Config::new().zero_on_free(true).hardened(true));

@@ -1,4 +1,5 @@
-//! `Config::record`: what a program asked for, and a table that serves it. The literal is pasted here as a user would paste it.
+//! Tests of `Config::record`: the recorded demand of a program, and a table that serves it. The advised
+//! literal is pasted here as a user would paste it.
 
 mod common;
 
@@ -7,7 +8,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use common::{Block, child, layout, run};
 use framepool::{Class, Config, Finding, PoolAlloc};
 
-/// What [`work`] was told to paste.
+/// The literal that the recording of [`work`] advises.
 const CONFIG: framepool::Config = framepool::Config::new()
     .class(framepool::Class::Small, 1_024, 112) // up to 100 at once
     .floor(framepool::Class::Small, 256)
@@ -23,7 +24,7 @@ const CONFIG: framepool::Config = framepool::Config::new()
     .hold_back(framepool::Class::XLarge, 0, 0)
     .magazine(framepool::Class::XLarge, 0);
 
-/// A server's worth of buffers, and a crowd of tiny objects.
+/// Takes the buffers of a server and 700 tiny objects, and gives them all back, 20 times.
 fn work(pool: &'static PoolAlloc) {
     let demand = [(1_000, 100), (40_000, 40), (388_800, 9), (3_110_400, 4), (30, 700)];
     for _ in 0..20 {
@@ -90,7 +91,7 @@ fn a_recording_changes_nothing_that_a_program_can_see() {
     }
     assert_eq!((stats.hits(), stats.misses(), stats.bypasses()), (2, 0, 4));
     assert_eq!(stats.reallocs_in_place(), 2);
-    // Out of a slot, not from the fallback to the fallback.
+    // The move out of a slot counts. Moves within the fallback do not.
     assert_eq!(stats.reallocs_moved(), 1);
     pool.set_enabled(false);
     let frame = Block::take(pool, layout(1_000, 8), 3);
@@ -99,7 +100,8 @@ fn a_recording_changes_nothing_that_a_program_can_see() {
     assert!(pool.trim() > 0 || cfg!(any(not(target_os = "linux"), framepool_os = "none")));
 }
 
-/// A live block that is resized in place is never missing from the demand, not for a moment: another one comes once, at any moment.
+/// A live block that is resized in place stays in the demand at every moment. Meanwhile this thread takes one
+/// more block, at an arbitrary moment.
 #[test]
 fn demand_is_never_less_than_what_is_in_use() {
     const TABLE: Config =
@@ -152,7 +154,8 @@ fn misuse_ends_a_recorded_program_too() {
     unsafe { RECORDED.dealloc(start, layout) };
 }
 
-/// Threads that come and go, and blocks that go from one to the other, under a recorded global allocator.
+/// Tests of a recorded global allocator, with threads that start and exit, and blocks that another thread
+/// frees.
 mod everywhere {
     use super::*;
 
@@ -183,14 +186,14 @@ mod everywhere {
         }
         let advised = stderr.lines().find(|line| line.contains("Class::XLarge, ")).unwrap();
         assert!(advised.contains("XLarge, 303_104, 9"), "{stderr}");
-        // And it serves.
+        // The advised table serves a program.
         let table = stderr.lines().find_map(|line| line.strip_prefix("FRAMEPOOL=")).unwrap();
         let mut command = child(super::everywhere::the_table_is_tried, "child");
         command.env("FRAMEPOOL", table);
         common::run_to_success(command);
     }
 
-    /// Without slots nothing is recorded, so nothing is advised.
+    /// A program without slots records nothing, so it gets no advice.
     #[cfg(all(target_os = "linux", not(framepool_os = "none")))]
     #[test]
     fn without_address_space_there_is_no_advice() {
@@ -218,7 +221,7 @@ mod everywhere {
     }
 }
 
-/// A fallback whose blocks all start where a slot could.
+/// A fallback whose blocks all start at an address where a slot could start.
 struct Aligned;
 
 fn aligned(layout: Layout) -> Layout {
@@ -233,12 +236,12 @@ unsafe impl GlobalAlloc for Aligned {
     }
 
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: allocated like this.
+        // SAFETY: allocated with the same changed layout.
         unsafe { System.dealloc(ptr, aligned(layout)) }
     }
 }
 
-/// `GlobalAlloc` forbids to ask for such blocks, and `SECURITY.md` says that they are served.
+/// `GlobalAlloc` forbids requests for such blocks. `SECURITY.md` says that they are served all the same.
 #[test]
 fn a_block_of_no_bytes_may_come_and_go_during_a_recording_from_the_pools_or_the_fallback() {
     static POOL: PoolAlloc<Aligned> = PoolAlloc::with_plain_fallback(Aligned, Config::new().record(true));
@@ -250,7 +253,7 @@ fn a_block_of_no_bytes_may_come_and_go_during_a_recording_from_the_pools_or_the_
     Block::take(&POOL, layout(1_000, 8), 0).give();
     for is_pooled in [false, true] {
         POOL.set_enabled(is_pooled);
-        // SAFETY: what the fallback and the pools serve all the same; freed as it was allocated.
+        // SAFETY: the fallback and the pools serve a block of no bytes too. It is freed as it was allocated.
         unsafe {
             let start = POOL.alloc(empty);
             assert_eq!(POOL.owns(start), is_pooled);

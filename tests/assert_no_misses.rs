@@ -1,4 +1,4 @@
-//! `assert_no_misses!` passes what stays in the pools, and nothing else.
+//! Tests of `assert_no_misses!`: it passes hits and bypasses, and panics at a single miss.
 
 mod common;
 
@@ -8,7 +8,7 @@ use framepool::{Class, Config, PoolAlloc, assert_no_misses};
 #[test]
 fn work_that_stays_in_the_pools_passes_with_its_value_and_so_does_what_bypasses_them() {
     static POOL: PoolAlloc = PoolAlloc::new();
-    // The first request of all may find the pools being reserved by another thread, but not here.
+    // No other thread is reserving the pools, so the very first request is a hit.
     let value = assert_no_misses!(POOL, {
         Block::take(&POOL, whole(Class::XLarge), 1).give();
         Block::take(&POOL, layout(3 << 20, 8), 2).give();

@@ -68,7 +68,7 @@ breaks "P1 a block goes back by address" src/pool_alloc/global_alloc.rs \
 breaks "P2 a hit makes no system call" src/pools/fast_path.rs \
   's/(let start = guard\.magazine\(lane\)\.pop\(\)\?;)/$1 std::thread::yield_now();/' never_waits
 breaks "P3 a slot given back can be taken again" src/slots/slot_set.rs \
-  's/self\.shared\.level\.fetch_add\(slots\.len\(\) as u64, AcqRel\);//' routing
+  's/self\.shared\.level\.fetch_add\(slots\.len\(\) as u64, AcqRel\);/self.shared.level.load(Relaxed);/' routing
 breaks "P3 what sleeping threads have cached is reclaimed" src/magazine/reclaim.rs \
   's/self\.add_all\(lane, caches\.used_places\(\)\);//' magazines
 breaks "P3 a thread that was inside is looked at again" src/magazine/reclaim.rs \
@@ -92,13 +92,13 @@ breaks "P9 it settles when it is through with that" src/metadata/lanes.rs \
 breaks "P9 a place that was being claimed is not pending in the child" src/thread/places.rs \
   's/self\.taken\.iter\(\)\.zip\(\(0\.\.\)\.step_by\(64\)\)\.flat_map/self.taken[..self.used().div_ceil(64)].iter().zip((0..).step_by(64)).flat_map/; s/bits & 1 << place != 0\)\.map\(move/bits \& 1 << place != 0 \&\& first + place < self.used()).map(move/; s/flat_map\(\|/flat_map(move |/' fork_anywhere
 breaks "P9 places without an owner are left alone" src/metadata/fork.rs \
-  's/self\.places\.taken\(\)\.map/(0..crate::tunables::PLACES).map/; s/(fn take_over_places.*?)self\.release_place\(state\);/$1record.owner.store(0, Relaxed);/s' lib
+  's/self\.places\.taken\(\)\.map/(0..crate::tunables::PLACES).map/; s/(fn take_over_places.*?)self\.release_place\(state\);/$1state.owner.store(0, Relaxed);/s' lib
 breaks "P9 a child settles at once" src/lifecycle/registry.rs \
   's/    all\(\)\.for_each\(Metadata::settle_child\);\n//' fork
 breaks "P9 a child does not rely on the kernel to wipe the mark" src/metadata/fork.rs \
   's/        self\.fork_mark\.iter\(\)\.for_each\(ForkMark::wipe\);\n//' fork
 breaks "P3 a child of a fork inside a fallback keeps its own place" src/thread/current.rs \
-  's/BINDING\.with\(\|binding\| binding\.own\.load\(Relaxed\)\)/this_thread()/' lib
+  's/BINDING\.with\(\|binding\| binding\.own\.load\(Relaxed\)\)/current_state()/' lib
 breaks "P2 an exhausted class costs no fence for each give" src/magazine/reclaim.rs \
   's/set\.free\(\) \* 2 >= set\.slots\(\)/set.free() > 0/' never_waits
 breaks "P3 a slot without a hint is found" src/slots/slot_set.rs \
@@ -162,7 +162,7 @@ breaks "P9 a library is looked for by its own name" src/os/pin.rs \
 breaks "P9 another namespace has no hook" src/os/pin.rs \
   's/&& namespace == 0/\&\& namespace > -9/' package:framepool-unloading
 breaks "P9 threads ask again that allocate before the constructor" src/lifecycle/thread.rs \
-  's/let Some\(exit_hook\) = exit_hook\(\) else \{ return \};/let Some(exit_hook) = exit_hook() else { current::suspend(); return };/' package:framepool-unloading
+  's/let Some\(exit_hook\) = exit_hook\(\) else \{ return \};/let Some(exit_hook) = exit_hook() else { current::begin_to_bind(); return };/' package:framepool-unloading
 breaks "P9 places of dead threads are found" src/lifecycle/orphans.rs \
   's/owner == this_thread \|\| os::is_gone\(owner, this_thread\)/owner == this_thread \&\& os::is_gone(owner, this_thread)/' lib
 breaks "P9 living threads keep their places" src/os/threads.rs \
@@ -220,7 +220,7 @@ breaks "P13 what fits the limit is locked" src/memory/reservation.rs \
 breaks "P13 an unused slot costs nothing, locked or not" src/os/linux.rs \
   's/const MLOCK_ONFAULT: c_int = 1;/const MLOCK_ONFAULT: c_int = 0;/' residency_refused
 breaks "P13 locks have a lower rung" src/os/linux.rs \
-  's/=> system::lock\(pages\)/=> { let _ = system::lock; Err(refused) }/' residency_refused
+  's/=> system::lock\(pages\)/=> { let _ = system::lock; Err(denied) }/' residency_refused
 breaks "P13 prewarm in a forked child locks anew" src/pools/residency.rs \
   's/self\.options\.ask\(reserved\);//' residency_refused
 breaks "P13 without /proc what is resident is told" src/os/linux.rs \
@@ -302,7 +302,7 @@ breaks "errno stays as it was" src/os/errno.rs \
   's/unsafe \{ place\.write\(before\) \}/let _ = before/' residency_refused
 
 breaks "loom permits that find no slot in a range go back" src/slots/slot_set.rs \
-  's/if found < permits \{/if false {/' loom:those_who_take_from_a_range
+  's/if found < permits \{/if false {/' loom:takes_from_a_range
 breaks "loom the owner fences" src/magazine/gate.rs \
   's/            light_fence\(\);\n//' loom:two_lanes
 breaks "loom a reclaim fences" src/magazine/reclaim.rs \
@@ -316,9 +316,9 @@ breaks "loom a gate read open shows what was done inside" src/magazine/gate.rs \
 breaks "loom a gate is opened with Release" src/magazine/gate.rs \
   's/(fn leave.*?store\(key, )Release/$1Relaxed/s' loom:two_lanes
 breaks "loom a mode read as cached shows empty magazines" src/magazine/mode.rs \
-  's/self\.0\.load\(Acquire\)/self.0.load(Relaxed)/' loom:an_owner_may
+  's/self\.0\.load\(Acquire\)/self.0.load(crate::sync::Ordering::Relaxed)/' loom:an_owner_may
 breaks "loom a mode is stored with Release" src/magazine/mode.rs \
-  's/self\.0\.store\(mode as u8, SeqCst\)/self.0.store(mode as u8, Relaxed)/' loom:an_owner_may
+  's/self\.0\.store\(mode as u8, SeqCst\)/self.0.store(mode as u8, crate::sync::Ordering::Relaxed)/' loom:an_owner_may
 breaks "loom a reclaim leaves closed gates alone" src/magazine/reclaim.rs \
   's/if caches\.gate\(place\)\.is_open\(caches\.key\(\)\) \{/if true {/' loom:two_lanes
 breaks "loom an owner leaves magazines of set-only lanes alone" src/magazine/lane_pool.rs \
@@ -616,6 +616,25 @@ breaks "P9 a move asks again where to count and whose magazine to use" src/pool_
   's/        let new = if new_size/        let tally = self.tally_now();\n$&/; s/(if !new\.is_null\(\) \{\n)\s+let tally = self\.tally_now\(\);\n/$1/' coroutines
 breaks "P9 a call of the fallback is counted inside another one" src/pool_alloc/fallback.rs \
   's/        self\.unpooled\(\|\| f\(&self\.fallback\)\)/        if self.is_in_fallback() { f(\&self.fallback) } else { self.unpooled(|| f(\&self.fallback)) }/' coroutines
+
+breaks "layers an upward path is seen" src/slots/lane.rs \
+  's/\z/\n#[allow(dead_code)]\ntype Upward = crate::pools::Pools;\n/' layers
+breaks "layers two files in a circle are seen" src/slots/class.rs \
+  's/\z/\n#[allow(dead_code)]\ntype Circle = crate::slots::lane::Lane;\n/' layers
+breaks "layers a system's crate outside os is seen" src/stats/peak.rs \
+  's/\z/\n#[allow(dead_code)]\ntype Number = libc::c_int;\n/' layers
+breaks "layers atomics outside sync and os are seen" src/stats/peak.rs \
+  's/\z/\n#[allow(dead_code)]\ntype Number = core::sync::atomic::AtomicU8;\n/' layers
+breaks "layers a map that differs is seen" ARCHITECTURE.md \
+  's/\*\*lifecycle\*\*/**life**/' layers
+breaks "where an item that does not exist is seen" ARCHITECTURE.md \
+  's/`drop_pages`/`drop_page`/' where_is
+breaks "language a word that hides who acts is seen" src/text.rs \
+  's/\A/"\/\/ no" . "body\n"/e' language
+breaks "invariants a slot in two places is seen" src/pools/invariants.rs \
+  's/let found = usize::from\(is_free\) \+ owners \+ usize::from\(is_live\);/let found = 1;/' lib
+breaks "invariants a broken one ends the process" src/fatal.rs \
+  's/\$crate::fatal::broken_invariant\(\$text\)/_ = \$text;/' lib
 
 echo
 if [ ${#green[@]} -gt 0 ]; then

@@ -1,4 +1,5 @@
-//! `BufferPool` and its buffers: where they come from, how they grow, what they let be read, and that nothing of them is left.
+//! Tests of `BufferPool` and its buffers: where buffers come from, how they grow, which bytes can be read,
+//! and that dropped pools leave nothing behind.
 
 mod common;
 
@@ -9,7 +10,7 @@ use framepool::{BufferPool, Bypass, Class, Config, MemoryOption, PoolBuf, Reserv
 
 const FRAME: usize = 1_382_400;
 
-/// Two frames at a time.
+/// A table with slots for two frames.
 const TWO: Config = Config::new().class(Class::XLarge, FRAME, 2);
 
 fn in_use(pool: &BufferPool, class: Class) -> u64 {
@@ -119,7 +120,7 @@ fn what_a_slot_held_before_cannot_be_seen() {
     assert!(buf.is_empty() && buf.capacity() == FRAME);
     assert_eq!(buf.spare_capacity_mut().len(), FRAME);
     buf.spare_capacity_mut()[0].write(5);
-    // SAFETY: the first byte was written just now.
+    // SAFETY: the first byte was written above.
     unsafe { buf.set_len(1) };
     assert_eq!(*buf, [5]);
 }
@@ -143,7 +144,7 @@ fn it_grows_in_its_slot_then_into_larger_ones_then_onto_the_heap_and_back() {
     assert_eq!(pool.stats().class(Class::XLarge).in_use, 0);
     assert!(buf.capacity() >= pattern.len());
 
-    // A block of the heap, because no slot was free, moves once it grows and there is one.
+    // A buffer is on the heap because no slot was free. It moves into a slot when it grows and one is free.
     let both = [pool.alloc(FRAME), pool.alloc(FRAME)];
     let mut buf = pool.alloc(FRAME / 2);
     buf.write_all(&pattern[..FRAME / 2]).unwrap();
@@ -215,7 +216,7 @@ fn handles_and_buffers_go_to_any_thread_and_either_keeps_the_pools_alive() {
     assert!(buf == PoolBuf::from(vec![6; FRAME]));
 }
 
-/// So that a panic beside them can be caught.
+/// Code that holds these types can run inside `catch_unwind`.
 #[test]
 fn allocators_handles_and_buffers_are_unwind_safe() {
     fn is_unwind_safe<T: std::panic::UnwindSafe>() {}
@@ -248,7 +249,7 @@ fn its_memory_can_be_made_ready_looked_at_and_given_back() {
     }
 }
 
-/// A pool that reserves nothing serves from the heap.
+/// A pool whose reservation failed serves from the heap.
 #[cfg(all(target_os = "linux", not(framepool_os = "none")))]
 #[test]
 fn without_address_space_everything_comes_from_the_heap() {
@@ -269,7 +270,7 @@ fn without_address_space_everything_comes_from_the_heap() {
     assert_eq!(pool.stats().bypassed(Bypass::Disabled), 2);
 }
 
-/// In a child, so that nobody else maps anything.
+/// Runs in a child, so that no other thread maps memory.
 #[cfg(all(target_os = "linux", not(framepool_os = "none")))]
 #[test]
 fn a_thousand_pools_made_and_dropped_leave_nothing() {

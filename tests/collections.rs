@@ -1,4 +1,5 @@
-//! Collections in a `BufferPool` by allocator-api2, and `Bytes` out of its buffers. Needs the features `allocator-api2` and `bytes`.
+//! Tests of collections in a `BufferPool` through allocator-api2, and of `Bytes` made from its buffers. Needs
+//! the features `allocator-api2` and `bytes`.
 
 mod common;
 
@@ -57,22 +58,24 @@ fn a_map_lives_in_slots() {
     assert!(Class::ALL.into_iter().all(|class| pool.stats().class(class).in_use == 0));
 }
 
-/// What collections do not ask for: zeros, alignment, sizes of 0, and blocks that go to and fro between slots and heap.
+/// Requests that collections do not make: zeros, alignment, sizes of 0, and blocks that move back and forth
+/// between slots and heap.
 #[test]
 fn every_kind_of_request_keeps_the_contract() {
     let pool = pool();
     let fill = |block: NonNull<[u8]>, bytes: usize, id: u8| {
         assert!(block.len() >= bytes);
-        // SAFETY: a live block of so many bytes.
+        // SAFETY: a live block of at least `bytes` bytes.
         unsafe { block.cast::<u8>().write_bytes(id, bytes) };
     };
     let holds = |block: NonNull<[u8]>, bytes: usize, id: u8| {
-        // SAFETY: a live block of so many bytes that were written.
+        // SAFETY: a live block whose first `bytes` bytes were written.
         let slice = unsafe { std::slice::from_raw_parts(block.cast::<u8>().as_ptr(), bytes) };
         slice.iter().all(|&byte| byte == id)
     };
     let sizes = [0, 1, 100, 1_024, 1_025, 70_000, FRAME, FRAME + 1, 3 * FRAME];
-    // SAFETY: each block is live until it is freed, and is grown, shrunk and freed with a layout that fits it.
+    // SAFETY: each block is live until it is freed, and is grown, shrunk and freed with a layout that fits
+    // it.
     unsafe {
         for align in [1, 64, 4_096, 1 << 21] {
             for (from, id) in sizes.into_iter().zip(1..) {
@@ -144,7 +147,7 @@ fn a_remainder_of_a_frame_goes_to_the_global_allocator_when_its_class_has_no_slo
         let rest = pool.shrink(rest.cast(), layout(40, 8), layout(30, 8)).unwrap();
         let stats = pool.stats();
         assert_eq!((stats.shrunk_to_fallback(), stats.fallbacks(), stats.fallback_bytes()), (1, 2, 70));
-        // From one block of the global allocator to another one: no move of the pools'.
+        // A move from one block of the global allocator to another does not count as a move of the pools.
         let aligned = pool.grow(rest.cast(), layout(30, 8), layout(3 << 20, 64)).unwrap();
         assert_eq!(pool.stats().reallocs_moved(), 1);
         pool.deallocate(aligned.cast(), layout(3 << 20, 64));
@@ -164,7 +167,7 @@ fn a_block_that_is_freed_twice_ends_the_process() {
     }
     let pool = pool();
     let block = pool.allocate(layout(FRAME, 1)).unwrap();
-    // SAFETY: none, which is the point.
+    // SAFETY: none, on purpose.
     unsafe {
         pool.deallocate(block.cast(), layout(FRAME, 1));
         pool.deallocate(block.cast(), layout(FRAME, 1));

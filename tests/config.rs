@@ -6,14 +6,15 @@ const DEFAULT: Config = Config::new();
 
 const _: () = assert!(DEFAULT.reserved_bytes() == 147_849_216);
 
-/// Built at compile time, or this file does not compile: the tuning that the original's handbook recommends.
+/// The tuning that the original's handbook recommends. If the table were refused, this file would not
+/// compile.
 static HANDBOOK: PoolAlloc = PoolAlloc::with_config(Config::new().class(Class::Medium, 64 << 10, 128).class(
     Class::Large,
     512 << 10,
     512,
 ));
 
-/// Slots of whole video frames.
+/// A table with slots for whole video frames.
 static FRAMES: PoolAlloc = PoolAlloc::with_config(Config::new().class(Class::XLarge, 3_110_400, 48));
 
 #[test]

@@ -1,5 +1,6 @@
-//! P2, P3: a thread that dies anywhere in the allocator stops nobody, and keeps back what it had in hand at most; one that is cancelled
-//! elsewhere keeps back nothing.
+//! P2, P3: a thread that dies anywhere in the allocator stops no other thread. It keeps back at most its live
+//! blocks, the slots that it had cached, and those that it was moving. A thread that is cancelled elsewhere
+//! keeps back nothing.
 
 #![cfg(all(target_os = "linux", not(framepool_os = "none")))]
 
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::SeqCst};
 use common::{Block, Random, child, layout, run_to_success};
 use framepool::{Class, Config, PoolAlloc, SlotState};
 
-/// So many deaths, each with pools of its own, because what is kept back is so for ever.
+/// The number of deaths. Each has pools of its own, because slots that a dead thread keeps back never return.
 const DEATHS: u32 = 200;
 const CONFIG: Config = Config::new()
     .class(Class::Small, 1 << 10, 256)
@@ -26,7 +27,7 @@ static POOL: AtomicPtr<PoolAlloc> = AtomicPtr::new(null_mut());
 static IS_BUSY: AtomicBool = AtomicBool::new(false);
 
 fn pool() -> &'static PoolAlloc {
-    // SAFETY: set before any thread looks, to what is leaked.
+    // SAFETY: set before any thread reads it, to pools that are leaked.
     unsafe { &*POOL.load(SeqCst) }
 }
 
@@ -40,7 +41,8 @@ fn whole(class: Class) -> std::alloc::Layout {
     layout(CONFIG.slot_bytes(class), 8)
 }
 
-/// Three blocks of two classes, over and over, so that magazines are refilled and flushed, too.
+/// Takes and gives up to 25 blocks of each of two classes, over and over, so that magazines are refilled and
+/// flushed, too.
 fn churn(rounds: usize) {
     for round in 0..rounds {
         for class in [Class::Small, Class::XLarge] {
@@ -62,7 +64,7 @@ extern "C-unwind" fn churn_forever(_: *mut c_void) -> *mut c_void {
     null_mut()
 }
 
-/// Waits where the C library lets a thread be cancelled. Has nothing to drop.
+/// Uses the pools, and then waits where the C library lets a thread be cancelled. Has nothing to drop.
 extern "C-unwind" fn churn_and_wait(_: *mut c_void) -> *mut c_void {
     churn(100);
     loop {
@@ -71,10 +73,11 @@ extern "C-unwind" fn churn_and_wait(_: *mut c_void) -> *mut c_void {
     }
 }
 
-/// A bare thread, for Rust's own must not be ended from outside.
+/// Starts a bare thread, because a thread of std must not be ended from outside. Returns once the thread has
+/// used the pools.
 fn start(run: extern "C-unwind" fn(*mut c_void) -> *mut c_void) -> libc::pthread_t {
-    // Only the unwinding is more than the C library's type says, which it does for whoever is cancelled.
-    // SAFETY: function pointers of the same arguments.
+    // The types differ in the unwinding alone, by which the C library cancels a thread.
+    // SAFETY: function pointers with the same arguments and the same result.
     let run = unsafe {
         std::mem::transmute::<
             extern "C-unwind" fn(*mut c_void) -> *mut c_void,
@@ -83,7 +86,7 @@ fn start(run: extern "C-unwind" fn(*mut c_void) -> *mut c_void) -> libc::pthread
     };
     let mut thread = 0;
     IS_BUSY.store(false, SeqCst);
-    // SAFETY: a place for the thread, and a function that any thread may run.
+    // SAFETY: room for the thread's id, and a function that any thread may run.
     assert_eq!(unsafe { libc::pthread_create(&mut thread, null(), run, null_mut()) }, 0);
     while !IS_BUSY.load(SeqCst) {
         std::thread::yield_now();
@@ -96,7 +99,7 @@ fn join(thread: libc::pthread_t) {
     assert_eq!(unsafe { libc::pthread_join(thread, null_mut()) }, 0);
 }
 
-/// Takes all that there is of a class, and gives it back; how many slots are missing.
+/// Takes every slot of a class that there is, and gives it back. Returns the number of missing slots.
 fn missing(class: Class) -> u64 {
     let mut blocks = vec![Block::take(pool(), whole(class), 0)];
     while pool().owns(blocks[blocks.len() - 1].start) {
@@ -136,12 +139,12 @@ fn a_thread_that_dies_anywhere_in_the_allocator_keeps_back_what_it_had_in_hand_a
         join(thread);
         let missing = [missing(Class::Small), missing(Class::XLarge)];
         let stats = pool.stats();
-        // Its live blocks, and what its magazine and its hands held.
+        // The dead thread's live blocks, its magazine, and the slots that it was moving.
         assert!(missing[0] <= 25 + 32 + 16 && missing[1] <= 3 + 16 + 8, "{missing:?}\n{stats}");
         let live = [Class::Small, Class::XLarge].map(|class| stats.class(class).in_use);
         assert!(live[0] <= 26 && live[1] <= 4, "{stats}");
         nothing_missing += u32::from(missing[0] <= live[0] && missing[1] <= live[1]);
-        // Others go on as if nothing had been.
+        // Another thread uses the pools as before.
         let others = start(churn_and_wait);
         // SAFETY: as above.
         assert_eq!(unsafe { libc::pthread_cancel(others) }, 0);
@@ -158,17 +161,17 @@ fn a_thread_that_is_cancelled_elsewhere_leaves_nothing_behind() {
             "cancelled",
         ));
     }
-    // So that this thread caches nothing of the pools that it looks at.
+    // This thread has its magazines with this allocator, so it caches nothing of the pools under test.
     static FIRST: PoolAlloc = PoolAlloc::with_config(CONFIG);
     Block::take(&FIRST, whole(Class::Small), 0).give();
     let pool = set_new_pool();
-    // More than there are places.
+    // There are more threads than places.
     for _ in 0..600 {
         let thread = start(churn_and_wait);
         // SAFETY: the thread is not joined yet.
         assert_eq!(unsafe { libc::pthread_cancel(thread) }, 0);
         join(thread);
-        // Nothing in its magazines either.
+        // No slot is left in its magazines.
         let mut states = [SlotState::Free; 256];
         for class in [Class::Small, Class::XLarge] {
             let slots = pool.slot_states(class, &mut states);

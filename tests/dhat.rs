@@ -1,7 +1,8 @@
-//! dhat as the fallback (P14): it sees what the pools do not serve, to the block, and nothing of its own enters pools or statistics.
+//! P14: dhat as the fallback counts exactly the blocks that the pools do not serve. Its own blocks enter
+//! neither pools nor statistics.
 //!
-//! Each test is a process of its own that has one thread, because dhat and the allocator count for the whole process. That is what
-//! the usual test harness cannot give, not even for a single test.
+//! Each test is a process of its own that has one thread, because dhat and the allocator count for the whole
+//! process. The usual test harness cannot give that, not even for a single test.
 
 mod common;
 
@@ -24,7 +25,7 @@ const TESTS: &[(&str, fn())] = tests![
     of_frames_that_all_fit_no_site_is_left,
 ];
 
-/// Runs one test, if this is its process; else each in its own.
+/// Runs one test if this is its process. Otherwise runs each test in a process of its own.
 fn main() {
     if let Some(case) = case() {
         return TESTS.iter().find(|(name, _)| *name == case).expect("a test's name").1();
@@ -45,7 +46,7 @@ fn in_a_process_of_its_own(name: &'static str) -> Result<(), libtest_mimic::Fail
 #[global_allocator]
 static ALLOC: PoolAlloc<dhat::Alloc> = PoolAlloc::with_fallback(dhat::Alloc, Config::new());
 
-/// What dhat and the pools have counted so far.
+/// The counts of dhat and of the pools so far.
 #[derive(Clone, Copy)]
 struct Counts {
     dhat: (u64, u64),
@@ -58,7 +59,7 @@ impl Counts {
         Self { dhat: (heap.total_blocks, heap.total_bytes), stats: ALLOC.stats() }
     }
 
-    /// What both counted in `f`: dhat, and the pools.
+    /// Returns the counts that dhat and the pools add during `f`.
     fn of(f: impl FnOnce()) -> Self {
         let before = Self::now();
         f();
@@ -67,19 +68,19 @@ impl Counts {
         Self { dhat, stats: after.stats.since(&before.stats) }
     }
 
-    /// All that was asked for: by the pools' account and dhat's.
+    /// Returns all requested blocks and bytes: those that the pools served, and those that dhat counted.
     fn all(&self) -> (u64, u64) {
         let (blocks, bytes) = self.stats.served();
         (self.dhat.0 + blocks, self.dhat.1 + bytes)
     }
 
-    /// What the pools say that they passed on.
+    /// Returns the blocks and bytes that the pools passed on, by their own count.
     fn passed_on(&self) -> (u64, u64) {
         (self.stats.fallbacks(), self.stats.fallback_bytes())
     }
 }
 
-/// Runs `f` under a profiler that keeps its results to itself.
+/// Runs `f` under a profiler that writes no file.
 fn under_dhat(f: impl FnOnce()) {
     let profiler = ALLOC.unpooled(|| dhat::Profiler::builder().testing().build());
     f();
@@ -113,7 +114,7 @@ fn resize(sizes: &[usize]) {
 
 const LARGEST: usize = 2 << 20;
 
-/// Every kind of request, on one thread: served and refused, in place and moved, in every direction.
+/// Makes every kind of request, on one thread: served and refused, in place and moved, in every direction.
 fn every_kind_of_request() {
     for size in [
         1,
@@ -138,18 +139,19 @@ fn every_kind_of_request() {
         assert!(!zeroed.is_null());
         give(zeroed, layout);
     }
-    // Within a slot; through the classes; past the last one, and there up and down; and back, which stays in the fallback.
+    // Resizes within a slot, and through the classes. Then past the largest class, up and down there, and
+    // back to a size that has a class, which stays in the fallback.
     resize(&[300_000, 310_000, 305_000]);
     resize(&[100, 2_000, 70_000, 300_000, LARGEST]);
     resize(&[LARGEST, LARGEST + 1, LARGEST + 2, LARGEST + 1, 100_000]);
-    // Down to smaller classes, and a little down, which stays.
+    // Shrinks to smaller classes. A small step down stays in its slot.
     resize(&[LARGEST, 200_000, 10_000, 9_000, 100]);
-    // Down to what is left of Small for such sizes, then to the fallback.
+    // Shrinks to the fallback while Small has no slot left for such sizes, and to Small once it has.
     let tiny: Vec<_> = (0..600).map(|_| take(layout(40, 8))).collect();
     (0..3).for_each(|_| resize(&[LARGEST, 40, 30]));
     tiny.iter().for_each(|&start| give(start, layout(40, 8)));
     resize(&[LARGEST, 40, 30]);
-    // From the fallback into a pool: the slots are taken at first, and one comes back.
+    // Grows from the fallback into a slot: all slots are taken at first, and then one is free.
     let all: Vec<_> = (0..64).map(|_| take(whole(Class::XLarge))).collect();
     let refused = whole(Class::XLarge);
     let start = take(layout(refused.size() - 8, 8));
@@ -158,7 +160,7 @@ fn every_kind_of_request() {
     let grown = unsafe { ALLOC.realloc(start, layout(refused.size() - 8, 8), refused.size()) };
     give(grown, refused);
     all[1..].iter().for_each(|&start| give(start, refused));
-    // Plain vectors.
+    // Plain vectors of the standard library.
     let mut numbers = Vec::new();
     (0..100_000_u64).for_each(|n| numbers.push(n));
     numbers.truncate(10);
@@ -185,7 +187,7 @@ fn what_dhat_does_for_itself_is_neither_served_by_the_pools_nor_counted() {
     under_dhat(|| {
         let blocks = 1_000;
         let too_large = layout(LARGEST + 1, 8);
-        // Live all at once, so that dhat's table of live blocks grows.
+        // The blocks live all at once, so that dhat's table of live blocks grows.
         let counts = Counts::of(|| {
             let mut starts = [std::ptr::null_mut(); 1_000];
             starts.iter_mut().for_each(|start| *start = take(too_large));
@@ -198,14 +200,15 @@ fn what_dhat_does_for_itself_is_neither_served_by_the_pools_nor_counted() {
 }
 
 fn nor_is_it_on_threads_without_a_place_of_their_own() {
-    // There are places for 256.
+    // There are 256 places.
     const THREADS: usize = 300;
     const BLOCKS: usize = 20;
     under_dhat(|| {
         let all = Barrier::new(THREADS + 1);
         let work = || {
             let too_large = layout(LARGEST + 1, 8);
-            // Everybody is there, counts are taken, everybody is done, counts are taken.
+            // The counts are taken between the first two waits, when all threads have started, and between
+            // the last two, when all are done.
             all.wait();
             all.wait();
             (0..BLOCKS).for_each(|_| give(take(too_large), too_large));

@@ -1,4 +1,5 @@
-//! `FRAMEPOOL` changes a program that lets it: its table, its switch, what it says at its end. Each case is a child of its own.
+//! Tests of `FRAMEPOOL`, which changes a program that allows it: its table, its switch, and what it prints at
+//! its end. Each case runs in a child of its own.
 
 #![cfg(all(unix, not(framepool_os = "none")))]
 
@@ -13,10 +14,10 @@ use framepool::{Bypass, Class, Config, PoolAlloc};
 #[global_allocator]
 static ALLOC: PoolAlloc = PoolAlloc::with_config(Config::new().env(true).hardened(true));
 
-/// A program that was not built to listen.
-static DEAF: PoolAlloc = PoolAlloc::new();
+/// An allocator that does not read the variable.
+static WITHOUT_ENV: PoolAlloc = PoolAlloc::new();
 
-/// Runs this test as a child with this value, and returns what it wrote to standard error.
+/// Runs `test` in a child with this value, and returns what the child wrote to standard error.
 fn told<T: Fn()>(test: T, value: &str) -> String {
     let mut command = child(test, "child");
     command.env("FRAMEPOOL", value);
@@ -57,13 +58,14 @@ fn a_table_is_tried_without_a_word_and_serves() {
     assert_eq!(ALLOC.stats().since(&before).class(Class::Medium).below_floor, 1);
     // SAFETY: not empty, and freed as it was allocated.
     unsafe {
-        let ptr = DEAF.alloc(layout(10, 1));
-        DEAF.dealloc(ptr, layout(10, 1));
+        let ptr = WITHOUT_ENV.alloc(layout(10, 1));
+        WITHOUT_ENV.dealloc(ptr, layout(10, 1));
     }
-    assert_eq!(table(&DEAF), DEFAULT);
+    assert_eq!(table(&WITHOUT_ENV), DEFAULT);
 }
 
-/// Changing the environment while another thread reads it is what std guards by a lock, which no allocator may take.
+/// The crate keeps the value that the variable has when the program is loaded. Std guards later changes of
+/// the environment by a lock, which no allocator may take.
 #[test]
 fn what_the_program_sets_later_is_not_seen() {
     static LATE: PoolAlloc = PoolAlloc::with_config(Config::new().env(true));
@@ -105,7 +107,7 @@ fn the_table_is_on_standard_error_when_the_program_exits() {
     (0..4).for_each(|n| drop(vec![n as u8; 262_144]));
 }
 
-/// What is open under the number 2, or under that of the duplicate, when the program ends.
+/// The program may have another file open as descriptor 2, or as the duplicate's, when it ends.
 #[test]
 fn the_table_at_the_end_is_not_written_into_a_file_of_the_programs() {
     use std::ffi::CString;
@@ -114,10 +116,10 @@ fn the_table_at_the_end_is_not_written_into_a_file_of_the_programs() {
 
     let test = the_table_at_the_end_is_not_written_into_a_file_of_the_programs;
     let file = |case: &str| std::env::temp_dir().join(format!("framepool-data-{case}"));
-    /// Opens a file of data under a number that was another's.
+    /// Opens a file of data as a descriptor that had another use.
     fn open_as(descriptor: libc::c_int, path: &std::path::Path) {
         let path = CString::new(path.as_os_str().as_bytes()).unwrap();
-        // SAFETY: a valid path; whoever has the number loses it, which is the point.
+        // SAFETY: a valid path. The descriptor is closed under its owner, on purpose.
         unsafe {
             libc::close(descriptor);
             let opened = libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC, 0o600);
@@ -144,7 +146,7 @@ fn the_table_at_the_end_is_not_written_into_a_file_of_the_programs() {
     }
 }
 
-/// Not even a thread that holds std's lock on standard error keeps the program from ending.
+/// A thread that holds std's lock on standard error does not keep the program from ending.
 #[test]
 fn the_table_at_the_end_waits_for_no_other_writer() {
     let test = the_table_at_the_end_waits_for_no_other_writer;
@@ -176,7 +178,7 @@ fn whatever_is_wrong_is_told_in_one_line_and_ignored() {
     assert_eq!(told(test, "xlarge=3110000x48"), format!("{ignored}{why}\n"));
 }
 
-/// As root only, which may make such programs: others have to take the system's word for it.
+/// Runs as root only, because only root may make such a program.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_program_with_rights_of_its_own_does_not_listen() {
@@ -184,7 +186,7 @@ fn a_program_with_rights_of_its_own_does_not_listen() {
     use std::os::unix::fs::{PermissionsExt, chown};
     use std::process::Command;
 
-    // SAFETY: plain questions.
+    // SAFETY: queries that take no pointer.
     let (user, is_secure) = unsafe { (libc::getuid(), libc::getauxval(libc::AT_SECURE) != 0) };
     if case().is_some() {
         println!("secure: {is_secure}");
@@ -208,7 +210,7 @@ fn a_program_with_rights_of_its_own_does_not_listen() {
     assert!(plain.status.success() && other.status.success(), "{plain:?}\n{other:?}");
     assert!(!plain.stderr.is_empty());
     let is_secure = String::from_utf8_lossy(&other.stdout).contains("secure: true");
-    // Where the file system takes no such bit (nosuid), it is a program like any other.
+    // If the file system ignores the bit (nosuid), the copy is a program like any other.
     assert_eq!(other.stderr.is_empty(), is_secure, "{other:?}");
     println!("shown: {is_secure}");
 }

@@ -1,7 +1,8 @@
-//! P9: the child of a threaded `fork` has all of the pools, and what the threads that are gone had cached.
+//! P9: the child of a threaded `fork` has all of the pools, and the slots that the parent's other threads had
+//! cached.
 //!
-//! No `#[global_allocator]` here: a thread has magazines with the first allocator that it uses, and that shall be the one
-//! under test.
+//! There is no `#[global_allocator]` here. A thread has magazines with the first allocator that it uses,
+//! which must be the one under test.
 
 #![cfg(unix)]
 
@@ -20,7 +21,8 @@ use common::{Block, child, in_forked_child, run_to_success, use_every_class, who
 use framepool::SlotState;
 use framepool::{Class, Config, PoolAlloc};
 
-/// Forks, and plays `child` in the child with what both have; returns it to the parent, or panics if the child panicked or hung.
+/// Forks and plays `child` in the child with `both_have`. Returns `both_have` to the parent. Panics if the
+/// child panicked or hung.
 fn in_a_child<T>(both_have: T, child: impl FnOnce(T)) -> T {
     let both_have = Cell::new(Some(both_have));
     in_forked_child(|| child(both_have.take().unwrap())).unwrap();
@@ -34,7 +36,7 @@ struct Crowd {
 }
 
 impl Crowd {
-    /// Returns when all have done their work.
+    /// Starts the threads. Returns when all have done their work.
     fn new(threads: usize, work: fn(u64)) -> Self {
         let (worked, done) = (Arc::new(Barrier::new(threads + 1)), Arc::new(Barrier::new(threads + 1)));
         let start = |id| {
@@ -62,7 +64,7 @@ fn the_child_of_a_fork_among_busy_threads_has_all_classes_and_frees_the_blocks_o
     fork_among_busy_threads(60);
 }
 
-/// The same with 10,000 forks, for `tests/long.sh`.
+/// Repeats the test above with 10,000 forks, for `tests/long.sh`.
 #[test]
 #[ignore = "takes minutes"]
 fn so_do_ten_thousand_children() {
@@ -84,7 +86,8 @@ fn fork_among_busy_threads(forks: u64) {
         inherited.into_iter().for_each(Block::give);
         use_every_class(&POOL, id);
         let class = Class::ALL[id as usize % 4];
-        // Each thread that is gone took one slot with it at most, and those that it had cached if it was inside the allocator.
+        // Each thread that is gone keeps back at most one slot. If it was inside the allocator, it also keeps
+        // back those that it had cached.
         let slots = POOL.stats().class(class).slots - (THREADS * (1 + CACHED[class as usize])) as u64;
         let blocks: Vec<_> = (0..slots).map(|id| Block::take(&POOL, whole(class), id)).collect();
         assert!(blocks.iter().all(|block| POOL.owns(block.start)), "{class}");
@@ -122,7 +125,8 @@ fn the_child_of_a_fork_has_what_the_threads_that_are_gone_had_cached_and_their_p
         let test = the_child_of_a_fork_has_what_the_threads_that_are_gone_had_cached_and_their_places;
         return run_to_success(child(test, "fork"));
     }
-    // The child's thread gets its place there: all are taken by then. Some misses, while others reclaim slots.
+    // All places are taken by then, so the child's thread gets its place in the child. Several requests may
+    // miss, while other threads reclaim slots.
     let crowd = Crowd::new(300, |id| {
         Class::ALL.into_iter().for_each(|class| Block::take(&POOL, whole(class), id).give());
     });
@@ -134,7 +138,7 @@ fn the_child_of_a_fork_has_what_the_threads_that_are_gone_had_cached_and_their_p
             assert!(blocks.iter().all(|block| POOL.owns(block.start)), "{class}");
             blocks.into_iter().for_each(Block::give);
         }
-        // Threads that have places of their own again, which only who has one caches in.
+        // These threads have places of their own again: a thread without a place caches nothing.
         let cached = (0..100_u64).map(|id| thread::spawn(move || use_every_class(&POOL, id)));
         cached.for_each(|thread| thread.join().unwrap());
         assert_eq!(POOL.stats().since(&before).fallbacks(), 0);
@@ -142,7 +146,7 @@ fn the_child_of_a_fork_has_what_the_threads_that_are_gone_had_cached_and_their_p
     crowd.let_go();
 }
 
-/// qemu-user answers `MADV_WIPEONFORK` with success and wipes nothing.
+/// qemu-user reports success for `MADV_WIPEONFORK`, and wipes nothing.
 #[test]
 #[cfg(all(target_os = "linux", not(framepool_os = "none")))]
 fn the_child_of_a_fork_has_their_places_where_the_kernel_only_says_that_it_wipes_memory() {
@@ -153,7 +157,7 @@ fn the_child_of_a_fork_has_their_places_where_the_kernel_only_says_that_it_wipes
         return run_to_success(child(test, "fork"));
     }
     kernel::inject_failure(libc::SYS_madvise, Some((2, libc::MADV_WIPEONFORK as u32)), 0);
-    // Otherwise threads that come while the pools are reserved get no place.
+    // Reserves the pools: a thread that starts while that goes on gets no place.
     Block::take(&POOL, whole(Class::Small), 0).give();
     let crowd = Crowd::new(300, |id| Block::take(&POOL, whole(Class::Small), id).give());
     in_a_child((), |()| {
@@ -163,7 +167,7 @@ fn the_child_of_a_fork_has_their_places_where_the_kernel_only_says_that_it_wipes
             POOL.slot_states(Class::Small, &mut states);
             states.contains(&SlotState::Cached)
         };
-        // From here on only threads of this process have something cached.
+        // From here on only threads of this process can have cached slots.
         POOL.trim();
         assert!(thread::spawn(is_cached).join().unwrap(), "a thread of the child has no place");
     });
@@ -182,7 +186,7 @@ fn a_thread_in_the_child_of_a_fork_loses_nothing_that_the_last_owner_of_its_plac
     }
     let take = |slots| (0..slots).map(|id| Block::take(&POOL, whole(Class::XLarge), id)).collect::<Vec<_>>();
     let thread = thread::spawn(move || {
-        // Its magazine grows to many times what the next owner's starts with.
+        // Its magazine grows to many times the size at which the next owner's starts.
         for _ in 0..8 {
             take(16).into_iter().for_each(Block::give);
         }
@@ -200,7 +204,7 @@ fn a_thread_in_the_child_of_a_fork_loses_nothing_that_the_last_owner_of_its_plac
     thread.join().unwrap();
 }
 
-/// A thread that a child starts asks for a place before the one that forked comes to any slow path.
+/// A thread that the child starts asks for a place before the thread that forked takes any slow path.
 #[test]
 fn threads_of_a_child_do_not_get_the_place_of_the_thread_that_forked() {
     static POOL: PoolAlloc = PoolAlloc::new();

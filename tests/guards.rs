@@ -1,6 +1,8 @@
-//! P8: there is no metadata in or beside a slot, and inaccessible pages stand before, between and after the slabs.
+//! P8: there is no metadata in or beside a slot, and inaccessible pages stand before, between and after the
+//! slabs.
 //!
-//! Pools reserved through the fallback have no guard pages, so those tests are compiled out there.
+//! Pools reserved through the fallback have no guard pages, so the tests of these pages are compiled out
+//! there.
 
 mod common;
 
@@ -9,7 +11,7 @@ use std::alloc::GlobalAlloc;
 use common::Block;
 use framepool::{Class, PoolAlloc};
 
-/// Every slot of `class`, lowest address first.
+/// Takes every slot of `class`, and returns them with the lowest address first.
 fn take_all(pool: &'static PoolAlloc, class: Class) -> Vec<Block<'static, PoolAlloc>> {
     let stats = pool.stats().class(class);
     let whole = common::layout(stats.slot_bytes as usize, 1);
@@ -28,11 +30,11 @@ fn writing_over_all_slots_and_their_neighbours_live_or_freed_damages_nothing() {
         let bytes = blocks[0].layout.size();
         let (first, end) = (blocks[0].start, blocks[blocks.len() - 1].start.wrapping_add(bytes));
         let reach = bytes.min(4096);
-        // As who runs over the end of a block, or off the start of the next.
+        // Writes as code does that runs over the end of a block, or off the start of the next.
         let scribble = |byte: u8| {
             for edge in blocks.iter().map(|block| block.start).chain([end]) {
                 let (from, to) = (edge.wrapping_sub(reach).max(first), edge.wrapping_add(reach).min(end));
-                // SAFETY: inside the slots, all of which are this test's.
+                // SAFETY: inside the slots, all of which belong to this test.
                 unsafe { from.write_bytes(byte, to.addr() - from.addr()) };
             }
         };
@@ -52,7 +54,7 @@ fn writing_over_all_slots_and_their_neighbours_live_or_freed_damages_nothing() {
         assert_eq!(stats.in_use, stats.slots / 2);
         assert_eq!(stats.in_use, stats.hits - stats.returns);
         assert_eq!((stats.hits, stats.misses), (2 * stats.slots, 0));
-        // Short of the truth by a magazine at most.
+        // `peak` is short of the truth by one magazine at most.
         assert!(stats.peak <= stats.slots && stats.peak + 32 >= stats.slots, "{stats:?}");
     }
     assert_eq!(POOL.stats().fallbacks(), 0);
@@ -67,7 +69,7 @@ mod pages {
     use super::*;
 
     static POOL: PoolAlloc = PoolAlloc::new();
-    /// Slots that are no multiples of a page, in slabs that end in the middle of one.
+    /// A table with slots that are no multiples of a page, in slabs that end in the middle of a page.
     static ODD: PoolAlloc = PoolAlloc::with_config(
         Config::new().class(Class::Small, 320, 77).class(Class::Medium, 9_920, 33).class(
             Class::XLarge,
@@ -76,13 +78,13 @@ mod pages {
         ),
     );
 
-    /// Far below the smallest guard, which is 64 KiB.
+    /// Returns the bytes of a page. The smallest guard is 64 KiB.
     fn page_bytes() -> usize {
-        // SAFETY: a plain question.
+        // SAFETY: a query that takes no pointer.
         unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
     }
 
-    /// The slab's first byte, and the one after its last page.
+    /// Returns the slab's first byte, and the one after its last page.
     fn slab(pool: &'static PoolAlloc, class: Class) -> (*mut u8, *mut u8) {
         let blocks = take_all(pool, class);
         let (first, last) = (blocks[0].start, &blocks[blocks.len() - 1]);
@@ -125,7 +127,8 @@ mod pages {
         unsafe { outside.write_volatile(1) };
     }
 
-    /// Each slab is exactly one readable and writable mapping, between two inaccessible ones of 64 KiB at least.
+    /// Each slab is exactly one readable and writable mapping, between two inaccessible ones of at least
+    /// 64 KiB.
     #[cfg(target_os = "linux")]
     #[test]
     fn the_kernel_shows_guards_before_between_and_after_the_slabs() {
@@ -144,7 +147,7 @@ mod pages {
         }
     }
 
-    /// Start, end and protection.
+    /// Returns the start, end and protection of a line's mapping.
     fn mapping(line: &str) -> (usize, usize, &str) {
         let (range, rest) = line.split_once(' ').unwrap();
         let (start, end) = range.split_once('-').unwrap();

@@ -1,5 +1,6 @@
-//! P9: in a process that had 32 thread keys before this crate made its own, a thread's first request still never calls C's allocator, so a signal
-//! handler that interrupted it may make that request; and places pass from thread to thread.
+//! P9: in a process that had 32 thread keys before this crate made its own, a thread's first request never
+//! calls C's allocator. So a signal handler that interrupted C's allocator may make that request. Places pass
+//! from thread to thread.
 
 #![cfg(all(target_os = "linux", target_env = "gnu", not(framepool_os = "none")))]
 
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use common::layout;
 use framepool::{Class, PoolAlloc, SlotState};
 
-/// Runs before the crate's own constructor.
+/// A constructor that runs before the crate's own.
 #[used]
 #[unsafe(link_section = ".init_array.00050")]
 static BEFORE: extern "C" fn() = take_the_low_keys;
@@ -22,12 +23,12 @@ static BEFORE: extern "C" fn() = take_the_low_keys;
 extern "C" fn take_the_low_keys() {
     for _ in 0..40 {
         let mut key = 0;
-        // SAFETY: a place for the key.
+        // SAFETY: room for the key.
         assert_eq!(unsafe { libc::pthread_key_create(&mut key, None) }, 0);
     }
-    // With the crate's own, as many as glibc has room for without allocating.
+    // With the crate's own handler, these are as many as glibc has room for without allocating.
     for _ in 0..47 {
-        // SAFETY: nothing is to be called.
+        // SAFETY: registers no function.
         assert_eq!(unsafe { libc::pthread_atfork(None, None, None) }, 0);
     }
 }
@@ -43,7 +44,7 @@ unsafe extern "C" {
     fn __libc_malloc(size: usize) -> *mut c_void;
 }
 
-/// The C library's own calls come here, too.
+/// Notes a call that comes during the handler. The C library's own calls come here, too.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn calloc(n: usize, size: usize) -> *mut c_void {
     if IN_HANDLER.get() {
@@ -53,7 +54,7 @@ unsafe extern "C" fn calloc(n: usize, size: usize) -> *mut c_void {
     unsafe { __libc_calloc(n, size) }
 }
 
-/// The same.
+/// Notes a call that comes during the handler. The C library's own calls come here, too.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn malloc(size: usize) -> *mut c_void {
     if IN_HANDLER.get() {
@@ -75,9 +76,9 @@ extern "C" fn handler(_: libc::c_int) {
 }
 
 extern "C" fn works(_: *mut c_void) -> *mut c_void {
-    // SAFETY: has a handler.
+    // SAFETY: the signal has a handler.
     assert_eq!(unsafe { libc::raise(libc::SIGUSR1) }, 0);
-    // What it takes next is what it has cached.
+    // If the thread has a magazine, its next slot is one that it has cached.
     let before = cached();
     // SAFETY: as in `use_once`.
     let start = unsafe { POOL.alloc(layout(1_000, 8)) };
@@ -95,14 +96,16 @@ fn cached() -> usize {
 
 #[test]
 fn a_first_request_in_a_handler_calls_no_allocator_and_places_pass_on() {
-    // SAFETY: a handler that does what the pools promise to be fit for.
+    // SAFETY: a handler that does only what the pools allow in a handler.
     unsafe { libc::signal(libc::SIGUSR1, handler as extern "C" fn(_) as usize) };
-    // The first request of the process, too.
+    // The first request of the process counts as one in a handler, too.
     handler(0);
     assert!(!CALLED.load(SeqCst), "start-up called C's allocator");
     // More threads than there are places.
     for _ in 0..600 {
-        // SAFETY: joined at once. Not by std, which has a key of its own, and has C's allocator called for it in each thread.
+        // Std does not start these threads: it has a key of its own, for which each thread calls C's
+        // allocator.
+        // SAFETY: each thread is joined at once.
         unsafe {
             let mut thread = 0;
             assert_eq!(libc::pthread_create(&mut thread, null(), works, null_mut()), 0);
@@ -110,10 +113,11 @@ fn a_first_request_in_a_handler_calls_no_allocator_and_places_pass_on() {
         }
     }
     assert!(!CALLED.load(SeqCst), "a request in a handler called C's allocator");
-    // All but those that came when what the dead had cached was called for. Without a way to their places there would be 256.
+    // All threads but those that started while slots of dead threads were reclaimed. If places did not pass
+    // on, there would be 256.
     let with_magazine = CACHED.load(SeqCst);
     assert!(with_magazine > 550, "{with_magazine} of 600 threads had a magazine");
-    // Those that are gone keep nothing from the living.
+    // Dead threads keep back no slot.
     let slots: Vec<_> = (0..1024)
         // SAFETY: as above.
         .map(|_| unsafe { POOL.alloc(layout(1_000, 8)) })

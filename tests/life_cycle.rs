@@ -1,7 +1,8 @@
-//! P9: the pools work at any time of a process's and a thread's life, and their counts stay exact through all of it.
+//! P9: the pools work at any time of a process's and a thread's life, and their counts stay exact through all
+//! of it.
 //!
-//! No `#[global_allocator]` here: a thread has counters of its own with the first allocator that it uses, and that
-//! shall be the one under test.
+//! There is no `#[global_allocator]` here. A thread has counters of its own with the first allocator that it
+//! uses, which must be the one under test.
 
 #![cfg(unix)]
 
@@ -18,12 +19,14 @@ use std::time::{Duration, Instant};
 use common::{Block, child, run, run_to_success, use_every_class, whole};
 use framepool::{Class, PoolAlloc, Reservation};
 
-/// Holds once nobody is inside the pool, and all that was ever done is `rounds` of [`use_every_class`].
+/// Panics unless the counts are exact after `rounds` of [`use_every_class`]. No thread may be inside the
+/// pools.
 fn assert_exact(pool: &PoolAlloc, rounds: u64) {
     assert_exact_with(pool, rounds, 0);
 }
 
-/// The same, and `pairs` of an allocation and a free of a whole slot in each class.
+/// Panics unless the counts are exact after `rounds` of [`use_every_class`], and `pairs` of an allocation and
+/// a free of a whole slot in each class.
 fn assert_exact_with(pool: &PoolAlloc, rounds: u64, pairs: u64) {
     let stats = pool.stats();
     for class in Class::ALL {
@@ -48,7 +51,7 @@ mod before_main {
         blocks.into_iter().for_each(Block::give);
     }
 
-    /// The C library calls what is listed here before it calls `main`, and before Rust's runtime is set up.
+    /// A function that the C library calls before it calls `main`, and before Rust's runtime is set up.
     #[used]
     #[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
     #[cfg_attr(not(target_os = "macos"), unsafe(link_section = ".init_array"))]
@@ -71,8 +74,8 @@ fn the_pools_serve_at_exit() {
         println!("served at exit");
     }
     if common::case().is_some() {
-        // Before the first use, so that it runs after whatever the pools would register.
-        // SAFETY: a function that does not unwind: what panics in it aborts.
+        // Registered before the first use, so that it runs after any handler that the pools would register.
+        // SAFETY: a function that does not unwind: a panic in it aborts.
         assert_eq!(unsafe { libc::atexit(allocate) }, 0);
         return use_every_class(&POOL, 1);
     }
@@ -81,7 +84,8 @@ fn the_pools_serve_at_exit() {
     assert!(output.status.success() && stdout.contains("served at exit"), "{output:?}");
 }
 
-/// The thread allocates in destructors that run after the allocator's own, which gave its counters to the next thread.
+/// The thread allocates in destructors that run after the allocator's own, which gave its counters to the
+/// next thread.
 #[test]
 fn a_thread_allocates_in_its_last_destructors_while_its_successor_counts() {
     const DESTRUCTIONS: usize = 3;
@@ -91,7 +95,8 @@ fn a_thread_allocates_in_its_last_destructors_while_its_successor_counts() {
     static DESTROYED: AtomicUsize = AtomicUsize::new(0);
     static SUCCEEDED: AtomicBool = AtomicBool::new(false);
 
-    /// The C library calls it again whenever it sets the key, and after the allocator's, whose key is older.
+    /// Uses every class and sets the key again, for which the C library calls it again. It runs after the
+    /// allocator's destructor, whose key is older.
     extern "C" fn destructor(destructions_left: *mut c_void) {
         DESTROYED.fetch_add(1, SeqCst);
         while !SUCCEEDED.load(SeqCst) {
@@ -117,7 +122,7 @@ fn a_thread_allocates_in_its_last_destructors_while_its_successor_counts() {
 
     use_every_class(&POOL, 0);
     let mut key = 0;
-    // SAFETY: a place for the key, and a destructor that does not unwind: what panics in it aborts.
+    // SAFETY: room for the key, and a destructor that does not unwind: a panic in it aborts.
     assert_eq!(unsafe { libc::pthread_key_create(&mut key, Some(destructor)) }, 0);
     KEY.set(key).unwrap();
 
@@ -165,22 +170,22 @@ fn signal_handlers_that_interrupt_the_allocator_and_each_other_allocate_and_are_
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
         action.sa_sigaction = handler as extern "C" fn(libc::c_int) as usize;
         action.sa_flags = libc::SA_RESTART;
-        // SAFETY: a handler that does only what the pools promise to be fit for.
+        // SAFETY: a handler that does only what the pools allow in a handler.
         assert_eq!(unsafe { libc::sigaction(signal, &action, null_mut()) }, 0);
     }
     use_every_class(&POOL, 0);
-    // SAFETY: a plain question.
+    // SAFETY: a query that takes no pointer.
     let this_thread = unsafe { libc::pthread_self() };
     let sender = thread::spawn(move || {
-        // On a busy machine each of them takes a while.
+        // On a busy machine each signal takes a while.
         let deadline = Instant::now() + Duration::from_secs(2);
         let mut sent = 0;
         while sent < INTERRUPTIONS && Instant::now() < deadline {
             sent += 1;
             // SAFETY: that thread lives until it has joined this one.
             assert_eq!(unsafe { libc::pthread_kill(this_thread, SIGNALS[sent as usize % 2]) }, 0);
-            // Interrupts the other handler now and then, but lets the thread get on: a signal sent at once would find it
-            // where the last one did.
+            // Every 16th signal interrupts the other handler if it can. Otherwise the thread goes on first: a
+            // signal sent at once would find it where the last one did.
             while HANDLED.load(SeqCst) + u64::from(sent % 16 == 0) < sent {
                 thread::yield_now();
             }
@@ -204,7 +209,7 @@ fn signal_handlers_that_interrupt_the_allocator_and_each_other_allocate_and_are_
     assert_exact_with(&POOL, 1 + interruptions, pairs);
 }
 
-/// Counts of `POOL`'s class Small, which has slots for all of them.
+/// The counts are those of class Small, which has slots for all threads.
 #[test]
 fn more_threads_than_places_and_thousands_after_each_other_lose_no_count() {
     const CROWD: usize = 300;
@@ -234,7 +239,7 @@ fn more_threads_than_places_and_thousands_after_each_other_lose_no_count() {
     let assert_exact = |threads: usize| {
         let (stats, rounds) = (POOL.stats(), threads as u64 * ROUNDS);
         let small = stats.class(Class::Small);
-        // A miss is no mistake while another thread is calling in what the others have cached.
+        // A request may miss while another thread reclaims cached slots.
         let hits = rounds - small.misses;
         assert!(small.misses * 100 < rounds, "{stats}");
         assert_eq!((small.hits, small.returns, small.in_use), (hits, hits, 0));
@@ -246,7 +251,7 @@ fn more_threads_than_places_and_thousands_after_each_other_lose_no_count() {
             spawn(None).join().unwrap();
         }
     };
-    // The first threads shall not find the pools on their way up.
+    // Reserves the pools, so that the first threads find them ready.
     Block::take(&POOL, whole(Class::Large), 0).give();
     thread::scope(|scope| _ = [scope.spawn(succession), scope.spawn(succession)]);
     assert_exact(SUCCESSION);
@@ -255,14 +260,15 @@ fn more_threads_than_places_and_thousands_after_each_other_lose_no_count() {
     assert_exact(SUCCESSION + CROWD);
 }
 
-/// Each destructor brings the next thread-local to life, so that they run one after the other, long after the allocator's own.
+/// Each destructor uses the next thread-local for the first time. So the destructors run one after the other,
+/// long after the allocator's own.
 #[test]
 fn three_nested_destructors_of_thread_locals_allocate_and_free() {
     const THREADS: u64 = 50;
     static POOL: PoolAlloc = PoolAlloc::new();
     static DESTROYED: AtomicU64 = AtomicU64::new(0);
 
-    /// Uses every class when it is dropped, and then what it brings to life.
+    /// Uses every class when it is dropped, and then calls its function, which may use the next thread-local.
     struct Destroyed(fn());
     impl Drop for Destroyed {
         fn drop(&mut self) {
@@ -275,7 +281,7 @@ fn three_nested_destructors_of_thread_locals_allocate_and_free() {
         static SECOND: Destroyed = const { Destroyed(|| THIRD.with(|_| ())) };
         static THIRD: Destroyed = const { Destroyed(|| ()) };
     }
-    // Not among the threads that race to start the pools.
+    // Starts the pools here, not among threads that race to start them.
     use_every_class(&POOL, 0);
     for id in 0..THREADS {
         thread::spawn(move || FIRST.with(|_| use_every_class(&POOL, id))).join().unwrap();
@@ -284,7 +290,7 @@ fn three_nested_destructors_of_thread_locals_allocate_and_free() {
     assert_exact(&POOL, 1 + 4 * THREADS);
 }
 
-/// A timer interrupts whatever thread the system likes, wherever it is.
+/// A timer interrupts any thread that the system picks, at any instruction.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_handler_that_a_timer_calls_a_thousand_times_a_second_allocates() {
@@ -310,7 +316,7 @@ fn a_handler_that_a_timer_calls_a_thousand_times_a_second_allocates() {
     action.sa_flags = libc::SA_RESTART;
     let millisecond = libc::timeval { tv_sec: 0, tv_usec: 1_000 };
     let timer = libc::itimerval { it_interval: millisecond, it_value: millisecond };
-    // SAFETY: a handler that does only what the pools promise to be fit for, and a valid timer.
+    // SAFETY: a handler that does only what the pools allow in a handler, and a valid timer.
     unsafe {
         assert_eq!(libc::sigaction(libc::SIGALRM, &action, null_mut()), 0);
         assert_eq!(libc::setitimer(libc::ITIMER_REAL, &timer, null_mut()), 0);
@@ -336,7 +342,7 @@ fn a_handler_that_a_timer_calls_a_thousand_times_a_second_allocates() {
     });
     let never = libc::itimerval { it_interval: libc::timeval { tv_sec: 0, tv_usec: 0 }, ..timer };
     let never = libc::itimerval { it_value: never.it_interval, ..never };
-    // SAFETY: a valid timer, which is off.
+    // SAFETY: a valid timer, switched off.
     assert_eq!(unsafe { libc::setitimer(libc::ITIMER_REAL, &never, null_mut()) }, 0);
     let rounds = || rounds + HANDLED.load(SeqCst);
     // The last handler may still be at work, on a thread of the test harness.

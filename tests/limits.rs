@@ -1,6 +1,8 @@
-//! P10: limits that a program runs under, from outside or its own: never a crash, and the statistics say what happened.
+//! P10: a program under limits, set from outside or by itself, never crashes, and the statistics show what
+//! happened.
 //!
-//! Address space and data are in `no_memory.rs`, locked memory in `residency_refused.rs`, each single call in `src/pool_alloc/tests.rs`.
+//! `no_memory.rs` tests limits on address space and data, `residency_refused.rs` those on locked memory.
+//! `src/pool_alloc/tests.rs` lets each single system call fail.
 
 #![cfg(all(target_os = "linux", not(framepool_os = "none")))]
 
@@ -23,7 +25,7 @@ fn lock_all_that_comes() {
     assert_eq!(unsafe { libc::mlockall(libc::MCL_FUTURE) }, 0, "{}", std::io::Error::last_os_error());
 }
 
-/// Whatever is mapped from then on counts as locked, untouched or not.
+/// All memory that is mapped from then on counts as locked, touched or not.
 #[test]
 fn where_all_that_comes_is_locked_and_the_limit_is_below_the_pools_everything_goes_to_the_fallback() {
     static POOL: PoolAlloc = PoolAlloc::new();
@@ -35,7 +37,7 @@ fn where_all_that_comes_is_locked_and_the_limit_is_below_the_pools_everything_go
         return run_to_success(command);
     }
     if may_lock_anything() {
-        return println!("not tested: this process keeps the right to lock memory whatever the limit");
+        return println!("not tested: this process keeps the right to lock memory regardless of the limit");
     }
     lock_all_that_comes();
     let blocks = Class::ALL.map(|class| Block::take(&POOL, whole(class), 1));
@@ -48,7 +50,7 @@ fn where_all_that_comes_is_locked_and_the_limit_is_below_the_pools_everything_go
     assert_eq!((POOL.trim(), POOL.prewarm().reserved_bytes), (0, 0));
 }
 
-/// It is what the program asked the system for: all slots have memory, and keep it.
+/// The program asked the system for this: all slots have memory, and keep it.
 #[test]
 fn where_all_that_comes_is_locked_without_a_limit_the_slots_are() {
     const CONFIG: Config = Config::new().class(Class::XLarge, 2 << 20, 8);
@@ -72,10 +74,11 @@ fn where_all_that_comes_is_locked_without_a_limit_the_slots_are() {
     assert_eq!((POOL.stats().fallbacks(), POOL.stats().hits()), (0, 16));
 }
 
-/// A group of processes that may have so much memory, if this one may make it; `None` otherwise.
+/// A group of processes with a limit on their memory (a cgroup).
 struct Group(PathBuf);
 
 impl Group {
+    /// Makes a group that may have `bytes` of memory. Returns `None` if this process may not make one.
     fn new(bytes: u64) -> Option<Self> {
         let name = format!("framepool-test-{}", std::process::id());
         let (second, first) =
@@ -94,12 +97,13 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // If somebody is still in it, it stays.
+        // If a process is still in the group, it stays.
         let _ = fs::remove_dir(&self.0);
     }
 }
 
-/// The address space of the pools is three times the group's memory; what is not touched costs nothing, and what was is given back.
+/// The address space of the pools is three times the group's memory. Slots that are not touched cost nothing,
+/// and a trim gives back those that were.
 #[test]
 fn in_a_group_with_less_memory_than_the_pools_have_slots_what_is_touched_counts() {
     static POOL: PoolAlloc = PoolAlloc::new();
@@ -110,7 +114,8 @@ fn in_a_group_with_less_memory_than_the_pools_have_slots_what_is_touched_counts(
         let mut command =
             child(in_a_group_with_less_memory_than_the_pools_have_slots_what_is_touched_counts, "group");
         let members = group.0.join("cgroup.procs");
-        // SAFETY: between fork and exec nothing but system calls, and a number that is made on the stack: 0 is who asks.
+        // SAFETY: only system calls run between fork and exec. The path is short enough to be copied to the
+        // stack. 0 stands for the calling process.
         unsafe { command.pre_exec(move || fs::write(&members, "0")) };
         return run_to_success(command);
     }
@@ -118,11 +123,12 @@ fn in_a_group_with_less_memory_than_the_pools_have_slots_what_is_touched_counts(
         (first..first + 8).map(|id| Block::take(&POOL, whole(Class::XLarge), id)).collect::<Vec<_>>()
     };
     let fill = |block: &Block<'_, PoolAlloc>| {
-        // Its ends say whose it is.
+        // The stamps at both ends stay.
         // SAFETY: inside the block.
         unsafe { block.start.add(16).write_bytes(1, block.layout.size() - 32) };
     };
-    // 16 MiB at a time, again and again, and other ones after each trim: more than the group may have, if any stayed.
+    // Each round fills 16 MiB of other slots, and trims. If any of that memory stayed, it would exceed the
+    // group's limit.
     let mut held = take(0);
     for round in 1..8 {
         let others = take(8 * round);
@@ -135,7 +141,8 @@ fn in_a_group_with_less_memory_than_the_pools_have_slots_what_is_touched_counts(
     assert_eq!((POOL.stats().fallbacks(), POOL.stats().hits()), (0, 64));
 }
 
-/// As by a filter that the program puts on once it has started: what others have cached cannot be called in then.
+/// A program may install such a filter after its start. From then on, slots that other threads have cached
+/// cannot be reclaimed.
 #[test]
 fn without_membarrier_from_some_moment_on_nothing_breaks_and_misses_are_counted() {
     static POOL: PoolAlloc = PoolAlloc::new();
@@ -156,7 +163,7 @@ fn without_membarrier_from_some_moment_on_nothing_breaks_and_misses_are_counted(
             done.wait();
         });
         cached.wait();
-        // For this thread only.
+        // The filter is for this thread only.
         inject_failure(libc::SYS_membarrier, None, libc::EPERM);
         let blocks: Vec<_> = (0..1024).map(|id| Block::take(&POOL, small, id)).collect();
         let misses = blocks.iter().filter(|block| !POOL.owns(block.start)).count() as u64;
@@ -166,12 +173,12 @@ fn without_membarrier_from_some_moment_on_nothing_breaks_and_misses_are_counted(
         POOL.trim();
         use_every_class(&POOL, 1);
         done.wait();
-        // To its very end, where it empties its magazines.
+        // Waits for the thread's exit, which empties its magazines.
         other.join().unwrap();
     });
     let stats = POOL.stats();
     assert_eq!(stats.hits(), stats.returns());
-    // The thread's end brought its slots back.
+    // The thread's exit gave its slots back.
     let blocks: Vec<_> = (0..1024).map(|id| Block::take(&POOL, small, id)).collect();
     assert!(blocks.iter().all(|block| POOL.owns(block.start)));
     blocks.into_iter().for_each(Block::give);

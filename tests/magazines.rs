@@ -1,7 +1,7 @@
-//! P3 with magazines: whatever other threads have cached, no slot is out of reach, and an exhausted class costs next to nothing.
+//! P3 with magazines: a thread can take every slot of a class, also those that other threads have cached.
 //!
-//! No `#[global_allocator]` here: a thread has magazines with the first allocator that it uses, and that shall be the one
-//! under test.
+//! This file has no `#[global_allocator]`. A thread has magazines only in the first allocator that it uses.
+//! Here, that has to be the allocator under test.
 
 mod common;
 
@@ -11,12 +11,12 @@ use std::thread;
 use common::{Block, layout, whole};
 use framepool::{Class, Config, PoolAlloc};
 
-/// A pool that lives for ever, as its threads' places do.
+/// Makes a pool that lives as long as the process, as its threads' places do.
 fn pool(config: Config) -> &'static PoolAlloc {
     Box::leak(Box::new(PoolAlloc::with_config(config)))
 }
 
-/// Caches slots of `classes` on a thread of its own, which sleeps until `done`.
+/// Starts a thread that caches slots of `classes` and then sleeps until `done`.
 fn cache_and_sleep<'scope>(
     scope: &'scope thread::Scope<'scope, '_>,
     pool: &'static PoolAlloc,
@@ -24,7 +24,8 @@ fn cache_and_sleep<'scope>(
     cached: &'scope Barrier,
     done: &'scope Barrier,
 ) {
-    // One at a time: who comes to a set again and again without others in between gets a magazine.
+    // One thread at a time: a thread gets a magazine when it visits a set 16 times in a row, without another
+    // thread in between.
     static ALONE: Mutex<()> = Mutex::new(());
     scope.spawn(move || {
         let alone = ALONE.lock();
@@ -37,7 +38,7 @@ fn cache_and_sleep<'scope>(
     });
 }
 
-/// Every slot of a class, all hits; given back.
+/// Takes every slot of a class, and gives all back. Panics if a take misses.
 fn take_all(pool: &'static PoolAlloc, class: Class) {
     let before = pool.stats();
     let slots = before.class(class).slots;
@@ -92,7 +93,8 @@ fn a_layout_that_may_have_every_slot_gets_those_that_tiny_objects_cached() {
     });
 }
 
-/// The first thread's magazine grows to what its bursts need, the others' ask for it back.
+/// Runs bursts on 4 threads, whose magazines grow to the size of a burst. Each thread then has to reclaim
+/// what the other threads have cached.
 #[test]
 fn bursts_on_more_threads_than_a_class_has_slots_for_lose_no_slot() {
     let pool = pool(Config::new().class(Class::XLarge, 1 << 20, 16));
@@ -113,7 +115,8 @@ fn bursts_on_more_threads_than_a_class_has_slots_for_lose_no_slot() {
     blocks.into_iter().for_each(Block::give);
 }
 
-/// Whoever has no place (here: the crowd beyond the table) finds what those with one have cached.
+/// A thread without a place can reclaim what threads with a place have cached. Here, the threads beyond the
+/// size of the table have none.
 #[test]
 fn threads_without_a_place_reach_every_slot() {
     const CROWD: usize = 300;
@@ -124,7 +127,7 @@ fn threads_without_a_place_reach_every_slot() {
             cache_and_sleep(scope, pool, &[Class::Large], &cached, &done);
         }
         cached.wait();
-        // This thread's first use of the pool: no place is left for it.
+        // This is the calling thread's first use of the pool, and no place is left for it.
         take_all(pool, Class::Large);
         done.wait();
     });
@@ -139,7 +142,7 @@ fn a_class_without_magazines_serves_as_well() {
     }
 }
 
-/// Free ones in a magazine are told from those in the set, and both from live ones.
+/// Checks that `slot_states` tells cached slots from free ones in the set, and both from live ones.
 #[test]
 fn a_tool_sees_where_each_slot_is() {
     use framepool::SlotState::{self, Cached, Free, Live};
@@ -151,7 +154,7 @@ fn a_tool_sees_where_each_slot_is() {
     assert_eq!(POOL.slot_states(Class::Small, &mut states), 1_024);
     let count = |states: &[SlotState], state| states.iter().filter(|&&found| found == state).count();
     assert_eq!(count(&states[..1_024], Live), live);
-    // Layouts of this size have the held-back half first.
+    // Layouts of this size get held-back slots first, which are the upper half.
     assert_eq!(count(&states[512..1_024], Live), live);
     assert_eq!(POOL.slot_states(Class::Small, &mut states[..520]), 520);
     blocks.into_iter().for_each(Block::give);

@@ -1,6 +1,7 @@
-//! P7: misuse of a block stops the process with a text that names it, in release builds too.
+//! P7: misuse of a block aborts the process with a text that names the misuse, in release builds too.
 //!
-//! Each case is a child that prints the text it expects and then does wrong, once by `dealloc` and once by `realloc`.
+//! Each case runs in two child processes: one misuses a block by `dealloc`, the other by `realloc`. A child
+//! first prints the text that it expects.
 
 mod common;
 
@@ -21,7 +22,7 @@ enum Via {
     Realloc,
 }
 
-/// What one child is about.
+/// The case that one child plays.
 #[derive(Clone, Copy)]
 struct Case {
     class: Class,
@@ -30,20 +31,21 @@ struct Case {
 }
 
 impl Case {
-    /// Frees or reallocates what is not a live block of that size and alignment.
+    /// Frees or reallocates an address at which no block of this size and alignment is live.
     fn misuse(self, address: usize, size: usize, align: usize) {
         let (ptr, layout) = (with_exposed_provenance_mut(address), layout(size, align));
-        // SAFETY: none, on purpose. `POOL` has to notice before it does anything with the block.
+        // SAFETY: none, on purpose. `POOL` has to abort before it does anything with the block.
         unsafe {
             match self.via {
                 Via::Dealloc => POOL.dealloc(ptr, layout),
-                // In place, if it were a live block: nothing but the check stands in the way.
+                // Would succeed in place if the block were live. So only the check can stop it.
                 Via::Realloc => _ = POOL.realloc(ptr, layout, size),
             }
         }
     }
 
-    /// Every slot of the class, lowest address first: its index is its place in the list.
+    /// Takes every slot of the class and sorts them by address. So a slot's index in the list is its index in
+    /// the class.
     fn take_all(self) -> Vec<Block<'static, PoolAlloc>> {
         let slots = POOL.stats().class(self.class).slots;
         let mut blocks: Vec<_> = (0..slots).map(|id| Block::take(&POOL, whole(self.class), id)).collect();
@@ -52,19 +54,20 @@ impl Case {
         blocks
     }
 
-    /// A block of the class that may have no held-back slot: the lowest that is free.
+    /// Takes the lowest free slot, with a layout that may have no held-back slot.
     fn take_lowest(self) -> Block<'static, PoolAlloc> {
         let least = [1, 1025, (64 << 10) + 1, (256 << 10) + 1];
         Block::take(&POOL, layout(least[self.class as usize], 1), 0)
     }
 }
 
-/// Tells the parent what is to come.
+/// Prints the text that the parent process has to find on standard error.
 fn expect(text: impl Display) {
     println!("expect: framepool: {text}");
 }
 
-/// Plays `misuse` in a child for each class, way and variant; each has to end with the expected text alone, and SIGABRT.
+/// Plays `misuse` in a child for each class, call and variant. Each child has to write the expected text and
+/// nothing else, and to end by SIGABRT.
 fn each_aborts(test: impl Fn() + Copy, variants: usize, misuse: impl Fn(Case)) {
     for class in Class::ALL {
         for (via, variant) in (0..variants).flat_map(|n| [(Via::Dealloc, n), (Via::Realloc, n)]) {
@@ -102,7 +105,7 @@ fn a_double_free_is_named_at_once() {
         let (address, size) = (block.start.expose_provenance(), block.layout.size());
         expect(format_args!("double free: {} slot 17 at {address:#x}", case.class));
         block.give();
-        // The other way round, a list of freed blocks would be in order again.
+        // Variant 1 frees another slot in between, so that the block is not the last one freed.
         if case.variant == 1 {
             another.give();
         }
@@ -110,7 +113,7 @@ fn a_double_free_is_named_at_once() {
     });
 }
 
-/// The second free frees what somebody else has got meanwhile, and goes unnoticed until that one frees it.
+/// The second free takes the slot from its new owner, and is not detected. The free by the new owner is.
 #[test]
 fn a_double_free_after_the_slot_was_handed_out_again_is_named_when_its_new_owner_frees_it() {
     each_aborts(
@@ -162,7 +165,7 @@ fn a_double_free_is_named_after_a_thousand_operations_elsewhere_on_this_thread_o
 fn a_pointer_into_a_slot_is_named_with_its_distance_from_the_start() {
     each_aborts(a_pointer_into_a_slot_is_named_with_its_distance_from_the_start, 4, |case| {
         let block = &case.take_all()[17];
-        // Half a slot is a multiple of the granule, but for Small.
+        // Half a slot is a multiple of the granule, except for Small.
         let bytes_in = [1, 8, block.layout.size() / 2, block.layout.size() - 1][case.variant];
         let address = block.start.expose_provenance() + bytes_in;
         expect(format_args!(
@@ -209,7 +212,8 @@ fn a_layout_that_the_slot_cannot_have_served_is_named() {
     });
 }
 
-/// Many rounds, each in a process forked for it: the two frees race, and exactly one of them says the text.
+/// Races two frees of one block, in 100 rounds for each class. Each round has a forked process of its own.
+/// Exactly one of the two frees writes the text.
 #[cfg(unix)]
 #[test]
 fn of_two_threads_that_free_a_block_at_once_exactly_one_is_stopped_with_hardened() {
@@ -239,15 +243,16 @@ fn free_at_once(class: Class, rounds: usize) {
     static ARRIVED: AtomicUsize = AtomicUsize::new(0);
     static DONE: AtomicUsize = AtomicUsize::new(0);
 
-    // Of Small each thread has a magazine at once, where the second free would go unnoticed.
+    // Each thread has a magazine of Small at once. Without `hardened`, the second free would stay undetected
+    // there.
     let block = Block::take(&HARDENED, whole(class), 0);
     let (address, layout) = (block.start.expose_provenance(), block.layout);
-    // The lowest of the held-back slots, where there are any.
+    // The lowest held-back slot if the class holds slots back, else the lowest slot.
     let slot = [512, 32, 0, 0][class as usize];
     expect(format_args!("double free: {class} slot {slot} at {address:#x}"));
     let other = if class as usize == 2 { Class::XLarge } else { Class::Large };
     let free = move || {
-        // A thread's first use goes another way than all those after it.
+        // A thread's first use takes the slow path, unlike all later ones.
         Block::take(&HARDENED, whole(other), 0).give();
         ARRIVED.fetch_add(1, SeqCst);
         while ARRIVED.load(SeqCst) < 2 {
@@ -256,7 +261,8 @@ fn free_at_once(class: Class, rounds: usize) {
         // SAFETY: none for the second of the two, on purpose.
         unsafe { HARDENED.dealloc(with_exposed_provenance_mut(address), layout) };
         DONE.fetch_add(1, SeqCst);
-        // Its exit would bring the slot to the set, which notices too, but too late.
+        // At the thread's exit the slot would go to the set. That detects the second free as well, but too
+        // late.
         loop {
             thread::park();
         }
@@ -269,7 +275,7 @@ fn free_at_once(class: Class, rounds: usize) {
                 while DONE.load(SeqCst) < 2 {
                     thread::yield_now();
                 }
-                // SAFETY: ends this process, of which nothing is needed any more.
+                // SAFETY: ends this process, whose state is not needed any more.
                 unsafe { libc::_exit(0) }
             }
             forked => {

@@ -1,4 +1,5 @@
-//! `Monitor`: what it logs, measures, gives back, and that it costs the program nothing. And what the features `serde` shows.
+//! `Monitor`: its log lines, its metrics, the memory that it gives back, and that its own allocations are not
+//! counted. Also the serialized forms of the feature `serde`.
 
 mod common;
 
@@ -18,7 +19,7 @@ const FRAME: usize = 1_382_400;
 const OFTEN: Duration = Duration::from_millis(5);
 const SOON: Duration = Duration::from_secs(20);
 
-/// Keeps every line.
+/// A logger that keeps every line.
 struct Kept(Mutex<Vec<(Level, String, String)>>);
 
 static LINES: Kept = Kept(Mutex::new(Vec::new()));
@@ -36,7 +37,7 @@ impl Log for Kept {
     fn flush(&self) {}
 }
 
-/// Lines that were logged with this in them.
+/// Returns the logged lines that contain `what`.
 fn logged(what: &str) -> Vec<(Level, String, String)> {
     LINES.0.lock().unwrap().iter().filter(|line| line.2.contains(what)).cloned().collect()
 }
@@ -110,14 +111,14 @@ fn it_stops_at_once_when_it_is_dropped_and_looks_no_more() {
     (0..100).for_each(|_| drop(pool.alloc(FRAME)));
     std::thread::sleep(20 * OFTEN);
     drop(monitor);
-    // A second one, which nobody sees.
+    // A second episode, which no monitor sees.
     let _both = [pool.alloc(FRAME), pool.alloc(FRAME)];
     (0..100).for_each(|_| drop(pool.alloc(FRAME)));
     std::thread::sleep(20 * OFTEN);
     assert_eq!(told.load(Relaxed), 1);
 }
 
-/// Also from its own thread, by whoever keeps it in the callback.
+/// Drops the monitor in its own callback, which keeps it, and so on its own thread.
 #[test]
 fn it_may_be_dropped_by_its_own_callback() {
     let pool = pool("Callback");
@@ -186,7 +187,7 @@ fn it_tells_what_the_system_refuses() {
     assert!(told.try_recv().is_err(), "once");
 }
 
-/// In a child of its own, so that nobody else allocates.
+/// Runs in a child process, so that no other test allocates.
 #[test]
 fn what_it_allocates_itself_is_not_counted() {
     if common::case().is_none() {
@@ -258,7 +259,7 @@ fn a_monitor_that_is_dropped_in_the_child_of_a_fork_does_nothing() {
     drop(monitor);
 }
 
-/// A signal that is sent to the process has to find a thread that expects it.
+/// A signal that is sent to the process has to reach a thread that expects it, not the monitor's thread.
 #[cfg(target_os = "linux")]
 #[test]
 fn its_thread_takes_none_of_the_processs_signals() {
@@ -285,7 +286,7 @@ fn its_thread_takes_none_of_the_processs_signals() {
         }
         assert!(!has(signals, libc::SIGSEGV), "{signals:#x}");
     }
-    // SAFETY: a plain question.
+    // SAFETY: the calls only read this thread's signal mask into a valid place.
     unsafe {
         let mut own = std::mem::zeroed();
         assert_eq!(libc::pthread_sigmask(libc::SIG_SETMASK, std::ptr::null(), &mut own), 0);

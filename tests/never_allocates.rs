@@ -1,7 +1,9 @@
-//! P11: nothing in the pools allocates, and the fallback sees exactly the requests that the statistics say it does.
+//! P11: nothing in the pools allocates, and the fallback gets exactly the requests that the statistics
+//! report.
 //!
-//! `Watched` stands between the program and the pools: it counts what the program asks for, and aborts if a call into the
-//! pools ends up there again. `Counting`, behind them, counts what reaches the fallback.
+//! `Watched` is between the program and the pools. It counts the program's requests, and aborts if a call
+//! into the pools comes back to it. `Counting` is behind the pools, and counts the requests that reach the
+//! fallback.
 
 mod common;
 
@@ -15,7 +17,7 @@ use std::time::Duration;
 use common::{Block, Random, child, layout, run, run_to_success, whole};
 use framepool::{Class, Config, PoolAlloc};
 
-/// Requests, and their bytes.
+/// The number of requests, and the sum of their bytes.
 struct Count(AtomicU64, AtomicU64);
 
 impl Count {
@@ -45,7 +47,7 @@ thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `f`, in which this thread must not allocate but through the pools directly.
+/// Runs `f` with the pools themselves. Aborts if `f` calls the global allocator.
 fn inside<R>(f: impl FnOnce(&PoolAlloc<Counting>) -> R) -> R {
     if INSIDE.replace(true) {
         let _ = std::io::stderr().write_all(b"the pools allocate\n");
@@ -56,7 +58,7 @@ fn inside<R>(f: impl FnOnce(&PoolAlloc<Counting>) -> R) -> R {
     result
 }
 
-// SAFETY: what the pools do.
+// SAFETY: passes every call on to the pools, which keep the contract.
 unsafe impl GlobalAlloc for Watched {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ASKED.add(layout.size());
@@ -82,10 +84,10 @@ unsafe impl GlobalAlloc for Watched {
     }
 }
 
-/// The fallback: `System`, counted.
+/// The fallback: the `System` allocator, with a count of its requests.
 struct Counting;
 
-// SAFETY: what `System` does.
+// SAFETY: passes every call on to `System`, which keeps the contract.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         FELL_BACK.add(layout.size());
@@ -111,13 +113,14 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// As many small sizes as large ones, up to 4 MiB.
+/// Returns a random size up to 4 MiB. Small sizes are as frequent as large ones.
 fn size(random: &mut Random) -> usize {
     let magnitude = 1 << random.below(22);
     1 + magnitude + random.below(magnitude)
 }
 
-/// Allocates, reallocates and frees at random, with enough blocks at once for every class to run out now and then.
+/// Allocates, reallocates and frees at random. It holds enough blocks at once for every class to run dry now
+/// and then.
 fn work_at_random(seed: u64) {
     let mut random = Random(seed);
     let mut blocks = Vec::new();
@@ -148,7 +151,7 @@ fn work_at_random(seed: u64) {
     blocks.into_iter().for_each(Block::give);
 }
 
-/// A child of its own, so that no other thread allocates while the counts are compared.
+/// Runs in a child process, so that no other thread allocates while the counts are compared.
 #[test]
 fn every_request_ends_in_exactly_one_counter_and_the_fallback_sees_those_that_say_so() {
     if common::case().is_none() {
@@ -158,7 +161,8 @@ fn every_request_ends_in_exactly_one_counter_and_the_fallback_sees_those_that_sa
     let compare = || {
         let (asked, fell_back, stats) = (ASKED.get(), FELL_BACK.get(), ALLOC.0.stats());
         let (served, bytes) = stats.served();
-        // Where the pools come from the fallback, it saw a request for them, and one for what they know of themselves.
+        // Without `mmap`, the fallback also got two requests of the pools' own: for the slots, and for the
+        // metadata.
         let own = if cfg!(framepool_os = "none") { 2 } else { 0 };
         assert_eq!(fell_back.0, stats.fallbacks() + own);
         assert!(fell_back.1 == stats.fallback_bytes() || own > 0);
@@ -175,7 +179,7 @@ fn every_request_ends_in_exactly_one_counter_and_the_fallback_sees_those_that_sa
     threads.into_iter().for_each(|thread| thread.join().unwrap());
     ALLOC.0.set_enabled(true);
     let stats = compare().since(&before);
-    // All of it happened.
+    // Every kind of event did happen.
     for class in Class::ALL {
         let class = stats.class(class);
         assert!(class.hits > 100 && class.returns > 100 && class.reallocs_in_place > 25, "{class:?}");
@@ -204,12 +208,12 @@ fn statistics_questions_switches_and_trims_allocate_nothing() {
             let stats = pools.stats().since(&before);
             (owns, bytes, stats.total_allocs(), stats.hit_rate())
         });
-        // The harness has a thread of its own, which may have allocated meanwhile.
+        // The test harness has a thread of its own, which may have allocated meanwhile.
         thread::sleep(Duration::from_millis(1));
         (ASKED.get() == before).then_some(answers)
     };
     let answers = (0..1_000).find_map(|_| ask_everything());
-    assert_eq!(answers.expect("a moment in which nobody else allocates"), (true, Some(2 << 20), 0, 1.0));
+    assert_eq!(answers.expect("a moment in which no other thread allocates"), (true, Some(2 << 20), 0, 1.0));
 }
 
 /// The pools are reserved within the first allocation, long before this test.

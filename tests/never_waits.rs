@@ -1,4 +1,5 @@
-//! P2: a hit makes no system call, and no thread ever waits for another, stopped wherever it may be, not at start-up either.
+//! P2: a hit makes no system call, and no thread ever waits for another thread, wherever that one is stopped.
+//! Start-up is no exception.
 
 #![cfg(unix)]
 
@@ -19,18 +20,21 @@ mod no_system_call {
     use super::*;
 
     const HITS: u64 = 100_000;
-    /// What makes a layout's class the one it is: a byte more than the class below has.
+    /// The minimum size for each class: a byte more than a slot of the class below.
     const MIN: [usize; 4] = [1, 1_025, (64 << 10) + 1, (256 << 10) + 1];
 
-    /// Runs `work` in a forked process that is killed for any system call but `read`, `write` and its own `exit`; the wait status.
+    /// Runs `work` in a forked process, and returns its wait status. The kernel kills the process for any
+    /// system call but `read`, `write` and its own `exit`.
     fn run_caged(work: impl Fn() -> bool) -> libc::c_int {
-        // SAFETY: the child does what follows and nothing else, which needs none of its parent's other threads.
+        // SAFETY: the child does what follows and nothing else, which needs none of its parent's other
+        // threads.
         match unsafe { libc::fork() } {
             0 => {
                 // SAFETY: a plain request.
                 let refused = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_STRICT) };
                 let code = if refused != 0 { 2 } else { i32::from(!work()) };
-                // SAFETY: ends the only thread of this process; `_exit` would make a call that is not allowed.
+                // SAFETY: ends the only thread of this process; `_exit` would make a call that is not
+                // allowed.
                 unsafe { libc::syscall(libc::SYS_exit, code) };
                 unreachable!("the process is over")
             }
@@ -52,7 +56,7 @@ mod no_system_call {
             for id in 0..HITS {
                 let least = MIN[id as usize % 4];
                 let block = Block::take(&POOL, layout(least, 1), id).resize(least + least / 2);
-                // Now and then, because these write a whole block.
+                // For 4 blocks of 100 only, because these steps write a whole block.
                 if id % 100 < 4 {
                     // SAFETY: not empty; freed once, as it was allocated.
                     unsafe {
@@ -71,8 +75,9 @@ mod no_system_call {
         assert_eq!(status, 0, "a system call if SIGKILL (9), wrong counts if 256, no seccomp if 512");
     }
 
-    /// Neither a class that stays exhausted nor one that gets a slot back for each that is taken costs one, once it has turned set-only. The
-    /// fallback serves the misses out of what it has at hand.
+    /// Exhausts a class, which turns set-only. From then on it makes no system call, whether it stays
+    /// exhausted or gets one slot back for each that is taken. The fallback serves the misses from memory
+    /// that it already has.
     #[test]
     fn sustained_exhaustion_makes_none_not_with_one_give_per_take_either() {
         static POOL: PoolAlloc = PoolAlloc::new();
@@ -86,7 +91,7 @@ mod no_system_call {
         let mut held: Vec<_> = (0..1024).map(|id| Block::take(&POOL, small, id)).collect();
         assert!(held.iter().all(|block| POOL.owns(block.start)) && miss());
         let before = POOL.stats();
-        // A cage takes a shared reference.
+        // `run_caged` takes an `Fn`, which has a shared reference only.
         let held = std::cell::RefCell::new(&mut held);
         let status = run_caged(|| {
             let mut all = (0..HITS).all(|_| miss());
@@ -106,7 +111,7 @@ mod no_system_call {
 
     #[test]
     fn the_cage_kills_for_one() {
-        // SAFETY: a plain question.
+        // SAFETY: the call has no preconditions.
         let status = run_caged(|| unsafe { libc::getppid() } > 0);
         assert!(libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGKILL, "{status:#x}");
     }
@@ -118,7 +123,7 @@ fn a_thread_stopped_anywhere_in_the_allocator_keeps_back_what_it_had_cached_at_m
     static POOL: PoolAlloc = PoolAlloc::new();
     static STOPPED: AtomicBool = AtomicBool::new(false);
     static DONE: AtomicBool = AtomicBool::new(false);
-    /// Has the thread rest outside the allocator; it does.
+    /// Asks the thread to pause outside the allocator. `RESTS` is true while it does.
     static REST: AtomicBool = AtomicBool::new(false);
     static RESTS: AtomicBool = AtomicBool::new(false);
 
@@ -129,7 +134,7 @@ fn a_thread_stopped_anywhere_in_the_allocator_keeps_back_what_it_had_cached_at_m
         }
     }
 
-    /// Every slot of `class` that can be had.
+    /// Takes every slot of `class` that is available.
     fn take_all(class: Class) -> Vec<Block<'static, PoolAlloc>> {
         let mut blocks = vec![Block::take(&POOL, whole(class), 0)];
         while POOL.owns(blocks[blocks.len() - 1].start) {
@@ -139,7 +144,8 @@ fn a_thread_stopped_anywhere_in_the_allocator_keeps_back_what_it_had_cached_at_m
         blocks
     }
 
-    /// Every slot of `class` that can be had, and back; how many are missing.
+    /// Takes every slot of `class` that is available, and gives them back. Returns the number of slots that
+    /// were missing.
     fn take_and_give_all(class: Class) -> u64 {
         let blocks = take_all(class);
         let taken = blocks.len() as u64;
@@ -155,9 +161,9 @@ fn a_thread_stopped_anywhere_in_the_allocator_keeps_back_what_it_had_cached_at_m
     // SAFETY: all zeros is a valid action.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = stop as extern "C" fn(libc::c_int) as usize;
-    // SAFETY: a handler that touches two atomics.
+    // SAFETY: the handler touches one atomic and yields.
     assert_eq!(unsafe { libc::sigaction(libc::SIGUSR1, &action, null_mut()) }, 0);
-    // Not stopped in start-up, which is another test.
+    // Starts the pools first, because another test stops threads in start-up.
     assert_eq!(take_and_give_all(Class::Small) + take_and_give_all(Class::XLarge), 0);
     let stopped = thread::spawn(|| {
         while !DONE.load(SeqCst) {
@@ -183,12 +189,14 @@ fn a_thread_stopped_anywhere_in_the_allocator_keeps_back_what_it_had_cached_at_m
             thread::yield_now();
         }
         let missing = [take_and_give_all(Class::Small), take_and_give_all(Class::XLarge)];
-        // A refill or a flush that was stopped has the slots that it was moving; a thread without magazines, the one.
+        // A thread that is stopped in a refill or a spill keeps back the slots that it was moving. Without
+        // magazines it keeps back one.
         let at_most =
             if cfg!(all(target_os = "linux", not(framepool_os = "none"))) { [32, 3] } else { [1, 1] };
         assert!(missing[0] <= at_most[0] && missing[1] <= at_most[1], "{missing:?} slots are stuck");
         none_missing += u64::from(missing == [0, 0]);
-        // What it keeps back is to be had as soon as it is outside, by who holds all the rest.
+        // Once the stopped thread is outside, this thread gets the slots that were kept back, while it holds
+        // all the rest.
         let mut held = take_all(Class::XLarge);
         REST.store(true, SeqCst);
         STOPPED.store(false, SeqCst);
@@ -203,7 +211,8 @@ fn a_thread_stopped_anywhere_in_the_allocator_keeps_back_what_it_had_cached_at_m
             thread::yield_now();
         }
     }
-    // Outside, where it often is, it keeps nothing back, however much it has cached.
+    // A thread that is stopped outside keeps nothing back, however many slots it has cached. It is often
+    // stopped there.
     assert!(cfg!(framepool_os = "none") || none_missing > STOPS / 20, "{none_missing} of {STOPS}");
     DONE.store(true, SeqCst);
     stopped.join().unwrap();
@@ -218,7 +227,7 @@ mod start_up {
     use super::*;
 
     thread_local! {
-        /// What this thread does in the middle of its next start-up, as a signal handler would.
+        /// The function that interrupts this thread's next start-up, as a signal handler would.
         static IN_THE_MIDDLE: Cell<Option<fn()>> = const { Cell::new(None) };
     }
 
@@ -228,7 +237,7 @@ mod start_up {
         }
     }
 
-    /// Stands in the C library's place in this binary, so that start-up can be caught in the act.
+    /// Replaces the C library's `mmap` in this binary, to interrupt start-up.
     #[cfg(not(framepool_os = "none"))]
     #[unsafe(no_mangle)]
     unsafe extern "C" fn mmap(
@@ -247,10 +256,10 @@ mod start_up {
         }
     }
 
-    /// Where there is no `mmap`, the fallback is what start-up calls.
+    /// A fallback that interrupts start-up on systems without `mmap`, where start-up calls the fallback.
     struct Interrupted;
 
-    // SAFETY: what `System` does.
+    // SAFETY: passes every call on to `System`, which keeps the contract.
     unsafe impl GlobalAlloc for Interrupted {
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
             // SAFETY: the caller's contract.
@@ -291,17 +300,17 @@ mod start_up {
         assert!(POOL.owns(first.start));
         assert!(IN_THE_MIDDLE.get().is_none());
         let stats = POOL.stats();
-        // What this thread asks for inside the fallback is the fallback's own, and not counted.
+        // A request that this thread makes inside the fallback is the fallback's own, and is not counted.
         let counted = if cfg!(framepool_os = "none") { 1 } else { 2 };
         assert_eq!(stats.hits(), 1);
         assert_eq!((stats.bypasses(), stats.bypassed(Bypass::Starting)), (counted, counted));
-        // Each shrank where it was.
+        // Each block of the fallback also shrank there, which is one more call.
         assert_eq!((stats.total_allocs(), stats.fallbacks()), (1 + counted, 2 * counted));
         first.give();
     }
 }
 
-/// Each thread of each round asks until it gets a slot.
+/// Has each thread ask in each round until it gets a slot.
 #[test]
 fn threads_that_race_to_start_the_pools_all_get_blocks_and_are_all_counted() {
     const THREADS: usize = 64;

@@ -1,4 +1,5 @@
-//! P10: without memory for the pools everything goes to the fallback; without memory at all, requests fail and blocks stay.
+//! P10: without memory for the pools, the fallback serves every request. Without any memory, requests fail
+//! and live blocks stay as they were.
 
 mod common;
 
@@ -18,7 +19,8 @@ mod limits {
 
     use super::*;
 
-    /// Runs a test in a child that may have `bytes` of `resource` from its first instruction on.
+    /// Runs a test in a child process, which is limited to `bytes` of `resource` from its first instruction
+    /// on.
     fn run_within(test: impl Fn(), resource: u32, bytes: u64) {
         let mut child = common::child(test, "limited");
         let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
@@ -32,7 +34,7 @@ mod limits {
         common::run_to_success(child);
     }
 
-    /// Below the pools' 141 MiB, above what the program needs beside them.
+    /// A limit below the pools' 141 MiB, and above what the program needs besides.
     const TOO_LITTLE: u64 = 96 << 20;
 
     #[test]
@@ -44,7 +46,8 @@ mod limits {
         the_fallback_serves_everything(Limit::AddressSpace);
     }
 
-    /// Linux counts private writable memory against this, so the reservation succeeds and its slabs do not.
+    /// Linux counts private writable memory against this limit. So the reservation succeeds, and making its
+    /// slabs writable fails.
     #[cfg(target_os = "linux")]
     #[test]
     fn with_too_little_data_space_everything_goes_to_the_fallback() {
@@ -67,7 +70,7 @@ mod limits {
     }
 
     fn the_fallback_serves_everything(limit: Limit) {
-        // Where there is no `mmap`, it is the fallback that is refused.
+        // Without `mmap`, the fallback is refused, and the limit is not known.
         let failed = Reservation::Failed((!cfg!(framepool_os = "none")).then_some(limit));
         let before = ALLOC.stats();
         assert_eq!(before.reservation(), failed);
@@ -111,12 +114,12 @@ fn a_vec_beyond_memory_is_an_error() {
     }
 }
 
-/// `System`, or no memory at all while [`REFUSES`].
+/// The `System` allocator, which has no memory at all while [`REFUSES`] is true.
 struct Moody;
 
 static REFUSES: AtomicBool = AtomicBool::new(false);
 
-// SAFETY: what `System` does, or null.
+// SAFETY: returns what `System` returns, or null.
 unsafe impl GlobalAlloc for Moody {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's contract.
@@ -178,12 +181,12 @@ fn when_the_fallback_has_nothing_requests_are_null_and_blocks_stay_as_they_were(
     assert_eq!((since.bypassed(Bypass::TooLarge), since.bypassed(Bypass::OverAligned)), (4, 2));
     assert_eq!(since.fallbacks(), 10);
 
-    // A shrink that is to go to the fallback stays, and never fails.
+    // If the fallback refuses a shrink, the block stays in its slot. A shrink never fails.
     let start = last_class.start;
     let last_class = last_class.resize(200_000);
     assert_eq!((last_class.start, POOL.stats().shrunk_to_fallback()), (start, 0));
 
-    // The pools serve on without it.
+    // The pools go on serving without the fallback.
     Block::take(&POOL, whole(Class::Medium), 4).resize(30_000).give();
     REFUSES.store(false, SeqCst);
     for block in [last_class.resize(HUGE), below_a_full_class, of_the_fallback].into_iter().chain(full) {

@@ -1,4 +1,4 @@
-//! P6: growth in place, moves between classes, into and out of the fallback, and what a failure leaves behind.
+//! P6: resizes in place, moves between classes, and moves into the fallback and out of it.
 
 mod common;
 
@@ -12,14 +12,15 @@ fn pool(config: Config) -> &'static PoolAlloc {
     Box::leak(Box::new(PoolAlloc::with_config(config)))
 }
 
-/// One block, whose contents are checked and extended at every step: a byte in every 61, so that all pages are met.
+/// A block whose contents are checked and extended at every step. Every 61st byte is written, so every page
+/// is covered.
 struct Block {
     pool: &'static PoolAlloc,
     ptr: *mut u8,
     layout: Layout,
 }
 
-/// The byte that belongs at position `i` of every block here.
+/// Returns the byte at position `i` of every block.
 fn pattern(i: usize) -> u8 {
     (i * 31 + i / 256) as u8
 }
@@ -38,7 +39,7 @@ impl Block {
         }
     }
 
-    /// Resizes the block; says whether it moved.
+    /// Resizes the block. Returns whether it moved.
     fn resize(&mut self, new_size: usize) -> bool {
         let (old, old_size) = (self.ptr, self.layout.size());
         // SAFETY: a live block and its layout; read and written within its sizes.
@@ -56,7 +57,7 @@ impl Block {
         self.ptr != old
     }
 
-    /// The class that it lives in; `None` for the fallback.
+    /// Returns the class of its slot, or `None` for a block of the fallback.
     fn class(&self) -> Option<Class> {
         let slot_bytes = self.pool.usable_size(self.ptr)?;
         Class::ALL.into_iter().find(|&class| Config::new().slot_bytes(class) == slot_bytes)
@@ -163,7 +164,7 @@ fn a_shrink_to_more_than_a_quarter_stays_even_where_a_smaller_class_fits_it() {
 fn growth_from_below_a_quarter_of_the_slot_is_no_shrink() {
     let pool = pool(Config::new());
     let mut block = Block::new(pool, 100_000);
-    // As `Vec::with_capacity` asks for more than it uses.
+    // Like a `Vec` whose capacity is more than it uses.
     let mut roomy = Block::new(pool, 20_000);
     assert!(!roomy.resize(60_000) && !block.resize(100_001));
     let mut small = Block::new(pool, 2_000);
@@ -171,7 +172,8 @@ fn growth_from_below_a_quarter_of_the_slot_is_no_shrink() {
     assert!(small.resize(150), "it shrinks");
 }
 
-/// What programs do that build something in a large buffer and keep little of it, once their small objects have taken the open slots.
+/// Plays a program that builds something in a large buffer and keeps little of it. Its small objects have
+/// taken all open slots of Small.
 #[test]
 fn small_remainders_of_frames_hold_no_slot_of_a_frame() {
     let pool = pool(Config::new());
@@ -200,7 +202,7 @@ fn a_shrink_goes_to_the_class_of_its_new_size_or_to_the_fallback_and_to_no_other
     let mut block = Block::new(pool, 1 << 20);
     let tiny = exhaust(pool, 10);
     let before = pool.stats();
-    // Medium and Large have slots, which are larger than it needs.
+    // Medium and Large have free slots, but these are larger than the block needs.
     assert!(block.resize(10));
     assert_eq!(block.class(), None, "what is left of Small is held back");
     let mut entitled = Block::new(pool, 65_536);
@@ -245,7 +247,8 @@ fn a_shrink_while_the_pools_are_switched_off_goes_to_the_fallback() {
     pool.set_enabled(true);
 }
 
-/// Other threads have all slots of the smaller class cached, which a miss would reclaim.
+/// Shrinks a block while other threads have cached all slots of the smaller class. A new request would
+/// reclaim those.
 #[test]
 fn a_shrink_starts_no_reclaim() {
     const CONFIG: Config =
@@ -256,7 +259,7 @@ fn a_shrink_starts_no_reclaim() {
         for _ in 0..2 {
             scope.spawn(|| {
                 let in_turn = turn.lock().unwrap();
-                // Until its magazine is worth having.
+                // Takes and gives until the thread has a magazine.
                 (0..100).for_each(|_| drop(Block::new(pool, 1_000)));
                 let blocks = [Block::new(pool, 1_000), Block::new(pool, 1_000)];
                 drop(in_turn);
@@ -273,17 +276,17 @@ fn a_shrink_starts_no_reclaim() {
         let mut block = Block::new(pool, 60_000);
         block.resize(300);
         let after = Block::new(pool, 300);
-        // The others wait: nothing may fail before this.
+        // The other threads wait at this barrier, so no assertion may fail before it.
         done.wait();
         let is_all_cached = states == [SlotState::Cached; 4];
-        // Where threads have no magazines, there is nothing to reclaim.
+        // Without magazines there is nothing to reclaim.
         assert!(is_all_cached || cfg!(not(target_os = "linux")) || cfg!(framepool_os = "none"), "{states:?}");
         assert_eq!(block.class().is_none(), is_all_cached);
         assert_eq!(after.class(), Some(Class::Small), "a request reclaims them");
     });
 }
 
-/// A block from the pools, which are switched off before and after.
+/// Switches the pools on, takes a block, and switches them off.
 fn take_enabled(pool: &'static PoolAlloc, size: usize) -> Block {
     pool.set_enabled(true);
     let block = Block::new(pool, size);

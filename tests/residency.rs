@@ -1,4 +1,4 @@
-//! P13: memory that is asked for is there, and what is reported of it is what the kernel says.
+//! P13: the memory options take effect, and the figures in the report are the kernel's.
 
 #![cfg(all(target_os = "linux", not(framepool_os = "none")))]
 
@@ -15,7 +15,7 @@ use common::{Block, DoneWhenDropped, whole, write_until};
 use framepool::{Class, Config, MemoryOption, PoolAlloc, Reservation};
 use kernel::{Mapping, faults, is_resident, page_bytes, slabs, sum};
 
-/// Smaller than the default, because these tests use all of it, and at once.
+/// A table smaller than the default, because these tests use all of it, several of them at the same time.
 const SMALLER: Config = Config::new().class(Class::XLarge, 2 << 20, 16);
 
 #[test]
@@ -58,7 +58,7 @@ fn slots_of_odd_sizes_are_made_resident_to_their_last_byte() {
 fn after_prewarm_no_use_of_any_slot_faults() {
     static POOL: PoolAlloc = PoolAlloc::with_config(SMALLER);
     POOL.prewarm();
-    // The first use of a place, and of this thread's stack.
+    // Claims a place and touches this thread's stack before the faults are counted.
     Block::take(&POOL, whole(Class::Small), 0).give();
     let before = faults();
     for class in Class::ALL {
@@ -119,7 +119,7 @@ fn slots_stay_clean_and_zeroed_memory_needs_no_memset_after_prewarm() {
 fn prewarm_loses_no_byte_that_threads_write_meanwhile() {
     static POOL: PoolAlloc = PoolAlloc::with_config(SMALLER);
     let done = AtomicBool::new(false);
-    // While another thread reserves the pools there is nothing to report.
+    // Reserves the pools first: while another thread does so, there is nothing to report.
     POOL.prewarm();
     thread::scope(|scope| {
         let _done = DoneWhenDropped(&done);
@@ -188,7 +188,7 @@ fn huge_pages_are_declined_where_they_are_not_asked_for() {
     }
 }
 
-/// Start-up writes a page or two of it, and one huge page would make all of it resident.
+/// Start-up writes a page or two of the metadata. One huge page would make all of it resident.
 #[test]
 fn the_metadata_gets_no_huge_page_even_if_the_slots_do() {
     static POOL: PoolAlloc = PoolAlloc::with_config(SMALLER.huge_pages(true));

@@ -1,6 +1,7 @@
-//! P10 and P13: whatever the system refuses, nothing is lost, and the report says what it was and why.
+//! P10 and P13: if the system refuses something, nothing is lost. The report says what was refused and why.
 //!
-//! Each test runs in a child that has a limit, or a filter of system calls as a container may have.
+//! A test of a refusal runs in a child process that has a limit, or a filter of system calls as a container
+//! may have.
 
 #![cfg(all(target_os = "linux", not(framepool_os = "none")))]
 
@@ -20,7 +21,7 @@ use kernel::{Mapping, inject_failure, is_resident, limit, slabs};
 const MADV_HUGEPAGE: u32 = libc::MADV_HUGEPAGE as u32;
 const MADV_POPULATE_WRITE: u32 = 23;
 
-/// The third argument of `madvise`.
+/// Returns the condition for a filter that the third argument of `madvise` is this advice.
 fn advice(advice: u32) -> Option<(u32, u32)> {
     Some((2, advice))
 }
@@ -29,7 +30,7 @@ fn code(residency: &Residency, request: MemoryOption) -> Option<i32> {
     residency.denied(request).map(|error| error.raw_os_error().unwrap())
 }
 
-/// Runs the test that asks in a child of its own, once; `true` there.
+/// Runs the calling test once more, in a child process. Returns `true` in the child.
 fn is_in_child(test: impl Fn()) -> bool {
     let is_child = common::case().is_some();
     if !is_child {
@@ -38,7 +39,8 @@ fn is_in_child(test: impl Fn()) -> bool {
     is_child
 }
 
-/// The same in a child with a limit, under which it may do nothing special.
+/// Runs the calling test once more, in a child process with a limit. Returns `true` in the child, unless it
+/// may exceed the limit.
 fn is_within(test: impl Fn(), resource: u32, bytes: u64) -> bool {
     let is_child = common::case().is_some();
     if !is_child {
@@ -53,7 +55,7 @@ fn is_within(test: impl Fn(), resource: u32, bytes: u64) -> bool {
 }
 
 const MIB: u64 = 1 << 20;
-/// For tests that lock or write all of it.
+/// A table for tests that lock or write all of it.
 const SMALLER: Config = Config::new().class(Class::XLarge, 2 << 20, 16);
 
 fn all_bytes() -> u64 {
@@ -69,7 +71,7 @@ fn without_the_right_to_lock_nothing_is_locked_and_everything_else_is_as_asked()
         assert_eq!(code(&residency, MemoryOption::Lock), Some(libc::EPERM));
         assert_eq!((residency.locked_bytes, residency.resident_bytes), (0, all_bytes()));
         let text = residency.to_string();
-        assert!(text.contains("\nRefused: locked memory: Operation not permitted"), "{text}");
+        assert!(text.contains("\nDenied: locked memory: Operation not permitted"), "{text}");
         Block::take(&POOL, whole(Class::XLarge), 1).give();
         assert_eq!(POOL.stats().fallbacks(), 0);
     }
@@ -88,7 +90,7 @@ fn as_much_as_the_limit_allows_is_locked_the_small_classes_and_the_lowest_slots_
 
         let residency = POOL.prewarm();
         assert_eq!(code(&residency, MemoryOption::Lock), Some(libc::ENOMEM));
-        // 1 MiB of Small, 4 of Medium, 12 slots of Large.
+        // 1 MiB of Small, 4 MiB of Medium, and 12 slots (3 MiB) of Large.
         assert_eq!((residency.locked_bytes, residency.resident_bytes), (8 * MIB, all_bytes()));
         let [small, medium, large, xlarge] = slabs(&POOL);
         assert!(small.has("lo") && medium.has("lo") && large.has("lo") && !xlarge.has("lo"));
@@ -106,11 +108,12 @@ fn with_the_right_to_lock_all_slots_are_locked_and_a_forked_child_asks_anew() {
     }
     let all = SMALLER.reserved_bytes() as u64;
     assert_eq!((residency.locked_bytes, residency.resident_bytes), (all, all));
-    // (`Locked` of smaps is a share of what a child of another test has too.)
+    // `VmLck` counts all locked pages. `Locked` in `smaps` counts only a share of those that the child of
+    // another test has, too.
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let locked = status.lines().find_map(|line| line.strip_prefix("VmLck:")).unwrap();
     assert!(locked.trim_end_matches("kB").trim().parse::<u64>().unwrap() >= all >> 10, "{locked}");
-    // SAFETY: the child only looks and asks, which needs none of its parent's other threads.
+    // SAFETY: the child only calls `residency` and `prewarm`, which need none of its parent's other threads.
     match unsafe { libc::fork() } {
         0 => {
             let (before, after) = (POOL.residency(), POOL.prewarm());
@@ -137,7 +140,7 @@ fn where_a_kernel_has_no_call_for_it_pages_are_touched_and_no_byte_written_meanw
     {
         inject_failure(libc::SYS_madvise, advice(MADV_POPULATE_WRITE), libc::EINVAL);
         let done = AtomicBool::new(false);
-        // While another thread reserves the pools there is nothing to report.
+        // Reserves the pools first: while another thread does so, there is nothing to report.
         Block::take(&POOL, whole(Class::Small), 1).give();
         thread::scope(|scope| {
             let _done = DoneWhenDropped(&done);
@@ -214,7 +217,7 @@ fn where_the_account_of_mappings_cannot_be_read_the_report_says_so_and_tells_wha
     }
 }
 
-/// Below the pools' 141 MiB, above what the program needs beside them.
+/// A limit below the pools' 141 MiB, and above what the program needs besides.
 const TOO_LITTLE: u64 = 96 << 20;
 
 #[test]
@@ -242,7 +245,7 @@ fn an_allocation_leaves_errno_as_it_was_whatever_start_up_is_refused() {
             inject_failure(number, None, libc::EACCES);
         }
         let layout = whole(Class::Large);
-        // SAFETY: the first fails on purpose; the block is freed as it was allocated.
+        // SAFETY: `close` fails on purpose; the block is freed as it was allocated.
         let error = unsafe {
             libc::close(-1);
             let ptr = POOL.alloc(layout);

@@ -1,4 +1,5 @@
-//! P1, P3, P4: in by layout, out by address, to the smallest class that fits, down to its last slot.
+//! P1, P3, P4: a layout decides where its block is allocated, the address where it is freed. The smallest
+//! class that fits serves, down to its last slot.
 
 mod common;
 
@@ -9,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use common::layout;
 use framepool::{Bypass, Class, Config, PoolAlloc};
 
-/// A table small enough to exhaust, without hold-backs, of sizes that are no powers of two.
+/// A table that is small enough to exhaust, without hold-backs. Its slot sizes are not powers of two.
 const ODD: Config = Config::new()
     .class(Class::Small, 192, 100)
     .class(Class::Medium, 4_160, 10)
@@ -22,14 +23,14 @@ fn pool(config: Config) -> &'static PoolAlloc {
     Box::leak(Box::new(PoolAlloc::with_config(config)))
 }
 
-/// Every slot that `layout` can have, in the order they came; none comes twice.
+/// Takes every slot that `layout` can have, and returns them in that order. Panics if a slot comes twice.
 fn take_all(pool: &PoolAlloc, layout: Layout) -> Vec<*mut u8> {
     let mut taken = Vec::new();
     loop {
         // SAFETY: not of size 0.
         let ptr = unsafe { pool.alloc(layout) };
         if !pool.owns(ptr) {
-            // SAFETY: allocated just now.
+            // SAFETY: just allocated, with this layout.
             unsafe { pool.dealloc(ptr, layout) };
             assert_eq!(taken.iter().collect::<HashSet<_>>().len(), taken.len());
             return taken;
@@ -198,7 +199,7 @@ fn slots_at_both_ends_of_the_largest_table_are_handed_out_and_come_back() {
 }
 
 #[test]
-fn small_layouts_leave_the_held_back_slots_to_those_who_are_entitled_to_them() {
+fn small_layouts_leave_the_held_back_slots_to_larger_ones() {
     let pool = pool(Config::new());
     for (class, tiny, entitled) in [(Class::Small, 255, 256), (Class::Medium, 2_000, 16 << 10)] {
         let half = Config::new().slots(class) / 2;
@@ -213,7 +214,7 @@ fn small_layouts_leave_the_held_back_slots_to_those_who_are_entitled_to_them() {
 
         free_all(pool, layout(tiny, 1), tiny_blocks);
         free_all(pool, layout(entitled, 1), entitled_blocks);
-        // The entitled have every slot where nobody else is, the held-back ones first.
+        // If no other block is live, an entitled layout gets every slot, the held-back ones first.
         let all = take_all(pool, layout(entitled, 1));
         assert_eq!(all.len(), 2 * half);
         assert!(all[..half].iter().min() > all[half..].iter().max());
@@ -247,12 +248,12 @@ fn layouts_below_a_floor_bypass_their_class_and_no_other() {
     assert_eq!([stats.class(Class::Small).below_floor, stats.class(Class::Medium).below_floor], [2, 1]);
 }
 
-/// Live blocks of the fallback.
+/// The number of live blocks of the fallback.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
 struct Counting;
 
-// SAFETY: passes everything to `System`.
+// SAFETY: passes every call on to `System`, which keeps the contract.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         LIVE.fetch_add(1, Relaxed);
@@ -273,7 +274,8 @@ fn a_block_goes_back_to_the_allocator_that_served_it_in_any_order() {
     let layout = layout(3_000_000, 64);
     // SAFETY: each block is freed once, with its layout.
     unsafe {
-        // The first call of all also reserves the pools, which some systems take from the fallback.
+        // The very first call also reserves the pools. On systems without `mmap`, their memory comes from the
+        // fallback.
         POOL.dealloc(POOL.alloc(layout), layout);
         let reserved = LIVE.load(Relaxed);
         let blocks: Vec<_> = (0..8).map(|_| POOL.alloc(layout)).collect();

@@ -1,6 +1,8 @@
-//! P9: the first allocation of a process and of a thread fits a small stack: that of a `PTHREAD_STACK_MIN` thread, or a signal stack.
+//! P9: the first allocation of a process and of a thread fits a small stack: that of a `PTHREAD_STACK_MIN`
+//! thread, or a signal stack.
 //!
-//! Each case runs on a thread whose stack is painted, as a child of its own, because the first allocation reserves the pools.
+//! Each case runs on a thread with a painted stack, in a child process of its own, because the first
+//! allocation reserves the pools.
 
 #![cfg(all(target_os = "linux", not(framepool_os = "none")))]
 
@@ -16,17 +18,18 @@ use framepool::{Config, PoolAlloc};
 
 const PAINT: u8 = 0xC5;
 const STACK_BYTES: usize = 128 << 10;
-/// Bytes that a call may use, the frames of the C library included.
+/// The maximum number of bytes that a call may use, with the frames of the C library.
 const LIMIT: usize = if cfg!(debug_assertions) { 8 << 10 } else { 4 << 10 };
 
 static USED: AtomicUsize = AtomicUsize::new(0);
 
-/// How many bytes below its own frame `f` uses at most, on a thread that did nothing else before.
+/// Returns the maximum number of bytes that `f` uses below the frame of its caller, on a thread that did
+/// nothing before.
 fn stack_used_by(f: extern "C" fn()) -> usize {
     extern "C" fn thread(f: *mut c_void) -> *mut c_void {
         let mut here = 0_u8;
         let top = (&raw mut here).addr();
-        // SAFETY: what `stack_used_by` passes.
+        // SAFETY: the argument is the function that `stack_used_by` passes.
         let f: extern "C" fn() = unsafe { std::mem::transmute(f) };
         f();
         USED.store(top, SeqCst);
@@ -95,7 +98,7 @@ fn so_it_does_with_a_table_from_the_environment_and_every_request_to_the_system(
     }
 }
 
-/// What is wrong is told in a text, within the first allocation.
+/// The text about the mistake is written within the first allocation.
 #[test]
 fn so_it_does_when_the_environment_is_wrong() {
     static POOL: PoolAlloc = PoolAlloc::with_config(Config::new().env(true));

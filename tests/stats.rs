@@ -1,4 +1,5 @@
-//! P12: the statistics are exact once threads are quiet, whoever did what, and each request is in exactly one of them.
+//! P12: once no thread is inside, the statistics are exact, whichever threads did the work. Each request is
+//! in exactly one count.
 
 mod common;
 
@@ -44,7 +45,8 @@ fn peak_is_the_most_that_was_live_at_once_and_in_use_what_is_live_now() {
     assert_equations(&pool.stats());
 }
 
-/// Threads with a place, threads without one (all but the first allocator a thread uses), and exited threads count alike.
+/// Checks the counts of threads with a place, of threads without one, and of threads that have exited. A
+/// thread has a place only in the first allocator that it uses.
 #[test]
 fn sums_are_exact_after_many_threads_did_many_things() {
     const ROUNDS: usize = 500;
@@ -78,7 +80,8 @@ fn sums_are_exact_after_many_threads_did_many_things() {
     let times = (2 * THREADS * ROUNDS) as u64;
     for stats in [first.stats(), second.stats()] {
         assert_equations(&stats);
-        // 50 bytes are below the floor, 3,000,000 too large, both twice: allocated, and grown where they were.
+        // 50 bytes are below the floor, and 3,000,000 are too large. Both count twice: for the allocation,
+        // and for the growth in the fallback.
         let starting = stats.bypassed(Bypass::Starting);
         assert_eq!(stats.total_allocs() + stats.reallocs_in_place(), 12 * times);
         assert_eq!(
@@ -117,7 +120,8 @@ fn since_tells_what_a_stretch_of_work_did() {
 fn snapshots_taken_while_threads_work_never_exceed_the_truth() {
     let pool = pool(Config::new());
     let layout = layout(1 << 20, 8);
-    // SAFETY: freed once, with its layout. Whoever comes while the pools are reserved is sent to the fallback.
+    // SAFETY: freed once, with its layout. (This reserves the pools, so that no thread's request comes during
+    // start-up.)
     unsafe { pool.dealloc(pool.alloc(layout), layout) };
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..3)

@@ -1,7 +1,9 @@
-//! Threads that take, pass on, resize and free blocks of a table that is always near its end, with the owner's stamp in every slot.
+//! Threads that take, pass on, resize and free blocks, with the owner's stamp in every block. The table has
+//! so few slots that classes run dry all the time.
 //!
-//! Nothing but atomics and joins between the threads, so that a thread sanitizer understands all that goes on (`tests/thread_sanitizer.sh`).
-//! `STRESS_SECONDS` sets how long each test takes, 1 by default; `tests/long.sh` takes more.
+//! The threads synchronise by atomics and joins only, so a thread sanitizer can follow all of it
+//! (`tests/thread_sanitizer.sh`). `STRESS_SECONDS` sets the duration of each test in seconds, 1 by default.
+//! `tests/long.sh` sets 150.
 
 mod common;
 
@@ -17,17 +19,18 @@ use framepool::{Class, Config, PoolAlloc};
 
 type Pooled = Block<'static, PoolAlloc>;
 
-/// So few slots that classes run dry all the time, and one set of several words.
+/// A table with so few slots that classes run dry all the time. All slots of Small are in one set, of two words.
 const CONFIG: Config = Config::new()
     .class(Class::Small, 1 << 10, 70)
+    .hold_back(Class::Small, 0, 0)
     .class(Class::Medium, 4 << 10, 16)
     .class(Class::Large, 8 << 10, 9)
     .class(Class::XLarge, 64 << 10, 6);
 const THREADS: usize = 6;
-/// Places where a block is left for whoever comes next.
+/// The number of entries in which one thread leaves a block for another thread.
 const TABLE: usize = 24;
 
-/// What the threads of one test share.
+/// The state that the threads of one test share.
 struct Arena {
     pool: PoolAlloc,
     table: [AtomicPtr<Pooled>; TABLE],
@@ -51,15 +54,16 @@ fn size(random: &mut Random) -> usize {
     1 + random.below(most)
 }
 
-/// Leaves a block, or nothing, and takes what lay there.
+/// Puts a block, or nothing, into an entry. Returns the block that was there.
 fn swap(place: &AtomicPtr<Pooled>, block: Option<Pooled>) -> Option<Pooled> {
     let left = block.map_or(null_mut(), |block| Box::into_raw(Box::new(block)));
     let found = place.swap(left, AcqRel);
-    // SAFETY: null, or what another thread made of a box, which only this one has now.
+    // SAFETY: not null, so a thread made it from a box, and only this thread has it now.
     (!found.is_null()).then(|| *unsafe { Box::from_raw(found) })
 }
 
-/// Works until all is done, so often at most; each block is checked before it is resized or freed.
+/// Works until `is_done` is set, but no more than `at_most` steps. Each block is checked before it is resized
+/// or freed.
 fn work(Arena { pool, table, is_done, requests }: &'static Arena, mut random: Random, at_most: usize) {
     let mut held: Vec<Pooled> = Vec::new();
     for _ in (0..at_most).take_while(|_| !is_done.load(Relaxed)) {
@@ -87,7 +91,7 @@ fn work(Arena { pool, table, is_done, requests }: &'static Arena, mut random: Ra
 fn stress(arena: &'static Arena, disturb: impl Fn(&mut Random)) {
     let Arena { pool, table, is_done, requests } = arena;
     let seconds = env::var("STRESS_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(1);
-    // The first threads shall not find the pools on their way up.
+    // Starts the pools, so that no thread's request comes during start-up.
     Block::take(pool, layout(1, 1), 0).give();
     let threads = (1..=THREADS as u64).map(|seed| {
         let random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
@@ -114,7 +118,7 @@ fn stress(arena: &'static Arena, disturb: impl Fn(&mut Random)) {
             class_stats.misses > 0 && class_stats.peak <= class_stats.slots,
             "{class} never ran dry: {stats}"
         );
-        // Every slot is there.
+        // No slot is missing.
         let whole = layout(CONFIG.slot_bytes(class), 8);
         let all: Vec<_> = (0..class_stats.slots).map(|id| Block::take(pool, whole, id)).collect();
         assert!(all.iter().all(|block| pool.owns(block.start)), "{class}");

@@ -1,6 +1,7 @@
-//! P3, P5, P13: `trim` takes free slots' memory away from nobody who has any, whatever others do meanwhile.
+//! P3, P5, P13: `trim` takes the memory of free slots and never that of live blocks, while other threads use
+//! the pools.
 //!
-//! What the kernel says of the memory afterwards is looked at in `trim_memory.rs`.
+//! `trim_memory.rs` checks what the kernel reports about the memory afterwards.
 
 mod common;
 
@@ -15,22 +16,23 @@ use std::thread;
 use common::{Block, Random, child, layout, run_to_success, whole};
 use framepool::{Class, Config, PoolAlloc, Reservation};
 
-/// Whether memory can be given back here.
+/// Whether this system can take memory back.
 const TRIMS: bool = cfg!(all(unix, not(framepool_os = "none")));
 
-/// A pool that lives for ever, as its threads' places do.
+/// Makes a pool that lives as long as the process, as its threads' places do.
 fn pool(config: Config) -> &'static PoolAlloc {
     Box::leak(Box::new(PoolAlloc::with_config(config)))
 }
 
-/// Slots below a page, above one, and odd ones, whose pages neighbours share.
+/// A table with slots smaller than a page, slots larger than one, and odd sizes, so that neighbours share
+/// pages.
 const ODD: Config = Config::new().class(Class::Small, 320, 300).class(Class::Medium, 65_600, 40).class(
     Class::XLarge,
     3_110_400,
     12,
 );
 
-/// A zeroed block; panics if it is not zero. It is dirty all over when it goes back.
+/// Allocates a zeroed block, writes all of it, and frees it. Panics if it was not zero.
 fn use_zeroed(pool: &PoolAlloc, size: usize) {
     static ZEROS: [u8; 4 << 20] = [0; 4 << 20];
     let layout = layout(size, 1);
@@ -51,7 +53,7 @@ fn use_all(pool: &PoolAlloc) {
         let blocks: Vec<_> =
             (0..pool.stats().class(class).slots).map(|id| Block::take(pool, layout(size, 1), id)).collect();
         for block in &blocks {
-            // SAFETY: within its size, but for what it carries at both ends.
+            // SAFETY: within the block, between the stamps at its ends.
             unsafe { block.start.add(16).write_bytes(0xAA, size - 32) };
         }
         blocks.into_iter().for_each(Block::give);
@@ -104,9 +106,9 @@ fn live_blocks_keep_every_byte_and_neighbours_on_their_pages_are_cleared_when_th
                 .map(|id| Block::take(pool, layout(size, 1), id))
                 .collect();
             for (block, n) in blocks.into_iter().zip(0..) {
-                // SAFETY: within its size, but for what it carries at both ends.
+                // SAFETY: within the block, between the stamps at its ends.
                 unsafe { block.start.add(16).write_bytes(0x55, size - 32) };
-                // Pairs, so that some free slots have two live neighbours and some one.
+                // Two of five stay live, so that some free slots have a live neighbour and some have none.
                 if n % 5 < 2 { live.push(block) } else { block.give() }
             }
         }
@@ -130,7 +132,7 @@ fn what_one_took_while_others_trim_is_its_own_zeroed_memory_is_zero_and_no_slot_
     const ROUNDS: u64 = 3_000;
     for config in [Config::new(), ODD] {
         let pool = pool(config);
-        // While another thread reserves the pools nothing is served.
+        // Reserves the pools first: while another thread does so, the fallback serves.
         Block::take(pool, layout(100, 1), 0).give();
         let done = AtomicBool::new(false);
         let sizes = Class::ALL.map(|class| config.slot_bytes(class));
@@ -163,7 +165,7 @@ fn what_one_took_while_others_trim_is_its_own_zeroed_memory_is_zero_and_no_slot_
                     held.into_iter().for_each(Block::give);
                 })
             });
-            // The trimmers end even if one of these has failed, and so does the test.
+            // The trimmers end even if a user has failed, and so does the test.
             let users = users.map(thread::ScopedJoinHandle::join);
             done.store(true, Relaxed);
             trimmers.into_iter().for_each(|trimmer| trimmer.join().unwrap());
@@ -201,7 +203,8 @@ fn a_thread_stopped_in_the_middle_of_a_trim_keeps_back_what_it_was_moving_and_st
         }
     }
 
-    /// Every slot of `class` that can be had, and back, dirty; how many are missing.
+    /// Takes every slot of `class` that is available, and gives them back dirty. Returns the number of slots
+    /// that were missing.
     fn take_and_give_all(class: Class) -> u64 {
         let mut blocks = vec![Block::take(&POOL, whole(class), 0)];
         while POOL.owns(blocks[blocks.len() - 1].start) {
@@ -245,7 +248,8 @@ fn a_thread_stopped_in_the_middle_of_a_trim_keeps_back_what_it_was_moving_and_st
     }
     DONE.store(true, SeqCst);
     trimmer.join().unwrap();
-    // An eighth of a lane; or, stopped with the reclaim lock, what the magazine that it was emptying held.
+    // The trimmer keeps back an eighth of a lane at most. If it was stopped with the reclaim lock, it keeps
+    // back what the magazine held that it was emptying.
     let at_most = most[0] <= 64 && most[1..].iter().all(|&most| most <= 16);
     assert!(at_most, "{most:?} slots were stuck");
     assert!(!TRIMS || most != [0; 4], "it was never stopped where this test wants it");
@@ -260,7 +264,7 @@ fn slots_that_sleeping_threads_have_cached_are_trimmed_and_still_within_reach() 
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                // One after the other, and often enough to be given magazines.
+                // One thread after the other, and often enough for the thread to get magazines.
                 let turn = turns.lock().unwrap();
                 for class in Class::ALL {
                     (0..20).for_each(|id| Block::take(pool, whole(class), id).give());
@@ -272,7 +276,7 @@ fn slots_that_sleeping_threads_have_cached_are_trimmed_and_still_within_reach() 
         }
         cached.wait();
         let trimmed = pool.trim();
-        // Were one left in a magazine, it would be dirty.
+        // A slot that was left in a magazine would still be dirty.
         let mut blocks = Vec::new();
         for class in Class::ALL {
             for _ in 0..pool.stats().class(class).slots {

@@ -1,4 +1,5 @@
-//! P13: after `trim` the kernel has the memory of free slots back, and the figure that it returns is the kernel's.
+//! P13: after `trim`, the kernel has the memory of free slots back, and the figure that `trim` returns is the
+//! kernel's.
 
 #![cfg(all(target_os = "linux", not(framepool_os = "none")))]
 
@@ -15,7 +16,7 @@ use framepool::{Class, Config, PoolAlloc};
 use kernel::{inject_failure, page_bytes};
 
 const MIB: u64 = 1 << 20;
-/// Smaller than the default, because these tests use all of it, and at once.
+/// A table smaller than the default, because these tests use all of it, several of them at the same time.
 const SMALLER: Config = Config::new().class(Class::XLarge, 2 << 20, 16);
 
 /// Writes every slot of every class, and gives all back.
@@ -25,14 +26,14 @@ fn use_all(pool: &PoolAlloc) {
         let blocks: Vec<_> =
             (0..pool.stats().class(class).slots).map(|id| Block::take(pool, layout, id)).collect();
         for block in &blocks {
-            // SAFETY: within its size, but for what it carries at both ends.
+            // SAFETY: within the block, between the stamps at its ends.
             unsafe { block.start.add(16).write_bytes(0xAA, layout.size() - 32) };
         }
         blocks.into_iter().for_each(Block::give);
     }
 }
 
-/// What this process has in memory.
+/// Returns the number of resident bytes of this process.
 fn resident_bytes() -> u64 {
     kernel::Mapping::all().iter().map(|mapping| mapping.bytes("Rss")).sum()
 }
@@ -41,7 +42,7 @@ fn resident_bytes() -> u64 {
 fn with_nothing_live_no_slot_has_memory_and_the_process_little_more_than_at_the_start() {
     static POOL: PoolAlloc = PoolAlloc::new();
     if is_in_child(with_nothing_live_no_slot_has_memory_and_the_process_little_more_than_at_the_start) {
-        // What the test itself needs comes and goes with the first of these.
+        // The first call makes resident what the test itself needs.
         resident_bytes();
         let before = resident_bytes();
         for _ in 0..3 {
@@ -90,7 +91,7 @@ fn of_slots_that_share_pages_all_goes_that_touches_no_live_one() {
         let blocks: Vec<_> = (0..ODD.slots(class) as u64).map(|id| Block::take(&POOL, layout, id)).collect();
         for block in blocks {
             let start = block.start.addr();
-            // Some with much room between them, some with little.
+            // Pairs of neighbours stay live, with seven free slots between two pairs.
             if start / layout.size() % 9 < 2 {
                 pages.extend(start / page_bytes()..(start + layout.size()).div_ceil(page_bytes()));
                 live.push(block);
@@ -117,7 +118,7 @@ fn locked_pages_stay_and_their_slots_are_cleared_when_they_come_back() {
     let large = layout(256 << 10, 1);
     let block = Block::take(&POOL, large, 1);
     let start = block.start;
-    // SAFETY: within its size, but for what it carries at both ends.
+    // SAFETY: within the block, between the stamps at its ends.
     unsafe { start.add(16).write_bytes(0xAA, large.size() - 32) };
     block.give();
     // SAFETY: leaves every byte as it is.
@@ -178,7 +179,7 @@ fn of_what_prewarm_made_resident_a_later_trim_gives_back_what_was_locked_at_the_
     if unsafe { libc::mlock(start.cast(), page_bytes()) } != 0 {
         return println!("not tested: {}", Error::last_os_error());
     }
-    // An eighth of a lane goes in one call.
+    // A trim gives an eighth of a lane back in one call, so one locked page keeps all of that.
     assert_eq!(POOL.trim() as u64, all - MIB);
     // SAFETY: as above.
     assert_eq!(unsafe { libc::munlock(start.cast(), page_bytes()) }, 0);
@@ -204,19 +205,22 @@ fn what_slots_have_because_they_lie_in_a_neighbours_huge_page_goes_back() {
 
 #[test]
 fn a_slot_that_is_clean_costs_no_system_call() {
-    /// Without magazines, so that there is nothing to fence for.
+    /// A table without magazines, so that a trim needs no fence.
     const CONFIG: Config = SMALLER
         .magazine(Class::Small, 0)
         .magazine(Class::Medium, 0)
         .magazine(Class::Large, 0)
         .magazine(Class::XLarge, 0);
     static POOL: PoolAlloc = PoolAlloc::with_config(CONFIG);
-    /// Trims in a forked process that is killed for any system call but its own `exit`; whether it was.
+    /// Trims in a forked process, which the kernel kills for any system call but `read`, `write` and its own
+    /// `exit`. Returns whether it was killed.
     fn is_killed_for_trimming() -> bool {
-        // SAFETY: the child does what follows and nothing else, which needs none of its parent's other threads.
+        // SAFETY: the child does what follows and nothing else, which needs none of its parent's other
+        // threads.
         match unsafe { libc::fork() } {
             0 => {
-                // SAFETY: plain requests; the last ends the only thread of this process, and `_exit` is not allowed.
+                // SAFETY: plain requests; the last ends the only thread of this process, and `_exit` is not
+                // allowed.
                 unsafe {
                     let refused = libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_STRICT);
                     let code = if refused != 0 || POOL.trim() != 0 { 1 } else { 0 };
@@ -248,7 +252,8 @@ fn a_refused_trim_gives_nothing_loses_nothing_and_leaves_errno_as_it_was() {
         use_all(&POOL);
         inject_failure(libc::SYS_madvise, Some((2, libc::MADV_DONTNEED as u32)), libc::EACCES);
         let layout = whole(Class::Large);
-        // SAFETY: the first fails on purpose; the block is read within its size, and freed as it was allocated.
+        // SAFETY: the first fails on purpose; the block is read within its size, and freed as it was
+        // allocated.
         unsafe {
             libc::close(-1);
             let trimmed = POOL.trim();
@@ -263,13 +268,14 @@ fn a_refused_trim_gives_nothing_loses_nothing_and_leaves_errno_as_it_was() {
     }
 }
 
-/// As under an emulator, a library operating system or a filter of system calls that answers 0 to what it ignores.
+/// Plays a system that answers 0 to a call that it ignores, as an emulator, a library operating system or a
+/// filter of system calls may.
 #[test]
 fn a_trim_that_the_system_only_says_it_did_makes_no_slot_clean_and_gives_nothing() {
     static POOL: PoolAlloc = PoolAlloc::with_config(SMALLER);
     if is_in_child(a_trim_that_the_system_only_says_it_did_makes_no_slot_clean_and_gives_nothing) {
         use_all(&POOL);
-        // The first one is honest, so what was found then says nothing about the next.
+        // The first trim does succeed, so its result says nothing about the next one.
         assert_eq!(POOL.trim(), SMALLER.reserved_bytes());
         use_all(&POOL);
         inject_failure(libc::SYS_madvise, Some((2, libc::MADV_DONTNEED as u32)), 0);
@@ -308,7 +314,7 @@ fn the_child_of_a_fork_trims_its_own_memory_and_leaves_its_parents_alone() {
     static POOL: PoolAlloc = PoolAlloc::with_config(SMALLER);
     let block = Block::take(&POOL, whole(Class::XLarge), 7);
     use_one(&POOL);
-    // SAFETY: the child only trims and looks, which needs none of its parent's other threads.
+    // SAFETY: the child only trims and reads a block, which needs none of its parent's other threads.
     match unsafe { libc::fork() } {
         0 => {
             let trimmed = POOL.trim();
@@ -330,7 +336,7 @@ fn the_child_of_a_fork_trims_its_own_memory_and_leaves_its_parents_alone() {
 /// Writes all of one XLarge slot, and gives it back.
 fn use_one(pool: &PoolAlloc) {
     let block = Block::take(pool, whole(Class::XLarge), 8);
-    // SAFETY: within its size, but for what it carries at both ends.
+    // SAFETY: within the block, between the stamps at its ends.
     unsafe { block.start.add(16).write_bytes(0xAA, block.layout.size() - 32) };
     block.give();
 }

@@ -1,4 +1,5 @@
-//! `unpooled`, and calls that come back from a fallback which allocates for itself: to the fallback, uncounted, for as long as that takes.
+//! `unpooled`, and calls that come back from a fallback which allocates for itself. In both, the fallback
+//! serves every request, and none is counted.
 
 mod common;
 
@@ -46,7 +47,7 @@ fn a_block_of_the_pools_stays_while_it_fits_its_slot_and_goes_back_there() {
         freed.give();
         assert_eq!(in_use(), 2);
         let start = resized.start;
-        // Neither does it shrink into another class.
+        // A shrink does not move it to another class, either.
         let resized = resized.resize(FRAME + 1).resize(100);
         assert_eq!(resized.start, start);
         resized.give();
@@ -110,12 +111,13 @@ fn it_may_be_the_first_thing_that_a_thread_does_with_an_allocator() {
     assert_eq!(POOL.stats().hits(), 1);
 }
 
-/// Asks the outermost allocator for a block of its own in each call, as a profiler does.
+/// A fallback that asks the outermost allocator for a block of its own in each call, as a profiler does.
 struct Chatty;
 
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
-/// A call of `f`, and its own block meanwhile, unless this is that block's.
+/// Allocates, grows and frees a block of its own, and then calls `f`. If the call is about that block, it
+/// only calls `f`.
 fn chat<R>(f: impl FnOnce() -> R) -> R {
     thread_local!(static IS_INSIDE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) });
     if IS_INSIDE.get() {
@@ -154,7 +156,8 @@ unsafe impl GlobalAlloc for Chatty {
     }
 }
 
-/// Two sets of pools, one behind the other: the outer one takes small blocks, the inner one those of its larger classes too.
+/// Two allocators, one as the fallback of the other. The outer one has slots of up to 2 MiB, the inner one of
+/// up to 4 MiB.
 static OUTER: PoolAlloc<PoolAlloc<Chatty>> = PoolAlloc::with_fallback(INNER, Config::new());
 #[allow(clippy::declare_interior_mutable_const, reason = "only ever moved into `OUTER`")]
 const INNER: PoolAlloc<Chatty> = PoolAlloc::with_fallback(Chatty, WIDE);
@@ -163,14 +166,14 @@ const WIDE: Config = Config::new().class(Class::XLarge, 4 << 20, 4);
 #[test]
 fn what_a_fallback_asks_for_is_its_own_however_far_out_it_asks() {
     let block = |size| Block::take(&OUTER, layout(size, 8), size as u64);
-    // Both reserve their pools, for which some systems ask the fallback.
+    // Both allocators reserve their pools. On systems without `mmap`, they ask their fallback for the memory.
     block(3 << 20).give();
     let (calls, stats) = (CALLS.load(Relaxed), OUTER.stats());
     let calls = || CALLS.load(Relaxed) - calls;
-    // Neither serves it, so `Chatty` does, and its own block comes back through both.
+    // Neither has slots of this size, so `Chatty` serves it. Its own block comes back through both.
     block(8 << 20).resize(9 << 20).give();
     assert_eq!(calls(), 3);
-    // The inner one serves this, and the outer one that.
+    // The inner one serves the block of 3 MiB, and the outer one the frame.
     block(3 << 20).give();
     let frame = block(FRAME);
     assert!(OUTER.owns(frame.start));
@@ -180,7 +183,7 @@ fn what_a_fallback_asks_for_is_its_own_however_far_out_it_asks() {
     assert_eq!((stats.hits(), stats.fallbacks()), (1, 3), "{stats}");
 }
 
-/// Raises a signal inside a call, once, when it is told to.
+/// A fallback that raises a signal inside one call if `RAISES` is set.
 struct Interrupted;
 
 static RAISES: AtomicBool = AtomicBool::new(false);
@@ -192,7 +195,7 @@ unsafe impl GlobalAlloc for Interrupted {
         CALLS_OF_INTERRUPTED.fetch_add(1, Relaxed);
         #[cfg(unix)]
         if RAISES.swap(false, Relaxed) {
-            // SAFETY: has a handler.
+            // SAFETY: the signal has a handler.
             unsafe { libc::raise(libc::SIGUSR2) };
         }
         // SAFETY: the caller's contract.
@@ -208,7 +211,8 @@ unsafe impl GlobalAlloc for Interrupted {
 static NOTED: PoolAlloc<Interrupted> = PoolAlloc::with_fallback(Interrupted, Config::new());
 static PLAIN: PoolAlloc<Interrupted> = PoolAlloc::with_plain_fallback(Interrupted, Config::new());
 
-/// The two constructors differ in what a request gets that comes while the fallback is called: there is no telling whose it is.
+/// The two constructors differ in how they serve a request that comes during a call into the fallback. Such a
+/// request may be the fallback's own or a handler's, and cannot be told apart.
 #[cfg(unix)]
 #[test]
 fn a_handler_that_interrupts_a_plain_fallback_is_served_from_the_pools() {
@@ -224,9 +228,9 @@ fn a_handler_that_interrupts_a_plain_fallback_is_served_from_the_pools() {
         };
         POOLED.store(10 * is_pooled(&NOTED) + is_pooled(&PLAIN), Relaxed);
     }
-    // SAFETY: a handler that does what the pools promise to be fit for.
+    // SAFETY: the handler only does what the pools allow in a signal handler.
     unsafe { libc::signal(libc::SIGUSR2, handler as extern "C" fn(_) as usize) };
-    // Where there is no `mmap`, pools are reserved through the fallback.
+    // Without `mmap`, pools are reserved through the fallback.
     [&NOTED, &PLAIN].into_iter().for_each(|pool| Block::take(pool, layout(1_000, 8), 1).give());
     for (pool, pooled) in [(&NOTED, 1), (&PLAIN, 11)] {
         let (before, calls) = (pool.stats(), CALLS_OF_INTERRUPTED.load(Relaxed));

@@ -1,4 +1,5 @@
-//! P1 as users meet it: one line, and the `Vec`s, `String`s and maps of an unmodified program come from the pools.
+//! P1 from the user's side: with one line, the `Vec`s, `String`s and maps of an unmodified program come from
+//! the pools.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,5 @@
-//! Waiting for a slot: nobody sleeps on while one is free, whoever came first goes first, and time is up when it is.
+//! Waiting for a slot: no thread sleeps while a slot is free, threads are served in the order in which they
+//! came, and a wait ends at its timeout.
 
 #[cfg(unix)]
 mod common;
@@ -49,12 +50,12 @@ fn when_the_time_is_up_it_says_so_and_leaves_nothing_behind() {
     let stats = pool.stats().class(Class::XLarge);
     assert_eq!((stats.hits, stats.misses), (1, 2), "a wait that failed is one miss");
     drop(frame);
-    assert_eq!(pool.stats().class(Class::XLarge).in_use, 0, "nobody got it who is gone");
+    assert_eq!(pool.stats().class(Class::XLarge).in_use, 0, "the waiter that gave up got no slot");
     assert!(pool.alloc_pooled(FRAME).is_some());
 }
 
 #[test]
-fn a_give_wakes_who_waits_and_counts_one_hit() {
+fn a_give_wakes_a_waiting_thread_and_counts_one_hit() {
     let pool = pool(1);
     let frame = pool.alloc(FRAME);
     thread::scope(|scope| {
@@ -70,9 +71,9 @@ fn a_give_wakes_who_waits_and_counts_one_hit() {
     assert_eq!((stats.hits, stats.returns, stats.misses, stats.peak), (2, 2, 0, 1));
 }
 
-/// Each begins to wait only when the one before it sleeps, so the order of arrival is known.
+/// Each thread begins to wait when the one before it sleeps, so the order of arrival is known.
 #[test]
-fn who_came_first_goes_first() {
+fn the_first_to_wait_is_the_first_served() {
     let pool = pool(1);
     let frame = pool.alloc(FRAME);
     let next = AtomicU64::new(0);
@@ -93,9 +94,9 @@ fn who_came_first_goes_first() {
     assert_eq!(next.load(Relaxed), 4);
 }
 
-/// A small one that may not have the held-back slots does not stand in the way of a larger one.
+/// A waiting thread whose layout may not have the held-back slots does not block one with a larger layout.
 #[test]
-fn who_cannot_be_served_does_not_hold_up_the_others() {
+fn a_thread_that_cannot_be_served_does_not_hold_up_the_others() {
     let config = Config::new().class(Class::XLarge, FRAME, 2).hold_back(Class::XLarge, 1, FRAME);
     let pool = BufferPool::with_config(config);
     let (small, large) = (pool.alloc(FRAME - 1), pool.alloc(FRAME));
@@ -113,9 +114,9 @@ fn who_cannot_be_served_does_not_hold_up_the_others() {
     });
 }
 
-/// Nobody but the trim gives anything back while the only other thread waits.
+/// While this thread waits, only the trimming thread gives anything back.
 #[test]
-fn what_a_trim_had_goes_to_who_waits() {
+fn what_a_trim_held_goes_to_a_waiting_thread() {
     let pool = pool(1);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -131,14 +132,15 @@ fn what_a_trim_had_goes_to_who_waits() {
                 done.store(true, Relaxed);
             }
             assert!(is_served);
-            // So that the next wait comes at any moment of a trim.
+            // Lets the next wait begin at any moment of a trim.
             (0..id % 50 * 100).for_each(|_| std::hint::spin_loop());
         }
         done.store(true, Relaxed);
     });
 }
 
-/// 8 threads, 2 slots, all the time; one more trims, which holds slots for moments. Nobody waits for long, and slots have one owner.
+/// Has 8 threads wait for 2 slots all the time, while this thread trims, which holds slots for moments. No
+/// thread may wait for long, and each slot must have one owner.
 fn crowd(time: Duration) {
     let pool = pool(2);
     let (done, start) = (AtomicBool::new(false), Barrier::new(9));
@@ -149,7 +151,7 @@ fn crowd(time: Duration) {
             scope.spawn(move || {
                 start.wait();
                 while !done.load(Relaxed) {
-                    let mut buf = pool.wait_pooled(FRAME, LONG).expect("somebody was forgotten");
+                    let mut buf = pool.wait_pooled(FRAME, LONG).expect("a waiting thread was forgotten");
                     buf.extend_from_slice(&[id; 64]);
                     if id % 2 == 0 {
                         thread::yield_now();
@@ -170,7 +172,8 @@ fn crowd(time: Duration) {
     });
     let served = counts.map(AtomicU64::into_inner);
     println!("served in {time:?}: {served:?}");
-    // A thread that runs while the others have no core finds the queue empty, and may take many slots in a row.
+    // A thread that runs while the other threads have no core finds the queue empty. It may take many slots
+    // in a row.
     let mut sorted = served;
     sorted.sort();
     assert!(sorted[0] > 0 && sorted[4] / sorted[0] < 10, "{served:?}");
@@ -189,14 +192,14 @@ fn eight_threads_on_two_slots_are_all_served_for_a_minute() {
     crowd(Duration::from_secs(60));
 }
 
-/// The threads that waited in the parent are not in the child, nor does anything wait for them there.
+/// The threads that waited in the parent are not in the child, and the child does not wait for them.
 #[cfg(unix)]
 #[test]
 fn the_child_of_a_fork_has_no_part_in_its_parents_queue() {
     assert_child_has_a_queue_of_its_own(|| ());
 }
 
-/// Both are the first process of a namespace.
+/// Parent and child are both the first process of a namespace, and so have the same number.
 #[cfg(all(target_os = "linux", not(framepool_os = "none")))]
 #[test]
 fn nor_has_a_child_that_has_the_number_of_its_parent() {
@@ -210,7 +213,8 @@ fn nor_has_a_child_that_has_the_number_of_its_parent() {
     in_forked_child(|| assert_child_has_a_queue_of_its_own(become_parent_of_first_processes)).unwrap();
 }
 
-/// `before` is called right before the fork.
+/// Panics unless the child of a fork can wait while threads of the parent wait. Calls `before` right before
+/// the fork.
 #[cfg(unix)]
 fn assert_child_has_a_queue_of_its_own(before: impl FnOnce()) {
     let pool = pool(1);
@@ -218,7 +222,7 @@ fn assert_child_has_a_queue_of_its_own(before: impl FnOnce()) {
     thread::scope(|scope| {
         let waits = || pool.wait_pooled(FRAME, LONG).map(drop);
         let waiting = [scope.spawn(waits), scope.spawn(waits)];
-        // Until both sleep, as far as can be told.
+        // By then both threads sleep, most probably.
         thread::sleep(Duration::from_millis(50));
         before();
         let frame = std::cell::Cell::new(Some(frame));

@@ -1,4 +1,5 @@
-//! P5: zeroed memory is zero, and costs a memset only where something was written since the slot was last known to be zero.
+//! P5: zeroed memory is zero. It costs a memset only if the slot was handed out since it was last known to be
+//! zero.
 
 mod common;
 
@@ -138,12 +139,12 @@ fn zero_on_free_clears_the_whole_slot_and_saves_the_next_memset() {
     assert_eq!((pool.stats().memsets_skipped(), pool.stats().memsets_done()), (4, 0));
 }
 
-/// Pages of a block that have memory behind them.
+/// Returns the number of whole pages of a block that are resident.
 #[cfg(all(target_os = "linux", not(framepool_os = "none")))]
 fn resident_pages(ptr: *mut u8, bytes: usize) -> usize {
     // SAFETY: asks for a figure.
     let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
-    // Only whole pages of the block itself: its neighbours may have been touched.
+    // Counts whole pages of the block only: its neighbours may have touched the others.
     let first = ptr.addr().next_multiple_of(page);
     let pages = (ptr.addr() + bytes).saturating_sub(first) / page;
     let mut resident = vec![0_u8; pages.max(1)];

@@ -1,12 +1,16 @@
-//! Two allocators to measure against: the design that this crate replaces, and the one that its handbook suggests next.
+//! Two baseline allocators: the design that this crate replaces, and the design that the original's handbook
+//! suggests next.
 //!
-//! Both serve the default table from four pools whose memory and nodes are made at the first request, and go to `System`
-//! for what fits no pool or finds its pool empty. Whatever they share is here and in [`pool`], so that the lock is their
-//! only difference. Wherever the design leaves a choice, it is made in its favour: the nodes of a pool are one array
-//! instead of a box each, an index is a shift instead of a division, and the range check that tells whose address this
-//! is needs no lock. They abort on a double free, as the `in_use` flag lets them, and check nothing else.
+//! Both serve the default table from four pools. The first request makes the pools' memory and nodes. A
+//! request that fits no pool, or finds its pool empty, goes to `System`. All shared code is here and in
+//! [`pool`], so the lock is the only difference between the two.
 //!
-//! They allocate while they start, so they are to be called, not to be installed as a `#[global_allocator]`.
+//! If the design leaves a choice, the choice is made in its favour. The nodes of a pool are one array instead
+//! of a box each. An index is a shift instead of a division. The range check that finds the pool of an
+//! address takes no lock. Both abort on a double free, which the `in_use` flag shows, and check nothing else.
+//!
+//! Both allocate while they start. The benchmarks call them directly; neither can be installed as a
+//! `#[global_allocator]`.
 
 mod original;
 mod per_pool_spin;
@@ -23,7 +27,7 @@ use pool::{Pool, Slab};
 /// Slot bytes and slots of the four pools: the default table.
 const TABLE: [(usize, usize); 4] = [(1 << 10, 1024), (64 << 10, 64), (256 << 10, 32), (2 << 20, 64)];
 
-/// How the four pools are locked: all that a baseline decides for itself.
+/// How the four pools are locked, which is the only difference between the baselines.
 pub(crate) trait Locks {
     /// Puts the pools behind their lock or locks.
     fn new(pools: [Pool; 4]) -> Self;
@@ -37,7 +41,7 @@ pub(crate) struct Baseline<L> {
     started: OnceLock<Started<L>>,
 }
 
-/// What the first request makes.
+/// The slabs and pools that the first request makes.
 struct Started<L> {
     slabs: [Slab; 4],
     pools: L,
@@ -49,7 +53,7 @@ impl<L: Locks> Baseline<L> {
         Self { started: OnceLock::new() }
     }
 
-    /// The four pools' counts in one.
+    /// The counts of all four pools, added up.
     pub(crate) fn counts(&self) -> Counts {
         let started = self.started();
         (0..TABLE.len()).map(|pool| started.pools.with(pool, |pool| pool.counts())).sum()
@@ -63,10 +67,11 @@ impl<L: Locks> Baseline<L> {
     }
 }
 
-// SAFETY: a block comes either from `System` or from a slab that is never unmapped. A pool hands a slot out only while its
-// `in_use` flag is off, and sets it, with the pool's lock held: no slot has two owners. A slot is as large as its class
-// says and aligned to that size, and a layout is served by a class only if its size and alignment are at most that. An
-// address goes back to where its range says it came from. Neither method unwinds: a lock's poison is ignored.
+// SAFETY: a block comes either from `System` or from a slab that is never unmapped. With the pool's lock
+// held, a pool hands out only a slot whose `in_use` flag is off, and sets the flag: no slot has two owners. A
+// slot is as large as its class says and aligned to that size. A class serves a layout only if its size and
+// alignment are at most that. An address goes back to the slab or to `System`, as its range says. Neither
+// method unwinds: a lock's poison is ignored.
 unsafe impl<L: Locks> GlobalAlloc for Baseline<L> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let needed = layout.size().max(layout.align());
@@ -87,7 +92,8 @@ unsafe impl<L: Locks> GlobalAlloc for Baseline<L> {
                 return started.pools.with(class, |pool| pool.give(index));
             }
         }
-        // SAFETY: the caller got `block` from `alloc` with this layout; it lies in no slab, so it is `System`'s.
+        // SAFETY: the caller got `block` from `alloc` with this layout; it lies in no slab, so it is
+        // `System`'s.
         unsafe { System.dealloc(block, layout) }
     }
 }

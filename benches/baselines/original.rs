@@ -1,7 +1,8 @@
 //! The original's design: one `std::sync::Mutex` around all four pools and their statistics.
 //!
-//! Uncontended, an operation costs the lock's two atomic swaps and the list's few stores. A thread that meets another
-//! spins a little, then sleeps in the kernel, whichever classes the two want.
+//! Without contention, an operation costs the lock's two atomic swaps and a few stores to the list. A thread
+//! that finds the lock taken spins briefly and then sleeps in the kernel, even if the two threads want
+//! different classes.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -1,7 +1,8 @@
-//! What the original's handbook suggests next: the same pools, each behind a `spin::Mutex` of its own.
+//! The design that the original's handbook suggests next: the same pools, each behind its own `spin::Mutex`.
 //!
-//! Uncontended, an operation costs one atomic swap and the list's few stores. Threads of different classes never meet;
-//! threads of one class burn their processor until the other is done, for a whole time slice if that one was preempted.
+//! Without contention, an operation costs one atomic swap and a few stores to the list. Threads that use
+//! different classes never contend. A thread that finds its class's lock taken keeps its processor busy until
+//! the owner of the lock is done. If the owner was preempted, that lasts a whole time slice.
 
 use spin::Mutex;
 

@@ -1,12 +1,13 @@
-//! One pool of a baseline: a slab of slots, a node for each, and the free ones in a linked list. No lock.
+//! One pool of a baseline, without a lock: a slab of slots, a node for each slot, and a linked list of the
+//! free ones.
 //!
-//! Taking pops the list's head and giving pushes it back, so the slot that was freed last goes out next, warm. Both cost
-//! a handful of loads and stores, best and worst case alike.
+//! A take pops the list's head and a give pushes the slot back. The slot that was freed last therefore goes
+//! out next, still in the cache. Both cost a handful of loads and stores, in the best and in the worst case.
 
 use std::alloc::{GlobalAlloc, Layout, System, handle_alloc_error};
 use std::iter::Sum;
 
-/// The addresses of one pool. They never change, so that reading them takes no lock.
+/// The addresses of one pool. They never change, so a thread reads them without a lock.
 #[derive(Clone, Copy)]
 pub(crate) struct Slab {
     base: *mut u8,
@@ -14,14 +15,15 @@ pub(crate) struct Slab {
     slots: usize,
 }
 
-// SAFETY: a slab is an address and two numbers; only who took a slot, under its pool's lock, touches the memory behind it.
+// SAFETY: a slab is an address and two numbers. Only the thread that took a slot, under its pool's lock,
+// touches the slot's memory.
 unsafe impl Send for Slab {}
 // SAFETY: as for `Send`; none of the methods writes anything.
 unsafe impl Sync for Slab {}
 
 impl Slab {
-    /// Reserves `slots` slots of `slot_bytes`, a power of two, aligned to their size. Pages come when they are first
-    /// touched, as in any large block of `System`.
+    /// Reserves `slots` slots of `slot_bytes`, a power of two, aligned to their size. Pages become resident
+    /// when they are first touched, as in any large block of `System`.
     pub(crate) fn reserve(slot_bytes: usize, slots: usize) -> Self {
         let layout =
             Layout::from_size_align(slot_bytes * slots, slot_bytes).expect("the table is a constant");
@@ -33,13 +35,13 @@ impl Slab {
         Self { base, slot_shift: slot_bytes.trailing_zeros(), slots }
     }
 
-    /// The slot that `block` lies in, if it lies in this slab.
+    /// Returns the index of the slot that `block` lies in, if it lies in this slab.
     pub(crate) fn index_of(&self, block: *mut u8) -> Option<usize> {
         let index = block.addr().wrapping_sub(self.base.addr()) >> self.slot_shift;
         (index < self.slots).then_some(index)
     }
 
-    /// The address of a slot.
+    /// Returns the address of a slot.
     pub(crate) fn slot(&self, index: usize) -> *mut u8 {
         self.base.wrapping_add(index << self.slot_shift)
     }
@@ -51,16 +53,16 @@ struct Node {
     next: Option<u32>,
 }
 
-/// What happened in a pool so far, kept under its lock.
+/// The counts of a pool since it was made, kept under its lock.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
     /// Requests that got a slot.
     pub(crate) hits: u64,
     /// Requests that found every slot in use.
     pub(crate) misses: u64,
-    /// Slots out now.
+    /// Slots in use now.
     pub(crate) in_use: u64,
-    /// The most slots that were ever out at once; of several pools, the sum of theirs.
+    /// The maximum of slots in use at once. In a sum of several pools, the sum of their maxima.
     pub(crate) peak: u64,
 }
 
@@ -75,7 +77,7 @@ impl Sum for Counts {
     }
 }
 
-/// The slots of one class, to be reached through a lock.
+/// The slots of one class. Callers reach a pool through a lock.
 pub(crate) struct Pool {
     nodes: Box<[Node]>,
     free: Option<u32>,
@@ -83,7 +85,7 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// All slots of `slab`, free, the lowest in front.
+    /// A pool of all slots of `slab`, all free, the lowest first in the list.
     pub(crate) fn new(slab: Slab) -> Self {
         let slots = u32::try_from(slab.slots).expect("the table is a constant");
         let next = |index| (index + 1 < slots).then_some(index + 1);
@@ -91,7 +93,7 @@ impl Pool {
         Self { nodes, free: Some(0), counts: Counts::default() }
     }
 
-    /// A free slot's index, now in use.
+    /// Takes a free slot and returns its index, or counts a miss.
     pub(crate) fn take(&mut self) -> Option<usize> {
         let Some(index) = self.free else {
             self.counts.misses += 1;
@@ -106,7 +108,7 @@ impl Pool {
         Some(index as usize)
     }
 
-    /// Takes a slot back.
+    /// Gives a slot back. Aborts on a double free.
     pub(crate) fn give(&mut self, index: usize) {
         let node = &mut self.nodes[index];
         if !node.in_use {

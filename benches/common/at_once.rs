@@ -1,9 +1,12 @@
-//! Runs one timing loop on several threads at once, and makes sure of the "at once".
+//! Runs one timing loop on several threads at once, and checks that they really ran at once.
 //!
-//! On a busy machine the threads may well run in turns, and a contended lock then looks like a free one. So a run
-//! counts only if all threads start together and none loses its processor, and is repeated a few times for that. A
-//! run that is still disturbed after the last try is returned all the same, and counted. Where there are more threads than
-//! processors, they do run in turns: such a run is only made long enough for them to take many.
+//! On a busy machine the threads may run in turns, and a contended lock then looks like a free one. A run
+//! counts only if all threads start together and none loses its processor. A disturbed run is repeated, up to
+//! four tries in all. If the last try is disturbed too, its result is returned and the run is counted as
+//! disturbed.
+//!
+//! If there are more threads than processors, the threads do run in turns. Such a run is only made long
+//! enough for many turns.
 
 use std::fs;
 use std::hint::spin_loop;
@@ -11,21 +14,21 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, available_parallelism};
 use std::time::{Duration, Instant};
 
-/// How often a run is tried. With processors to spare, the first one or two are clean.
+/// The number of tries of a run. With processors to spare, the first or second try is clean.
 const TRIES: usize = 4;
 
-/// The least time of a run: shorter ones say more about how threads start than about what they do.
+/// The minimum time of a run. A shorter run measures how threads start more than what they do.
 const MIN_RUN: Duration = Duration::from_millis(4);
 
-/// Only ever added to and read, so Relaxed is enough.
+/// The number of runs that were disturbed on every try. It is only added to and read, so Relaxed is enough.
 static DISTURBED: AtomicU64 = AtomicU64::new(0);
 
-/// How many runs so far were disturbed on every try. What such a run read says little.
+/// Returns how many runs so far were disturbed on every try. The figures of such a run say little.
 pub(crate) fn disturbed() -> u64 {
     DISTURBED.load(Ordering::Relaxed)
 }
 
-/// How many of so many threads can run at once.
+/// Returns how many of `threads` threads can run at once.
 pub(crate) fn at_once(threads: usize) -> usize {
     threads.min(available_parallelism().map_or(1, usize::from))
 }
@@ -33,15 +36,15 @@ pub(crate) fn at_once(threads: usize) -> usize {
 /// One thread's part of a run.
 struct Lap {
     start: Instant,
-    /// From start to end.
+    /// The time from start to end.
     wall: Duration,
-    /// What the timing loop makes of it.
+    /// The time that the timing loop returned.
     time: Duration,
-    /// How long the thread was ready to run and another one had its processor.
+    /// The time that the thread was ready to run while another one had its processor.
     displaced: Duration,
 }
 
-/// Runs until a run says that it was not disturbed, a few times at most; the last try counts in any case.
+/// Calls `run` until it reports an undisturbed run, at most [`TRIES`] times. The last try counts in any case.
 pub(crate) fn undisturbed<R>(mut run: impl FnMut() -> (R, bool)) -> R {
     for _ in 1..TRIES {
         if let (result, true) = run() {
@@ -53,8 +56,9 @@ pub(crate) fn undisturbed<R>(mut run: impl FnMut() -> (R, bool)) -> R {
     result
 }
 
-/// The longest of the threads' times for so many rounds of `timed`; each warms up with one round first. Few rounds are
-/// run more often than asked, until they take long enough, and their time scaled down again.
+/// Returns the longest of the threads' times for `rounds` rounds of `timed`. Each thread warms up with one
+/// round first. If that many rounds are too short, they are repeated until they take long enough, and the
+/// time is divided by the number of repeats.
 pub(crate) fn longest_of(threads: usize, rounds: u64, timed: impl Fn(u64) -> Duration + Sync) -> Duration {
     let turns = threads.div_ceil(at_once(threads)) as u32;
     let min_run = MIN_RUN * turns;
@@ -79,7 +83,8 @@ fn all(threads: usize, rounds: u64, timed: &(impl Fn(u64) -> Duration + Sync)) -
     let lap = || {
         timed(1);
         let displaced_before = displaced();
-        // The barrier spins, because a thread that had to be woken would start late. Its order publishes nothing.
+        // The barrier spins, because a thread that had to be woken would start late. Its atomic operations
+        // publish nothing.
         ready.fetch_add(1, Ordering::Relaxed);
         while ready.load(Ordering::Relaxed) < threads {
             if can_spin { spin_loop() } else { thread::yield_now() }
@@ -98,8 +103,9 @@ fn all(threads: usize, rounds: u64, timed: &(impl Fn(u64) -> Duration + Sync)) -
     })
 }
 
-/// Whether all started together and none lost its processor, but for a tenth of their time. They need not end
-/// together: a lock that lets one thread through more often than the other is what is measured here, not a disturbance.
+/// Whether all threads started together and none lost its processor, each to within a tenth of the run's
+/// time. The threads need not end together: a lock that lets one thread through more often than the other is
+/// part of the measurement, not a disturbance.
 fn ran_at_once(laps: &[Lap]) -> bool {
     let starts = || laps.iter().map(|lap| lap.start);
     let apart = starts().max().zip(starts().min()).map_or(Duration::ZERO, |(last, first)| last - first);
@@ -108,8 +114,9 @@ fn ran_at_once(laps: &[Lap]) -> bool {
     apart.max(displaced) * 10 <= wall
 }
 
-/// How long this thread has been displaced since it began: the second figure of Linux's `schedstat`. Waiting for a lock in
-/// the kernel is not that. Where there is no such file, only the common start counts.
+/// Returns how long the calling thread has been displaced since it began: the second figure of Linux's
+/// `schedstat`. Waiting for a lock in the kernel does not count. If there is no such file, the result is
+/// zero. Only the common start is checked then.
 pub(crate) fn displaced() -> Duration {
     let told = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     let nanoseconds = told.split_whitespace().nth(1).and_then(|figure| figure.parse().ok());

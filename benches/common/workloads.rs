@@ -1,9 +1,10 @@
-//! What is measured: each workload once, as a plain timing loop that the criterion suite and the table both call.
+//! The workloads: each is a plain timing loop, called both by the criterion suite and by the table.
 //!
-//! A workload is a batch of blocks, `HELD` of them allocated and then freed, oldest first, as a queue of frames is. With
-//! one block held, the allocator gets the block back that it just gave; with 16, it must find 16. `WRITTEN` batches write
-//! each block through once, right after its allocation and on that clock, because that is when the memory must really
-//! be there. Every loop runs one batch before its clock starts, and returns the time of all its rounds for one block.
+//! A workload runs batches of blocks: it allocates `HELD` of them and then frees them, oldest first, as a
+//! queue of frames does. With one block held, the allocator reuses the block that it got back last; with 16,
+//! it must find 16. `WRITTEN` batches write each block through once, right after its allocation and on that
+//! clock, because that is when the memory must really be there. Every loop runs one batch before its clock
+//! starts, and returns the time of all its rounds for one block.
 
 use std::alloc::Layout;
 use std::hint::black_box;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::at_once;
 use super::contestants::Allocator;
 
-/// A timing loop: so many rounds on that allocator with that layout, which must not be empty.
+/// A timing loop: runs that many rounds on that allocator with that layout, which must not be empty.
 pub(crate) type Workload = fn(&Allocator, Layout, u64) -> Duration;
 
 /// Every workload and its name.
@@ -31,7 +32,7 @@ pub(crate) const WORKLOADS: [(&str, Workload); 11] = [
     ("two_threads/burst16", two_threads::<16>),
 ];
 
-/// Allocation and free together: two readings of the clock in all.
+/// Times allocation and free together, with two readings of the clock in all.
 fn pair<const HELD: usize, const WRITTEN: bool>(
     allocator: &Allocator,
     layout: Layout,
@@ -48,7 +49,7 @@ fn pair<const HELD: usize, const WRITTEN: bool>(
     start.elapsed() / HELD as u32
 }
 
-/// Allocation alone.
+/// Times allocation alone.
 fn alloc<const HELD: usize, const WRITTEN: bool>(
     allocator: &Allocator,
     layout: Layout,
@@ -57,7 +58,7 @@ fn alloc<const HELD: usize, const WRITTEN: bool>(
     apart::<HELD, WRITTEN>(allocator, layout, rounds).0
 }
 
-/// Free alone.
+/// Times the free alone.
 fn free<const HELD: usize, const WRITTEN: bool>(
     allocator: &Allocator,
     layout: Layout,
@@ -66,17 +67,19 @@ fn free<const HELD: usize, const WRITTEN: bool>(
     apart::<HELD, WRITTEN>(allocator, layout, rounds).1
 }
 
-/// Allocation and free of the same rounds, each on its own clock.
+/// Times the allocation and the free of the same rounds, each on its own clock.
 ///
-/// A reading of the clock costs more than a pooled allocation, so every round times an empty stretch too and takes it
-/// off. A reading also waits for what came before it, and its own time lets stores settle, so the sum of the two is not
-/// the pair's time, but some nanoseconds to either side.
+/// A reading of the clock costs more than a pooled allocation. Every round therefore times an empty stretch
+/// too, and subtracts it. A reading also waits for the instructions before it, and its own time lets stores
+/// settle. The sum of the two times therefore differs from the pair's time by several nanoseconds, in either
+/// direction.
 fn apart<const HELD: usize, const WRITTEN: bool>(
     allocator: &Allocator,
     layout: Layout,
     rounds: u64,
 ) -> (Duration, Duration) {
-    // An interrupt in the empty stretch must not be taken off the work, and no reading takes this long without one.
+    // An interrupt in the empty stretch must not be subtracted from the work, and no reading takes this long
+    // without one.
     const LONGEST_READING: Duration = Duration::from_micros(1);
 
     let mut batch = Batch::<HELD, WRITTEN>::new(allocator, layout);
@@ -94,17 +97,18 @@ fn apart<const HELD: usize, const WRITTEN: bool>(
         allocating += held - start;
         freeing += end - held;
     }
-    // Never zero: neither criterion nor a ratio can take it.
+    // The result is never zero, because neither criterion nor a ratio accepts zero.
     let net = |gross: Duration| (gross.saturating_sub(reading) / HELD as u32).max(Duration::from_nanos(1));
     (net(allocating), net(freeing))
 }
 
-/// Two threads at once, each with batches of its own from the same class; the longer of the two times.
+/// Runs two threads at once, each with its own batches from the same class, and returns the longer of the two
+/// times.
 fn two_threads<const HELD: usize>(allocator: &Allocator, layout: Layout, rounds: u64) -> Duration {
     at_once::longest_of(2, rounds, |rounds| pair::<HELD, false>(allocator, layout, rounds))
 }
 
-/// `HELD` places for blocks, and the allocator they come from and go back to.
+/// `HELD` places for blocks, and the allocator of those blocks.
 struct Batch<'a, const HELD: usize, const WRITTEN: bool> {
     allocator: &'a Allocator,
     layout: Layout,
@@ -118,7 +122,7 @@ impl<'a, const HELD: usize, const WRITTEN: bool> Batch<'a, HELD, WRITTEN> {
         Self { allocator: black_box(allocator), layout, blocks: [null_mut(); HELD] }
     }
 
-    /// Fills all places. The blocks that were there must have been freed: they are forgotten.
+    /// Fills all places. The earlier blocks must have been freed: their addresses are overwritten.
     #[inline(always)]
     fn alloc(&mut self) {
         for place in &mut self.blocks {
@@ -133,12 +137,12 @@ impl<'a, const HELD: usize, const WRITTEN: bool> Batch<'a, HELD, WRITTEN> {
         }
     }
 
-    /// Frees what `alloc` filled; to be called once after each.
+    /// Frees the blocks of the last `alloc`. Call it once after each `alloc`.
     #[inline(always)]
     fn free(&mut self) {
         for place in &self.blocks {
-            // SAFETY: this module calls `alloc` and `free` in turns, so each block came from this allocator with this
-            // layout and is freed once.
+            // SAFETY: this module calls `alloc` and `free` in turns, so each block came from this allocator
+            // with this layout, and is freed once.
             unsafe { self.allocator.dealloc(black_box(*place), self.layout) };
         }
     }

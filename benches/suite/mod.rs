@@ -1,7 +1,9 @@
-//! The criterion suite: every workload, size and contestant, in a process whose `System` is in one given state.
+//! The criterion suite: every workload, size and contestant, in a process whose `System` is in one given
+//! state.
 //!
-//! An id reads `pinned/burst16/untouched/pair/framepool/64 KiB`, and its time is that of one block. Runs are short: some
-//! 350 ids in two processes within about five minutes. For a finer look, name what you want and give it time:
+//! An id reads `pinned/burst16/untouched/pair/framepool/64 KiB`, and its time is that of one block. Runs are
+//! short: 352 ids in two processes within about five minutes. For more precise figures, select ids and give
+//! them more time:
 //! `cargo bench --bench pinned -- 'two_threads/pair/.*/64 KiB' --measurement-time 5 --sample-size 100`.
 
 use std::time::Duration;
@@ -16,7 +18,7 @@ use crate::common::workloads::WORKLOADS;
 /// The sizes, in bytes: one slot of each class.
 const SIZES: [usize; 4] = [1 << 10, 64 << 10, 256 << 10, 2 << 20];
 
-/// Runs what the command line asks for.
+/// Runs the benchmarks that the command line selects.
 pub(crate) fn run(state: &str) {
     let state = SystemState::named(state).expect("the targets are named after the states");
     state.prepare();
@@ -28,10 +30,11 @@ pub(crate) fn run(state: &str) {
         .configure_from_args();
     for (name, workload) in WORKLOADS {
         let mut group = criterion.benchmark_group(format!("{}/{name}", state.name()));
-        // Samples of equal length: the short ones of the other modes are too short for two threads to meet.
+        // All samples have equal length. The shortest samples of the other modes are too short for two
+        // threads to meet.
         group.sampling_mode(SamplingMode::Flat);
         for bytes in SIZES {
-            // One after the other, so that what is compared is a second apart, not a minute.
+            // One contestant follows the other, so compared figures are taken a second apart, not a minute.
             for (contestant, allocator) in CONTESTANTS {
                 let id = BenchmarkId::new(contestant, format_args!("{} KiB", bytes >> 10));
                 group.bench_function(id, |bencher| {

@@ -1,8 +1,9 @@
-//! The README's performance table and the verdicts, from one command: `cargo bench --bench table [-- --quick]`.
+//! The README's performance table and the verdicts, from one command:
+//! `cargo bench --bench table [-- --quick]`.
 //!
-//! It runs the suite's workloads in two child processes of itself, one for each state of glibc, because a process can be
-//! in one only. A child visits all contestants once a round, so that whatever else the machine does hits them alike, and
-//! prints its figures for the parent to sort.
+//! The program runs the suite's workloads in two child processes of itself, one for each state of glibc,
+//! because a process can only be in one. A child visits all contestants once a round, so outside load on the
+//! machine affects all alike. It prints its figures, and the parent sorts them.
 
 #[path = "../baselines/mod.rs"]
 mod baselines;
@@ -18,15 +19,17 @@ use std::process::ExitCode;
 use common::system::SystemState;
 use measure::Plan;
 
-/// What the command line asks for.
+/// The task that the command line selects.
 enum Task {
-    /// Measure in this process and print bare figures: what the parent asks of its children.
+    /// Measure in this process and print bare figures, for the parent process.
     Child(SystemState, Plan),
     /// Measure in two children and print the report.
     Report(Plan),
-    /// The same in a fraction of a second, its report thrown away: under `cargo test`, it is enough that it works.
+    /// Do the work of `Report` in a fraction of a second and discard the report. Under `cargo test`, this
+    /// checks that it works.
     Smoke,
-    /// A filter names benchmarks of another target: `cargo bench burst16` runs this one too.
+    /// Do nothing, because a filter names benchmarks of another target: `cargo bench burst16` runs this
+    /// target too.
     Nothing,
 }
 
@@ -52,8 +55,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Reads the arguments. Cargo adds `--bench` under `cargo bench`, and nothing under `cargo test`, whose flags are meant
-/// for the test harness and pass by unread.
+/// Reads the arguments. Cargo adds `--bench` under `cargo bench`, and nothing under `cargo test`. Flags of
+/// `cargo test` are for the test harness, and are ignored.
 fn task(arguments: &[String]) -> Result<Task, String> {
     if let [flag, state, plan] = arguments
         && flag == measure::CHILD

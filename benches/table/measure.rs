@@ -1,7 +1,9 @@
-//! A measuring child, from both sides: what it runs, and how the parent starts it and reads it.
+//! A measuring child, from both sides: the work that it does, and how the parent starts it and reads its
+//! output.
 //!
-//! A figure is nanoseconds a block over one sample, and a sample is as many rounds of a workload as fill the plan's time.
-//! That count is found once for each cell, before the first round of all; finding it is the warm-up.
+//! A figure is the nanoseconds of one block over one sample. A sample is as many rounds of a workload as fill
+//! the plan's time. That number is found once for each cell, before the first round of all; finding it is the
+//! warm-up.
 
 use std::env;
 use std::process::{Command, Stdio};
@@ -13,20 +15,20 @@ use crate::common::system::SystemState;
 use crate::common::workloads::{WORKLOADS, Workload};
 use crate::samples::Samples;
 
-/// How long to measure.
+/// The length of a measurement.
 #[derive(Clone, Copy)]
 pub(crate) struct Plan {
     pub(crate) name: &'static str,
     rounds: usize,
-    /// Least time of one sample; the most is some twice this, or one round of the workload.
+    /// The minimum time of one sample. The maximum is about twice this, or one round of the workload.
     sample: Duration,
 }
 
-/// Some 20 seconds for each child.
+/// The full plan: about 20 seconds for each child.
 pub(crate) const FULL: Plan = Plan { name: "full", rounds: 15, sample: Duration::from_millis(10) };
-/// Some 5 seconds for each child.
+/// The quick plan: about 5 seconds for each child.
 pub(crate) const QUICK: Plan = Plan { name: "quick", rounds: 9, sample: Duration::from_millis(3) };
-/// Each cell once: no figure worth reading.
+/// The smoke plan: each cell once. Its figures mean nothing.
 pub(crate) const SMOKE: Plan = Plan { name: "smoke", rounds: 1, sample: Duration::ZERO };
 
 /// The sizes of the original's performance table, in bytes.
@@ -35,7 +37,7 @@ pub(crate) const SIZES: [usize; 2] = [64 << 10, 256 << 10];
 /// The flag that makes this program a measuring child.
 pub(crate) const CHILD: &str = "--measuring-child";
 
-/// Measures everything in a process of its own and returns what it printed.
+/// Measures all cells in a process of its own and returns the figures that it printed.
 pub(crate) fn in_child(state: SystemState, plan: Plan) -> Result<Samples, String> {
     let failed = |why: &str| format!("the {} child {why}", state.name());
     let program = env::current_exe().map_err(|error| failed(&error.to_string()))?;
@@ -50,7 +52,7 @@ pub(crate) fn in_child(state: SystemState, plan: Plan) -> Result<Samples, String
     Samples::parse(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| failed("printed nonsense"))
 }
 
-/// One line a figure, round by round.
+/// Measures all cells in this process, round by round, and prints a line for each figure.
 pub(crate) fn child(state: SystemState, plan: Plan) {
     state.prepare();
     let cells: Vec<Cell> = WORKLOADS
@@ -84,7 +86,7 @@ struct Cell {
     bytes: usize,
     allocator: &'static Allocator,
     run: Workload,
-    /// Rounds of the workload in one sample.
+    /// The rounds of the workload in one sample.
     rounds: u64,
 }
 
@@ -99,7 +101,7 @@ impl Cell {
         loop {
             let start = Instant::now();
             let time = cell.time();
-            // The time counts whole nanoseconds: it must be long enough that its rounding does not show.
+            // The time is in whole nanoseconds, so it must be long enough to make the rounding negligible.
             let min_time = plan.sample / 1000;
             if start.elapsed() >= plan.sample && time >= min_time {
                 return cell;
@@ -109,7 +111,7 @@ impl Cell {
         }
     }
 
-    /// One sample: the time of all its rounds, for one block.
+    /// Runs one sample and returns the time of all its rounds, for one block.
     fn time(&self) -> Duration {
         (self.run)(self.allocator, layout(self.bytes), self.rounds)
     }

@@ -7,7 +7,8 @@ use crate::common::workloads::WORKLOADS;
 use crate::measure::SIZES;
 use crate::samples::{Samples, Spread, Work};
 
-/// The rows of the original's table: operation, size in bytes, the speed-up it claims over its system allocator.
+/// The rows of the original's table: the operation, the size in bytes, and the claimed speed-up over its
+/// system allocator.
 const CLAIMS: [(&str, usize, &str); 6] = [
     ("alloc", 64 << 10, "20 x"),
     ("alloc", 256 << 10, "60 x"),
@@ -20,7 +21,8 @@ const CLAIMS: [(&str, usize, &str); 6] = [
 /// The ways in which the table measures each operation.
 const WAYS: [&str; 3] = ["warm", "burst16/untouched", "burst16/written"];
 
-/// Who, in which process, at what, and the least ratio to `framepool` that was asked for, if one was.
+/// The comparisons: a contestant, its process, a workload, and the required minimum ratio to `framepool` for
+/// each size, if there is one.
 const VERDICTS: [(&str, State, &str, [Option<f64>; 2]); 11] = [
     ("System", State::Pinned, "burst16/untouched/pair", [Some(20.0), Some(60.0)]),
     ("System", State::Pinned, "burst16/written/pair", [None; 2]),
@@ -35,14 +37,14 @@ const VERDICTS: [(&str, State, &str, [Option<f64>; 2]); 11] = [
     ("per_pool_spin", State::Pinned, "two_threads/burst16", [None; 2]),
 ];
 
-/// Which child's figures a verdict reads.
+/// The child whose figures a verdict reads.
 #[derive(Clone, Copy)]
 enum State {
     Pinned,
     Adapted,
 }
 
-/// The whole report, in Markdown.
+/// Renders the whole report in Markdown.
 pub(crate) fn render(pinned: &Samples, adapted: &Samples) -> String {
     let mut out = String::new();
     summary(&mut out, pinned, adapted)
@@ -52,7 +54,7 @@ pub(crate) fn render(pinned: &Samples, adapted: &Samples) -> String {
     out
 }
 
-/// The original's table, with three ways of measuring for each allocator.
+/// Writes the original's table, with three ways of measuring for each allocator.
 fn summary(out: &mut String, pinned: &Samples, adapted: &Samples) -> std::fmt::Result {
     writeln!(
         out,
@@ -88,7 +90,7 @@ fn summary(out: &mut String, pinned: &Samples, adapted: &Samples) -> std::fmt::R
     Ok(())
 }
 
-/// Every median there is.
+/// Writes all medians.
 fn everything(out: &mut String, pinned: &Samples, adapted: &Samples) -> std::fmt::Result {
     let names = CONTESTANTS.map(|(name, _)| name);
     writeln!(
@@ -111,7 +113,7 @@ fn everything(out: &mut String, pinned: &Samples, adapted: &Samples) -> std::fmt
     Ok(())
 }
 
-/// One line for each comparison: by the median, whatever the spread.
+/// Writes one line for each comparison. The median decides, even if the spread crosses the minimum.
 fn verdicts(out: &mut String, pinned: &Samples, adapted: &Samples) -> std::fmt::Result {
     writeln!(out, "\nTime relative to framepool: median, and the middle half of the rounds.\n")?;
     for (name, state, workload, asked) in VERDICTS {
@@ -134,7 +136,7 @@ fn verdicts(out: &mut String, pinned: &Samples, adapted: &Samples) -> std::fmt::
     Ok(())
 }
 
-/// One decimal below a hundred; thousands set apart above.
+/// Formats a number with one decimal below a hundred, and as a whole number with separated thousands above.
 fn figure(value: f64) -> String {
     if value < 99.95 {
         return format!("{value:.1}");

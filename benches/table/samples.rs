@@ -1,7 +1,7 @@
-//! The figures of one child, and what is said about them: medians, and the middle half of a ratio.
+//! The figures of one child, and their summary: medians, and the middle half of a ratio.
 //!
-//! A ratio is taken within each round, between two samples some ten milliseconds apart, and summed up afterwards, so that
-//! a machine that gets slower halfway changes both sides of it.
+//! A ratio is taken within each round, between two samples about 10 ms apart, and summed up afterwards. If
+//! the machine gets slower halfway, both sides of the ratio change.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ pub(crate) struct Spread {
 }
 
 impl Samples {
-    /// Reads what a child printed.
+    /// Reads the output of a child.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut samples: HashMap<_, Vec<f64>> = HashMap::new();
         for line in text.lines() {
@@ -31,17 +31,17 @@ impl Samples {
         Some(Self(samples))
     }
 
-    /// How many rounds there were.
+    /// Returns the number of rounds.
     pub(crate) fn rounds(&self) -> usize {
         self.0.values().map(Vec::len).max().unwrap_or(0)
     }
 
-    /// Median nanoseconds a block.
+    /// Returns the median nanoseconds of a block.
     pub(crate) fn median(&self, contestant: &str, work: Work) -> f64 {
         Spread::of(self.of(contestant, work).to_vec()).median
     }
 
-    /// How many times as long `slow` takes as `fast`.
+    /// Returns how many times as long `slow` takes as `fast`.
     pub(crate) fn ratio(&self, slow: &str, fast: &str, work: Work) -> Spread {
         let (slow, fast) = (self.of(slow, work), self.of(fast, work));
         Spread::of(slow.iter().zip(fast).map(|(slow, fast)| slow / fast).collect())

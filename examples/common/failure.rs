@@ -1,9 +1,10 @@
-//! Why a program stops: one line for people, one exit status for scripts. Shared by the examples and by benches/peers.
+//! The reason why a program stops: one line for people, and one exit status for scripts. The examples and
+//! benches/peers share this file.
 
 use std::fmt;
 use std::path::Path;
 
-/// What went wrong, and whose fault it was.
+/// An error message and the exit status, which tells a mistake of the user from a failure of the program.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) status: u8,
@@ -11,20 +12,20 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// The user asked for something that cannot be: exit status 2.
+    /// The user gave impossible input: exit status 2.
     pub(crate) fn bad_input(text: impl Into<String>) -> Self {
         Self { status: 2, text: text.into() }
     }
 
-    /// A flag that is unknown or out of its range. What clap would say in a paragraph is said in one line: up to its first blank
-    /// one, without the word that stands before it.
+    /// A flag is unknown or out of its range: exit status 2. The message is clap's first paragraph in one
+    /// line, without the leading "error: ".
     pub(crate) fn bad_flag(error: &clap::Error) -> Self {
         let text = error.to_string();
         let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
         Self::bad_input(lines.collect::<Vec<_>>().join(" ").trim_start_matches("error: "))
     }
 
-    /// Something failed that should have worked: exit status 1.
+    /// A step failed that should have worked: exit status 1.
     pub(crate) fn broken(text: impl Into<String>) -> Self {
         Self { status: 1, text: text.into() }
     }

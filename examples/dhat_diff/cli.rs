@@ -1,4 +1,4 @@
-//! The flags, and what they demand of a comparison.
+//! The flags, and the demands that they make on a comparison.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,8 +12,8 @@ use crate::pools::{Amount, MAX};
 
 /// Compares two dhat profiles of the same work: with the system's allocator, and with the pools.
 ///
-/// Exits with 0; with 1 if --max-blocks, --min-absorbed or --require-identity does not hold, or if the result cannot be written; with 2 if a
-/// flag or a file is not what it should be.
+/// Exits with 0 if all is well. Exits with 1 if --max-blocks, --min-absorbed or --require-identity does not
+/// hold, or if the result cannot be written. Exits with 2 if a flag or a file is not what it should be.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "dhat_diff", bin_name = "dhat_diff", max_term_width = 100)]
 pub(crate) struct Cli {
@@ -23,7 +23,7 @@ pub(crate) struct Cli {
     /// Profile of the run with the pools on
     #[arg(value_name = "POOL.json")]
     pub(crate) pool: PathBuf,
-    /// What the pools served in the run of POOL.json, if no POOL.pools.json says so
+    /// Blocks and bytes that the pools served in the run of POOL.json, if there is no POOL.pools.json
     #[arg(long, value_name = "BLOCKS,BYTES", value_parser = amount)]
     pub(crate) served: Option<Amount>,
     /// Sites to show
@@ -35,18 +35,18 @@ pub(crate) struct Cli {
     /// Write the comparison as a page to look at, in one file
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
-    /// At most so many blocks may be left in POOL.json
+    /// Maximum number of blocks that may be left in POOL.json
     #[arg(long, value_name = "N")]
     pub(crate) max_blocks: Option<u64>,
-    /// At least so much of SYSTEM.json's bytes must be gone, 0 to 100
+    /// Minimum share of SYSTEM.json's bytes that must be gone, 0 to 100
     #[arg(long, value_name = "PCT", value_parser = percent)]
     pub(crate) min_absorbed: Option<f64>,
-    /// The identity must be known and close, and the pools' statistics agree with dhat
+    /// The identity must be known and close, and the pools' statistics must agree with dhat
     #[arg(long)]
     pub(crate) require_identity: bool,
 }
 
-/// Something that was demanded.
+/// A demand that the user made with a flag.
 #[derive(Debug)]
 pub(crate) struct Demand {
     pub(crate) text: String,
@@ -58,7 +58,7 @@ impl Cli {
     ///
     /// # Errors
     ///
-    /// A flag that is unknown or out of its range. A request for help is answered and ends the process.
+    /// A flag is unknown or out of its range. A request for help is answered and ends the process.
     pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Failure> {
         Self::try_parse_from(arguments).map_err(|error| match error.kind() {
             ErrorKind::DisplayHelp => error.exit(),
@@ -66,7 +66,7 @@ impl Cli {
         })
     }
 
-    /// What was demanded, and whether it holds.
+    /// Returns the demands of the user, and whether each holds.
     pub(crate) fn demands(&self, diff: &Diff) -> Vec<Demand> {
         let blocks = self.max_blocks.map(|most| Demand {
             text: format!("at most {most} blocks left: {}", diff.pool.blocks),

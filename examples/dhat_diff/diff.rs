@@ -1,4 +1,4 @@
-//! What the pools made of a run: two profiles of the same work, compared.
+//! The effect of the pools on a run: two profiles of the same work, compared.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -9,26 +9,27 @@ use crate::pools::{Amount, Pools};
 use crate::profile::{Amounts, Profile};
 use crate::site::Site;
 
-/// One run: what dhat saw, and what the pools say if somebody kept it.
+/// One run: dhat's profile, and the figures of the pools if they were kept.
 pub(crate) struct Run {
     pub(crate) profile: Profile,
     pub(crate) pools: Option<Pools>,
 }
 
-/// What became of a site.
+/// The change of a site from the system's profile to the pools'.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Fate {
-    /// Only in the system's profile: the pools serve all of it.
+    /// The site is only in the system's profile: the pools serve all of it.
     Absorbed,
-    /// In both, with less from the fallback, or more.
+    /// The site is in both, with less from the fallback, or more.
     Changed,
-    /// In both, the same.
+    /// The site is in both, with the same amounts.
     Same,
-    /// Only in the pools' profile.
+    /// The site is only in the pools' profile.
     New,
-    /// By `realloc` in the pools' profile, and not in the system's: blocks that outgrew the pools. dhat books them where they did, and
-    /// in the system's run where they began.
+    /// The blocks come from `realloc` in the pools' profile, and do not in the system's: they outgrew the
+    /// pools. dhat books them where they outgrew the pools. In the system's run it books them where they
+    /// began.
     Moved,
 }
 
@@ -39,39 +40,41 @@ pub(crate) struct SiteDiff {
     pub(crate) fate: Fate,
     pub(crate) system: Amounts,
     pub(crate) pool: Amounts,
-    /// Innermost first.
+    /// The frames of the stack, innermost first.
     pub(crate) stack: Vec<String>,
 }
 
-/// blocks(off) + served(off) = blocks(on) + served(on), and the same for bytes.
+/// The identity: blocks(off) + served(off) = blocks(on) + served(on), and the same for bytes.
 #[derive(Debug, Serialize)]
 pub(crate) struct Identity {
-    /// Either side.
+    /// The sums of the left and the right side.
     pub(crate) off: Amount,
     pub(crate) on: Amount,
     pub(crate) closes: bool,
-    /// Whether the pools passed on just what dhat saw, in each run of which both are known, if any.
+    /// Whether the pools passed on exactly the blocks and bytes that dhat saw, in each run with both figures.
+    /// `None` if no run has both.
     pub(crate) agrees: Option<bool>,
 }
 
-/// The comparison.
+/// The comparison of two profiles.
 #[derive(Debug, Serialize)]
 pub(crate) struct Diff {
     pub(crate) system: Amounts,
     pub(crate) pool: Amounts,
-    /// Of the system's bytes and blocks, what dhat no longer saw, in percent.
+    /// The share of the system's bytes and blocks that dhat no longer saw, in percent.
     pub(crate) absorbed_bytes_percent: f64,
     pub(crate) absorbed_blocks_percent: f64,
-    /// `None` if nobody kept what the pools served.
+    /// `None` if the pools' figures were not kept.
     pub(crate) identity: Option<Identity>,
-    /// What the pools had, in the run with them on.
+    /// The pools' figures of the run with them on.
     pub(crate) pools: Option<Pools>,
-    /// By the bytes of the run that has more of them, most first.
+    /// The sites, ordered by the bytes of the run that has more of them, most first.
     pub(crate) sites: Vec<SiteDiff>,
 }
 
 impl Diff {
-    /// `served` is what the pools served in the run with them on, if nothing next to its profile says so.
+    /// Compares two runs. `served` is the amount that the pools served in the run with them on, if no file
+    /// next to its profile has it.
     pub(crate) fn of(off: Run, on: Run, served: Option<Amount>) -> Self {
         let (system, pool) = (off.profile.total(), on.profile.total());
         let share = |before: u64, after: u64| {
@@ -105,11 +108,11 @@ fn identity(off: &Run, on: &Run, served: Option<Amount>) -> Option<Identity> {
     Some(Identity { off: left, on: right, closes: left == right, agrees })
 }
 
-/// What one profile has of a site.
+/// The amounts of a site in one profile.
 #[derive(Default)]
 struct Found {
     amounts: Amounts,
-    /// All of it.
+    /// Whether all points of the site are reallocations.
     is_realloc: bool,
 }
 
@@ -132,7 +135,8 @@ fn sites(system: &Profile, pool: &Profile) -> Vec<SiteDiff> {
         let (off, on) = (system.remove(&site), pool.remove(&site));
         diffs.push(both(site, off, on.unwrap_or_default()));
     }
-    // A stack that was cut off a frame earlier in the one run than in the other is the same, if it can be no other.
+    // A stack may be cut off a frame earlier in one run than in the other. The two are the same site if
+    // neither has another match.
     let pairs: Vec<(Site, Site)> = pool
         .keys()
         .filter_map(|site| {
@@ -152,7 +156,7 @@ fn sites(system: &Profile, pool: &Profile) -> Vec<SiteDiff> {
     diffs
 }
 
-/// The sites of a run that begin as this one does, up to where either was cut off.
+/// Returns the sites of a run that begin as this one does, up to the point where either was cut off.
 fn alike<'a>(site: &'a Site, run: &'a BTreeMap<Site, Found>) -> impl Iterator<Item = &'a Site> {
     let shorter = (1..site.frames().len()).filter_map(|frames| run.get_key_value(&site.first(frames)));
     let longer = run.range(site..).skip_while(move |(other, _)| *other == site);
@@ -164,7 +168,7 @@ fn only<T>(mut all: impl Iterator<Item = T>) -> Option<T> {
     all.next().filter(|_| all.next().is_none())
 }
 
-/// A site of the pools' profile, and of the system's if it is there.
+/// Compares a site of the pools' profile with the same site of the system's, if it is there.
 fn both(site: Site, off: Option<Found>, on: Found) -> SiteDiff {
     let fate = match &off {
         Some(off) if off.amounts == on.amounts => Fate::Same,
@@ -242,7 +246,7 @@ mod tests {
             diff.sites.iter().map(|site| site.fate).collect::<Vec<_>>()
         };
         assert_eq!(fates(on), [Fate::New, Fate::Absorbed, Fate::Absorbed]);
-        // One of them is taken, so it is the other.
+        // One of the two is taken, so the other one is the match.
         let on = profile(&[
             (&["0x1: app::f (a.rs:1:1)", "0x2: app::g (a.rs:2:1)"], 1, 10),
             (&["0x1: app::f (a.rs:1:1)", "0x2: app::g (a.rs:2:1)", "0x3: app::a (a.rs:3:1)"], 1, 10),

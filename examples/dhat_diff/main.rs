@@ -4,9 +4,10 @@
 //! cargo run --release --example dhat_diff -- SYSTEM.json POOL.json [--html page.html]
 //! ```
 //!
-//! Next to a profile `x.json` it looks for `x.pools.json`, what the pools did in that run, as `dhat_video_chat` writes it.
-//! With it, it tells whether anything slipped by. `profile.rs` reads profiles, `site.rs` says which stacks are the same, `diff.rs`
-//! compares; `report.rs` and `page.rs` show.
+//! Next to a profile `x.json` the program looks for `x.pools.json`, the pools' figures of that run, as
+//! `dhat_video_chat` writes it. With that file, the program tells whether any block went neither to the pools
+//! nor to dhat. `profile.rs` reads profiles, `site.rs` decides which stacks are the same, and `diff.rs`
+//! compares. `report.rs` and `page.rs` show the result.
 
 mod cli;
 mod diff;
@@ -34,14 +35,14 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(failure) => {
-            // Nobody is left to tell if standard error is closed.
+            // If standard error is closed, the message cannot be printed anywhere.
             let _ = writeln!(io::stderr(), "dhat_diff: {failure}");
             ExitCode::from(failure.status)
         }
     }
 }
 
-/// Whether everything that was demanded holds.
+/// Compares the profiles, prints the result, and returns whether all demands hold.
 fn run(cli: &Cli) -> Result<bool, Failure> {
     let off = Run { profile: Profile::read(&cli.system)?, pools: pools_beside(&cli.system)? };
     let on = Run { profile: Profile::read(&cli.pool)?, pools: pools_beside(&cli.pool)? };
@@ -62,7 +63,7 @@ fn run(cli: &Cli) -> Result<bool, Failure> {
         report::render(&diff, &demands, cli.top)
     };
     match io::stdout().write_all(text.as_bytes()) {
-        // A reader that has seen enough is no error.
+        // A reader that closes the pipe early is not an error.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::broken(format!("cannot print: {error}")))
         }
@@ -70,7 +71,7 @@ fn run(cli: &Cli) -> Result<bool, Failure> {
     }
 }
 
-/// What the pools did in the run of a profile, if somebody kept it.
+/// Returns the pools' figures of a profile's run, if they were kept.
 fn pools_beside(profile: &Path) -> Result<Option<Pools>, Failure> {
     let path = profile.with_extension("pools.json");
     let refused = |text: String| Failure::bad_input(format!("{}: {text}", path.display()));
@@ -88,7 +89,8 @@ mod tests {
     use super::*;
     use diff::Fate;
 
-    /// Profiles of two other programs: `c_list.c` under valgrind, and `words.rs.txt` under the crate `dhat`, without and with an argument.
+    /// Returns a profile of another program: `c_list.c` under valgrind, or `words.rs.txt` under the crate
+    /// `dhat`, without and with an argument.
     fn fixture(name: &str) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/dhat_diff/fixtures").join(name)
     }

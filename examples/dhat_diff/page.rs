@@ -1,4 +1,5 @@
-//! The comparison as a page: one file that needs nothing else, for light and dark, wide and narrow.
+//! The comparison as an HTML page: one file that needs nothing else, for light and dark mode, and for wide
+//! and narrow screens.
 
 use std::fmt::{self, Write};
 
@@ -8,11 +9,12 @@ use crate::report::{bytes, grouped, signed, word};
 
 const STYLE: &str = include_str!("page.css");
 
-/// The whole page, with this many sites. `commands` are what was run, off and on.
+/// Renders the whole page, with this many sites. `commands` are the command lines of the two runs, off and
+/// on.
 ///
 /// # Errors
 ///
-/// None: a string can always be written to.
+/// Never: writing to a string always works.
 pub(crate) fn render(out: &mut String, diff: &Diff, commands: &[String; 2], top: usize) -> fmt::Result {
     let title = "What the pools absorb";
     writeln!(out, "<!doctype html>\n<html lang=en>\n<meta charset=utf-8>")?;
@@ -37,7 +39,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// What was run, with the names of files and without their folders.
+/// Returns the command line with the names of files but without their folders.
 fn without_folders(command: &str) -> String {
     let words = command.split(' ').map(|word| word.rsplit('/').next().unwrap_or(word));
     words.collect::<Vec<_>>().join(" ")
@@ -92,7 +94,7 @@ fn cards(out: &mut String, diff: &Diff) -> fmt::Result {
 fn identity(out: &mut String, diff: &Diff) -> fmt::Result {
     writeln!(out, "<h2>Did anything slip by?</h2>")?;
     let Some(identity) = &diff.identity else {
-        writeln!(out, "<p class=verdict>Unknown: nobody kept what the pools served.</p>")?;
+        writeln!(out, "<p class=verdict>Unknown: the figures of the pools were not kept.</p>")?;
         return Ok(());
     };
     let (off, on) = (identity.off, identity.on);
@@ -130,7 +132,7 @@ fn key(out: &mut String) -> fmt::Result {
     Ok(())
 }
 
-/// A bar for each run, as long as its share of `most`.
+/// Writes a bar for each run, as long as its share of `most`.
 fn bars(out: &mut String, values: [(u64, &str); 2], most: u64) -> fmt::Result {
     write!(out, "<div class=bars>")?;
     for (class, (value, text)) in ["s", "p"].iter().zip(values) {
@@ -178,7 +180,7 @@ fn live(out: &mut String, diff: &Diff) -> fmt::Result {
     Ok(())
 }
 
-/// Upper ends of the bars of the histogram, in bytes.
+/// The bins of the histogram: the upper end in bytes, and the name.
 const BINS: [(u64, &str); 9] = [
     (64, "up to 64 B"),
     (256, "to 256 B"),

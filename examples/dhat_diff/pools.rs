@@ -1,15 +1,17 @@
-//! What the pools did in a profiled run. It lies in a file next to the profile, because dhat cannot see it.
+//! The figures of the pools in a profiled run. They lie in a file next to the profile, because dhat cannot
+//! see them.
 
 use framepool::{Bypass, Class, Residency, Stats};
 use serde::{Deserialize, Serialize};
 
-/// Of this file's format.
+/// The version of this file's format.
 const VERSION: u32 = 1;
 
-/// More blocks or bytes than any program asks for, so that no sum of a few can overflow.
+/// The maximum number of blocks or bytes in a file: more than any program requests, and a sum of two or three
+/// cannot overflow.
 pub(crate) const MAX: u64 = 1 << 62;
 
-/// Blocks, and the bytes that were asked for in them.
+/// A number of blocks, and the bytes that were requested in them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Amount {
     pub(crate) blocks: u64,
@@ -32,11 +34,11 @@ pub(crate) struct ClassFigures {
 pub(crate) struct Pools {
     /// The version of this format.
     framepool_pools: u32,
-    /// What slots served: allocations, and reallocations that ended in a slot.
+    /// The requests that slots served: allocations, and reallocations that ended in a slot.
     pub(crate) served: Amount,
-    /// What reached the fallback, and so dhat.
+    /// The requests that reached the fallback, and so dhat.
     pub(crate) passed_on: Amount,
-    /// Address space of the slots, and what of it was memory in the end.
+    /// The address space of the slots, and the part of it that was resident in the end.
     pub(crate) reserved_bytes: u64,
     pub(crate) resident_bytes: u64,
     pub(crate) classes: Vec<ClassFigures>,
@@ -66,11 +68,11 @@ impl Pools {
         }
     }
 
-    /// Reads such a file.
+    /// Reads a file of the pools' figures.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, in a line.
+    /// A text of one line that says what is wrong with the file.
     #[allow(dead_code, reason = "the program that reads such files has it, those that write them have not")]
     pub(crate) fn read(text: &[u8]) -> Result<Self, String> {
         let pools: Self =

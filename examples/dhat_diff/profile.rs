@@ -11,19 +11,19 @@ use serde::{Deserialize, Serialize};
 use crate::failure::Failure;
 use crate::pools::MAX;
 
-/// A file that is larger is refused: it would take several times as much memory.
+/// The maximum size of a file. A larger one would take several times as much memory, and is refused.
 const MAX_BYTES: u64 = 1 << 30;
 
-/// What was allocated at a site, or in all.
+/// The amounts that were allocated at a site, or in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Amounts {
-    /// Over the whole run. A `realloc` counts as another block of its new size.
+    /// The allocations of the whole run. A `realloc` counts as another block of its new size.
     pub(crate) blocks: u64,
     pub(crate) bytes: u64,
-    /// Live at t-gmax, the moment at which the whole program had most bytes live.
+    /// The blocks and bytes live at t-gmax, the moment at which the whole program had most bytes live.
     pub(crate) peak_blocks: u64,
     pub(crate) peak_bytes: u64,
-    /// Live at t-end, when the profiler stopped.
+    /// The blocks and bytes live at t-end, when the profiler stopped.
     pub(crate) end_blocks: u64,
     pub(crate) end_bytes: u64,
 }
@@ -48,7 +48,7 @@ impl Sum for Amounts {
     }
 }
 
-/// One program point: a stack, innermost frame first, and what was allocated there.
+/// One program point: a stack, innermost frame first, and the amounts that were allocated there.
 #[derive(Debug)]
 pub(crate) struct Point {
     pub(crate) amounts: Amounts,
@@ -58,19 +58,20 @@ pub(crate) struct Point {
 /// A whole profile.
 #[derive(Debug)]
 pub(crate) struct Profile {
-    /// What was run.
+    /// The command line of the profiled program.
     pub(crate) command: String,
     pub(crate) points: Vec<Point>,
-    /// What the stacks' numbers stand for: address, function, place.
+    /// The frames that the stacks' numbers stand for: address, function, place in the source.
     pub(crate) frames: Vec<String>,
 }
 
 impl Profile {
-    /// Reads a file.
+    /// Reads a profile.
     ///
     /// # Errors
     ///
-    /// In one line: it cannot be read, is cut off, is no dhat profile, or one of another version or mode.
+    /// The file cannot be read, is cut off, is not a dhat profile, or has another version or mode. The
+    /// message is one line.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let refused = |text: String| Failure::bad_input(format!("{}: {text}", path.display()));
         let file = File::open(path).map_err(|error| refused(error.to_string()))?;
@@ -91,13 +92,14 @@ impl Profile {
         raw.check().map_err(refused)
     }
 
-    /// All of it together.
+    /// Returns the sum over all points.
     pub(crate) fn total(&self) -> Amounts {
         self.points.iter().map(|point| point.amounts).sum()
     }
 }
 
-/// The file as it is. What is missing in some mode or version has a default, so that it can be told what is wrong.
+/// The file as it is. A field that is missing in some mode or version has a default, so that the error
+/// message can say what is wrong.
 #[derive(Deserialize)]
 struct Raw {
     #[serde(rename = "dhatFileVersion")]
@@ -155,7 +157,7 @@ impl Raw {
             };
             Ok(Point { amounts, stack: raw.fs })
         };
-        // So that no sum of them can overflow, whatever they are added to.
+        // The limit on each sum makes all later sums safe from overflow.
         let sum =
             |count: fn(&RawPoint) -> u64| self.pps.iter().map(|raw| u128::from(count(raw))).sum::<u128>();
         let counts: [fn(&RawPoint) -> u64; 6] =

@@ -1,10 +1,10 @@
-//! The comparison as text.
+//! The comparison as plain text.
 
 use crate::cli::Demand;
 use crate::diff::{Diff, Fate, Identity, SiteDiff};
 use crate::profile::Amounts;
 
-/// The whole report, with this many sites.
+/// Renders the whole report, with this many sites.
 pub(crate) fn render(diff: &Diff, demands: &[Demand], top: usize) -> String {
     let mut out = String::new();
     totals(&mut out, diff);
@@ -12,7 +12,7 @@ pub(crate) fn render(diff: &Diff, demands: &[Demand], top: usize) -> String {
         Some(of) => identity(&mut out, of),
         None => line(
             &mut out,
-            "Identity: unknown, because nobody kept what the pools served (POOL.pools.json).\n",
+            "Identity: unknown, because the figures of the pools were not kept (POOL.pools.json).\n",
         ),
     }
     pools(&mut out, diff);
@@ -151,7 +151,7 @@ fn sites(out: &mut String, diff: &Diff, top: usize) {
     }
 }
 
-/// What became of a site, in a word.
+/// Returns the fate of a site in one word.
 pub(crate) fn word(fate: Fate) -> &'static str {
     match fate {
         Fate::Absorbed => "absorbed",
@@ -162,7 +162,7 @@ pub(crate) fn word(fate: Fate) -> &'static str {
     }
 }
 
-/// A count with its thousands apart.
+/// Formats a count with separated thousands.
 pub(crate) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
@@ -175,7 +175,7 @@ pub(crate) fn grouped(n: u64) -> String {
     text
 }
 
-/// Bytes in the unit that suits them.
+/// Formats bytes in a unit that suits them.
 pub(crate) fn bytes(bytes: u64) -> String {
     match bytes as f64 {
         few if few < 1_024.0 => format!("{bytes} B"),
@@ -184,7 +184,7 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
 }
 
-/// How much more the second is than the first.
+/// Returns how much more the second is than the first, with a sign.
 pub(crate) fn signed(first: u64, second: u64) -> String {
     if second >= first {
         format!("+{}", grouped(second - first))

@@ -1,11 +1,11 @@
-//! Sites: stacks that mean the same place in a program, in whichever run and build.
+//! Sites: stacks that stand for the same place in a program, even in different runs and builds.
 //!
-//! A frame goes by its function and its place in the source, without its address. The allocator's own frames on top are left out,
-//! because they differ with the way that a request took through it.
+//! A frame is compared by its function and its place in the source, without its address. The allocator's own
+//! frames on top are left out, because they differ with the path of a request through the allocator.
 
 use crate::profile::Profile;
 
-/// Functions that are on top of a stack because something is allocated, whatever it is.
+/// The beginnings of functions that are on top of a stack because something is allocated.
 const ALLOCATORS: [&str; 16] = [
     "alloc::alloc::",
     "<alloc::alloc::",
@@ -25,7 +25,7 @@ const ALLOCATORS: [&str; 16] = [
     "operator new",
 ];
 
-/// Where the standard library's functions live.
+/// The beginnings of functions of the standard library.
 const LIBRARY: [&str; 11] = [
     "alloc::",
     "<alloc::",
@@ -40,38 +40,38 @@ const LIBRARY: [&str; 11] = [
     "__libc_",
 ];
 
-/// What a site is known by.
+/// The identity of a site: its frames, innermost first.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Site(Vec<String>);
 
 impl Site {
-    /// The site of a stack, and whether it was reached by a `realloc`.
+    /// Returns the site of a stack, and whether it was reached by a `realloc`.
     pub(crate) fn of(profile: &Profile, stack: &[usize]) -> (Self, bool) {
         let frames: Vec<&str> = stack.iter().map(|&frame| without_address(&profile.frames[frame])).collect();
         let own = frames.iter().take_while(|frame| is_allocator(frame)).count();
         let is_realloc = frames[..own].iter().any(|frame| resizes(frame));
-        // A stack that is the allocator's all the way is kept whole.
+        // If all frames of a stack are the allocator's, they are all kept.
         let own = if own == frames.len() { 0 } else { own };
         (Self(frames[own..].iter().map(|frame| (*frame).to_owned()).collect()), is_realloc)
     }
 
-    /// The innermost frame that is the program's own, or the innermost of all.
+    /// Returns the innermost frame of the program's own code, or the innermost of all if there is none.
     pub(crate) fn title(&self) -> &str {
         let own = self.0.iter().find(|frame| !LIBRARY.iter().any(|prefix| frame.starts_with(prefix)));
         own.or(self.0.first()).map_or("[root]", String::as_str)
     }
 
-    /// All frames, innermost first.
+    /// Returns all frames, innermost first.
     pub(crate) fn frames(&self) -> &[String] {
         &self.0
     }
 
-    /// The site of a stack that was cut off after so many frames.
+    /// Returns the site of a stack that was cut off after that many frames.
     pub(crate) fn first(&self, frames: usize) -> Self {
         Self(self.0[..frames].to_vec())
     }
 
-    /// Whether the one stack was cut off earlier than the other, and they are the same so far.
+    /// Whether this stack was cut off earlier than the other, and the two are the same up to there.
     pub(crate) fn is_cut_off_from(&self, longer: &Self) -> bool {
         self.0.len() < longer.0.len() && !self.0.is_empty() && longer.0.starts_with(&self.0)
     }
@@ -81,13 +81,13 @@ fn is_allocator(frame: &str) -> bool {
     ALLOCATORS.iter().any(|prefix| frame.starts_with(prefix))
 }
 
-/// Whether a frame is one of a block that is resized. (`grow_amortized` and the like may be about the first block of a vector.)
+/// Whether a frame resizes a block. (`grow_amortized` and the like may be about the first block of a vector.)
 fn resizes(frame: &str) -> bool {
     let function = frame.split(" (").next().unwrap_or(frame);
     ["realloc", "::grow", "::grow_zeroed", "::shrink"].iter().any(|name| function.ends_with(name))
 }
 
-/// `0x1234: f (a.rs:1:2)` is `f (a.rs:1:2)`.
+/// Removes the address: `0x1234: f (a.rs:1:2)` becomes `f (a.rs:1:2)`.
 fn without_address(frame: &str) -> &str {
     match frame.split_once(": ") {
         Some((address, rest)) if address.starts_with("0x") => rest,

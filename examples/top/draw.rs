@@ -1,6 +1,7 @@
-//! The screen: what there is at the top, a panel for each class, what went past the pools, the memory, the keys.
+//! The screen: a summary at the top, a panel for each class, the requests that went past the pools, the
+//! memory, the keys.
 //!
-//! States differ in their character too, so that it can be read without colours.
+//! Each state has its own character, so the screen is readable without colours.
 
 use framepool::{Bypass, Class, SlotState};
 use ratatui::Frame;
@@ -17,7 +18,8 @@ pub(crate) fn all(frame: &mut Frame<'_>, look: &Look, workload: &Workload) {
     const HEAD: u16 = 2;
     const FOOT: u16 = 5;
     const KEYS: u16 = 1;
-    // Borders, a line of cells, and one for the rate at least; Small, which has the most slots, gets what is left.
+    // A panel needs borders, at least one line of cells, and one line for the rate. Small has the most slots,
+    // and gets the rest of the height.
     let left = frame.area().height.saturating_sub(HEAD + FOOT + KEYS);
     let panel = Constraint::Length((left / 5).clamp(4, 6));
     let panels = Layout::vertical([
@@ -73,7 +75,8 @@ fn draw_class(frame: &mut Frame<'_>, look: &Look, class: Class, area: Rect) {
     frame.render_widget(rate_line(look, class, rates.width), rates);
 }
 
-/// Each slot a cell, or each few if there is no room for all: of several, the one that says most.
+/// Draws a cell for each slot. If there is no room for all, several slots share a cell, which shows the
+/// busiest state.
 fn cells(slots: &[SlotState], area: Rect) -> Vec<Line<'static>> {
     let (width, height) = (usize::from(area.width).max(1), usize::from(area.height).max(1));
     let together = slots.len().div_ceil(width * height).max(1);
@@ -91,7 +94,7 @@ fn cell(slots: &[SlotState]) -> Span<'static> {
     }
 }
 
-/// The hit rate over time, newest at the right: full height is 100 %, and below 100 % it is red.
+/// Draws the hit rate over time, newest at the right. Full height is 100 %, and a bar below 100 % is red.
 fn rate_line(look: &Look, class: Class, width: u16) -> Line<'static> {
     const LABEL: &str = "hit rate ";
     let rates = &look.hit_rates[class as usize];
@@ -158,7 +161,7 @@ mod tests {
         lines.iter().map(ToString::to_string).collect()
     }
 
-    /// On the least that there is room for.
+    /// Tests the minimum size of a terminal that everything fits on.
     #[test]
     fn everything_has_its_place_on_a_terminal_of_80_by_24() {
         use ratatui::{Terminal, backend::TestBackend};

@@ -1,28 +1,29 @@
-//! What is seen of the pools at one moment, and of the moments before.
+//! The figures of the pools at one moment, and their history.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use framepool::{Class, PoolAlloc, Residency, SlotState, Stats};
 
-/// Moments that are remembered: two minutes at four a second.
+/// The number of moments that are kept: two minutes at four a second.
 const MOMENTS: usize = 480;
-/// Residency takes the system longer to find out, so it is asked for less often.
+/// The time between two readings of the residency, which takes the system longer than the other figures.
 const RESIDENCY_INTERVAL: Duration = Duration::from_secs(2);
 
-/// All that is drawn.
+/// All figures that are drawn.
 pub(crate) struct Look {
     pub(crate) now: Stats,
-    /// Since the last look, and how long that took.
+    /// The statistics since the last look, and the seconds since then.
     pub(crate) lately: Stats,
     pub(crate) seconds: f64,
-    /// For each class, where its slots are.
+    /// The state of each slot, for each class.
     pub(crate) slots: [Vec<SlotState>; 4],
-    /// For each class, hits of 100 requests at each moment, newest last; `None` where nothing was asked for.
+    /// The hits of 100 requests at each moment, newest last, for each class. `None` if there were no
+    /// requests.
     pub(crate) hit_rates: [VecDeque<Option<u64>>; 4],
     pub(crate) residency: Residency,
     pub(crate) is_on: bool,
-    /// What the last key did.
+    /// A text about the effect of the last key.
     pub(crate) said: String,
     looked: Instant,
     asked: Instant,
@@ -67,7 +68,8 @@ impl Look {
         }
     }
 
-    /// Remembers what a key did, which changes the residency, too.
+    /// Stores a text about the effect of a key. A key may change the residency too, so the next look reads it
+    /// again.
     pub(crate) fn say(&mut self, what: String) {
         self.said = what;
         self.asked -= RESIDENCY_INTERVAL;

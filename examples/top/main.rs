@@ -1,12 +1,13 @@
-//! A window on running pools: each slot as a cell, hit rates over time, misses and bypasses by reason, what the memory is made of.
+//! A live view of running pools: each slot as a cell, hit rates over time, misses and bypasses by reason, and
+//! the memory.
 //!
 //! ```text
 //! cargo run --release --example top           # frames of a size and at a rate that the keys change
 //! cargo run --release --example top -- --chat # the video chat server of the example of that name
 //! ```
 //!
-//! `workload.rs` is the program that is watched, `look.rs` what is seen of it four times a second, `draw.rs` the screen. What the window
-//! allocates for itself is kept out of the pools by `unpooled`.
+//! `workload.rs` is the program that is watched, `look.rs` reads its pools four times a second, and `draw.rs`
+//! draws the screen. `unpooled` keeps the view's own allocations out of the pools.
 
 mod draw;
 mod look;
@@ -34,17 +35,17 @@ use workload::Workload;
 #[global_allocator]
 static ALLOC: PoolAlloc = PoolAlloc::new();
 
-/// How often it looks and draws.
+/// The time between two looks.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// A window on running pools.
+/// Shows running pools live.
 #[derive(Parser)]
 #[command(name = "top", bin_name = "top", max_term_width = 100)]
 struct Cli {
     /// Watch a video chat of 9 clients instead of frames whose size and rate the keys change
     #[arg(long)]
     chat: bool,
-    /// End by itself after so many seconds
+    /// End after this many seconds
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<u64>,
 }
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
         Ok(workload) => workload,
         Err(error) => return fail(1, &format!("cannot start a thread: {error}")),
     };
-    // Also gives the terminal back when something panics.
+    // `init` also installs a panic hook that restores the terminal.
     let mut terminal = ALLOC.unpooled(ratatui::init);
     let outcome = ALLOC.unpooled(|| run(&mut terminal, &workload, cli.seconds));
     ratatui::restore();
@@ -73,12 +74,12 @@ fn main() -> ExitCode {
 }
 
 fn fail(status: u8, text: &str) -> ExitCode {
-    // Nobody is left to tell if standard error is closed.
+    // If standard error is closed, the message cannot be printed anywhere.
     let _ = writeln!(io::stderr(), "top: {}", text.trim_start_matches("error: "));
     ExitCode::from(status)
 }
 
-/// Looks and draws until it is told to stop.
+/// Looks and draws until a key or the time limit ends the program.
 fn run(terminal: &mut ratatui::DefaultTerminal, workload: &Workload, seconds: Option<u64>) -> io::Result<()> {
     let begun = Instant::now();
     let mut look = Look::new(&ALLOC);
@@ -105,7 +106,7 @@ fn run(terminal: &mut ratatui::DefaultTerminal, workload: &Workload, seconds: Op
     }
 }
 
-/// Does what a key is for; `false` for the one that ends the program.
+/// Handles a key. Returns `false` for a key that ends the program.
 fn press(key: KeyCode, look: &mut Look, workload: &Workload) -> bool {
     match key {
         KeyCode::Char('q') | KeyCode::Esc => return false,

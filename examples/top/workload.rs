@@ -1,6 +1,7 @@
-//! The program that is watched: frames that pass from a camera to a screen, and a voice beside them; or the video chat server.
+//! The program that is watched: frames that pass from a camera to a screen, with a sound packet each, or the
+//! video chat server.
 //!
-//! Plain vectors on threads of their own, which end with the process.
+//! It uses plain vectors, on threads that end with the process.
 
 use std::io;
 use std::sync::Arc;
@@ -11,31 +12,33 @@ use std::time::{Duration, Instant};
 
 use crate::server::{self, Clip, Pace, Settings, WhenFull};
 
-/// What the arrow keys step through: bytes of a frame.
+/// The sizes of a frame in bytes, which the up and down keys step through.
 const SIZES: [usize; 10] =
     [960, 4_000, 40_000, 76_032, 200_000, 388_800, 700_000, 1_382_400, 2_764_800, 3_110_400];
-/// Frames a second.
+/// The rates in frames a second.
 const RATES: [usize; 8] = [1, 10, 30, 60, 120, 240, 480, 960];
-/// Frames that live at once at most, so that they outnumber the slots if asked to.
+/// The maximum numbers of frames that live at once. The largest exceeds the slots of XLarge.
 const DEPTHS: [usize; 8] = [1, 2, 4, 8, 16, 32, 64, 96];
 
-/// The knobs, each a place in its list.
+/// The settings that keys change, each an index into its list.
 pub(crate) struct Knobs {
     size: AtomicUsize,
     rate: AtomicUsize,
     depth: AtomicUsize,
 }
 
-/// What is watched.
+/// The program that is watched.
 pub(crate) enum Workload {
     Frames(Arc<Knobs>),
     Chat,
 }
 
 impl Workload {
+    /// Starts the program that is watched.
+    ///
     /// # Errors
     ///
-    /// The system has no thread for it.
+    /// The system refuses a thread.
     pub(crate) fn start(chat: bool) -> io::Result<Self> {
         if chat {
             thread::Builder::new().name("chat".to_owned()).spawn(chat_forever)?;
@@ -69,7 +72,7 @@ impl Workload {
         }
     }
 
-    /// In words, with the keys that change it.
+    /// Describes the workload in words, with the keys that change it.
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::Chat => "a video chat of 9 clients at 30 frames/s".to_owned(),
@@ -103,7 +106,7 @@ impl Knobs {
         }
     }
 
-    /// Keeps the last frames.
+    /// Keeps the latest frames, as many as the depth says.
     fn show(&self, frames: &mpsc::Receiver<(Vec<u8>, Vec<u8>, String)>) {
         let mut shown = std::collections::VecDeque::new();
         for frame in frames {

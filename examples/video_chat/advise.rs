@@ -1,6 +1,8 @@
-//! `--advise`: one run that records what is asked for, and then `--rounds` runs with the table that the recording advises.
+//! `--advise`: one run that records all requests, and then `--rounds` runs with the table that the recording
+//! advises.
 //!
-//! A table has to do for the busiest moment, so the recorded run goes as fast as it can, with all queues full.
+//! A table has to suffice at the busiest moment. The recorded run therefore goes as fast as it can, with all
+//! queues full.
 
 use std::fmt::Write;
 use std::fs::File;
@@ -10,18 +12,18 @@ use crate::failure::Failure;
 use crate::figures::{ClassFigures, Figures, MIB};
 use crate::parent::{self, Progress};
 
-/// What was recorded, and how its table did.
+/// The report of a recording, and the misses with its table.
 pub(crate) struct Advised {
     pub(crate) report: String,
-    /// Misses of the runs with the advised table.
+    /// The misses of the runs with the advised table.
     pub(crate) misses: u64,
 }
 
-/// Records, and tries what that says.
+/// Records a run, and tries the table that the recording advises.
 ///
 /// # Errors
 ///
-/// A run that fails, or a recording that leads to no table.
+/// A run fails, or the recording gives no table.
 pub(crate) fn advise(cli: &Cli, clip: &str, file: Option<&File>) -> Result<Advised, Failure> {
     let progress = Progress::new(cli, 1);
     let recorded = parent::figures(cli, Mode::Record, file, Some("record"), &progress)?;

@@ -1,4 +1,5 @@
-//! The requests that no pool served although the pools were on: by size, why, and which `Config` would serve them.
+//! The requests that no pool served although the pools were on: by size, with the reason, and the `Config`
+//! that would serve them.
 
 use std::fmt::{self, Write as _};
 
@@ -10,11 +11,11 @@ use crate::server::QUEUE;
 use crate::spread::grouped;
 use crate::tables::Table;
 
-/// Pictures of one client that are alive at once at most: those in its queue, the frame and the picture that its capture
-/// holds, and the picture that its encoder holds.
+/// The maximum number of pictures of one client that are alive at once: those in its queue, the frame and the
+/// picture that its capture thread holds, and the picture that its encoder holds.
 const ALIVE: usize = QUEUE + 3;
 
-/// Sizes that are listed one by one; the rest shares a line.
+/// The number of sizes that get a line each. The rest share one line.
 const LISTED: usize = 20;
 
 /// Writes the list, and the advice if there is any.
@@ -47,7 +48,7 @@ pub(crate) fn write(out: &mut String, run: &Figures, table: Table, clients: u32)
     }
 }
 
-/// Why a request of `size` bytes went past the pools.
+/// Explains why a request of `size` bytes went past the pools.
 fn why(config: &Config, size: usize) -> String {
     match Class::ALL.into_iter().find(|&class| size <= config.slot_bytes(class)) {
         None => {
@@ -57,7 +58,7 @@ fn why(config: &Config, size: usize) -> String {
     }
 }
 
-/// The largest size that XLarge does not take and that was asked for at least every other frame.
+/// Returns the largest size above XLarge's slots that was requested at least every other frame.
 pub(crate) fn frames_too_large(run: &Figures, config: &Config) -> Option<usize> {
     let often = |&(&size, &count): &(&usize, &u64)| {
         size > config.slot_bytes(Class::XLarge) && 2 * count >= run.captured

@@ -1,4 +1,5 @@
-//! One run: the server with one kind of memory below it, measured from outside, told to the parent in one line of JSON.
+//! One run: the server on one kind of memory, measured from outside. The child prints its figures to the
+//! parent as one line of JSON.
 
 use std::io::{self, Write};
 use std::thread;
@@ -15,10 +16,10 @@ use crate::server::{self, Clip, Outcome, Pace, Settings};
 use crate::source;
 use crate::usage::{self, Usage};
 
-/// After this the pools' slots have been touched and the heap has found its size.
+/// The time after which the pools' slots have been touched and the heap has reached its size.
 const WARM_UP: Duration = Duration::from_secs(1);
 
-/// Runs what the parent asked for.
+/// Runs the server in the mode that the parent selected.
 ///
 /// # Errors
 ///
@@ -48,10 +49,11 @@ pub(crate) fn run(cli: &Cli, mode: Mode) -> Result<(), Failure> {
     io::stdout().write_all(line.as_bytes()).map_err(|error| Failure::broken(error.to_string()))
 }
 
-/// Asks for a signal when the parent ends, so that nothing runs on that nobody waits for.
+/// Asks the system for a signal when the parent ends. The child then ends too, because no process waits for
+/// it.
 fn die_with_parent() {
     #[cfg(target_os = "linux")]
-    // SAFETY: the call takes two integers; it changes nothing but what this process is sent.
+    // SAFETY: the call takes two integers, and changes only the signal that this process receives.
     unsafe {
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM as libc::c_ulong);
     }
@@ -65,7 +67,7 @@ fn no_thread(error: io::Error) -> Failure {
     Failure::broken(format!("cannot start a thread: {error}"))
 }
 
-/// Reads the counters when the first second is over.
+/// Starts a thread that reads the counters when the first second is over.
 fn sample_when_warm() -> io::Result<thread::JoinHandle<Usage>> {
     thread::Builder::new().name("sample".to_owned()).spawn(|| {
         thread::sleep(WARM_UP);
@@ -73,7 +75,7 @@ fn sample_when_warm() -> io::Result<thread::JoinHandle<Usage>> {
     })
 }
 
-/// Runs the server between two readings of every counter, and a third after the first second.
+/// Runs the server between two readings of every counter. A third reading is taken after the first second.
 fn measure(settings: &Settings, clip: &Clip, pool: &'static PoolAlloc) -> Result<Figures, Failure> {
     let empty_ns = meter::empty_request_ns();
     let warm = sample_when_warm().map_err(no_thread)?;
@@ -112,7 +114,7 @@ fn measure(settings: &Settings, clip: &Clip, pool: &'static PoolAlloc) -> Result
     })
 }
 
-/// The pools' figures for the time that was measured; misses and advice since the start.
+/// Returns the pools' figures for the measured time. Misses and advice are those since the start.
 fn pool_figures(stats: &Stats, since_start: &Stats) -> PoolFigures {
     let class = |class: Class| {
         let now = stats.class(class);

@@ -1,4 +1,4 @@
-//! The flags, and what they may be. Whatever clap would say in a paragraph is said in one line.
+//! The flags, and their ranges. An error of clap becomes a message of one line.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::server::{Pace, Settings, WhenFull};
 use crate::source::MAX_SIDE;
 use crate::tables::Table;
 
-/// Columns and rows that the mixer lays the clients out in when nobody watches.
+/// The columns and rows of the grid if it is not shown.
 const CANVAS: (usize, usize) = (120, 36);
 
 /// A multi-party video chat server, run with the pools off, with glibc tuned, and with the pools on.
@@ -58,10 +58,10 @@ pub(crate) struct Cli {
     /// Make the pools' memory resident before each run with the pools on
     #[arg(long)]
     pub(crate) prewarm: bool,
-    /// Record one unpaced run, say which table would have served it, and try that in --rounds runs
+    /// Record one unpaced run, print the table that would have served it, and try that in --rounds runs
     #[arg(long, conflicts_with_all = ["show", "json"])]
     pub(crate) advise: bool,
-    /// Run as fast as it can for so long while clients join and leave, and expect that nothing grows or is lost
+    /// Run for this long, as fast as it can, while clients join and leave; fail if anything grows or is lost
     #[arg(
         long,
         value_name = "MINUTES",
@@ -69,31 +69,31 @@ pub(crate) struct Cli {
         conflicts_with_all = ["show", "json", "advise", "seconds", "rounds"]
     )]
     pub(crate) soak: Option<Duration>,
-    /// Who joins and leaves when in a --soak
+    /// Seed of a --soak: decides which clients join and leave, and when
     #[arg(long, requires = "soak", default_value_t = 1)]
     pub(crate) seed: u64,
-    /// How the program starts itself for one run
+    /// Internal: the program starts itself with this for one run
     #[arg(long, hide = true)]
     pub(crate) child: Option<Mode>,
 }
 
-/// What one run is for.
+/// The purpose of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Mode {
-    /// The pools switched off.
+    /// The pools are switched off.
     Off,
-    /// The pools switched off, glibc's thresholds raised.
+    /// The pools are switched off, and glibc's thresholds are raised.
     Tuned,
-    /// The pools on.
+    /// The pools are on.
     On,
-    /// The pools on, the grid drawn, nothing measured.
+    /// The pools are on, the grid is drawn, nothing is measured.
     Show,
-    /// The pools on, as fast as it can, everything recorded.
+    /// The pools are on, the run goes as fast as it can, all requests are recorded.
     Record,
 }
 
 impl Mode {
-    /// How the mode is called in texts and on the command line.
+    /// The name of the mode in texts and on the command line.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Mode::Off => "off",
@@ -110,7 +110,7 @@ impl Cli {
     ///
     /// # Errors
     ///
-    /// A flag that is unknown or out of its range. A request for help is answered and ends the process.
+    /// A flag is unknown or out of its range. A request for help is answered and ends the process.
     pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Failure> {
         Self::try_parse_from(arguments).map_err(|error| match error.kind() {
             ErrorKind::DisplayHelp => error.exit(),
@@ -118,7 +118,7 @@ impl Cli {
         })
     }
 
-    /// What the server is asked to do.
+    /// Returns the server's settings.
     pub(crate) fn settings(&self) -> Settings {
         let seconds = self.seconds;
         Settings {
@@ -132,7 +132,7 @@ impl Cli {
         }
     }
 
-    /// What is played, in words.
+    /// Describes the source of the frames in words.
     pub(crate) fn source(&self) -> String {
         match &self.clip {
             Some(path) if path.as_os_str() == "-" => "the clip on standard input".to_owned(),

@@ -1,4 +1,5 @@
-//! What one run measured, as it travels from the child to the parent, and the list of what is printed of it.
+//! The figures of one run, as they travel from the child to the parent, and the list of those that are
+//! printed.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,16 +15,16 @@ pub(crate) struct Figures {
     pub(crate) grids: u64,
     pub(crate) audio_mixes: u64,
     pub(crate) seconds: f64,
-    /// p50, p99, p99.9 and the longest, in microseconds.
+    /// The times until a frame's buffer is ready: p50, p99, p99.9 and the maximum, in microseconds.
     pub(crate) ready_us: [f64; 4],
-    /// Calls of the four methods of the allocator.
+    /// The calls of the four methods of the allocator.
     pub(crate) requests: u64,
-    /// Time inside them, the clock's own time subtracted.
+    /// The time inside them, with the clock's own time subtracted.
     pub(crate) request_seconds: f64,
-    /// What was subtracted for each.
+    /// The time that was subtracted for each call.
     pub(crate) empty_request_ns: f64,
     pub(crate) faults_first_second: u64,
-    /// Page faults per second after the first second; `None` where too little time was left.
+    /// The page faults per second after the first second. `None` if less than half a second was left.
     pub(crate) faults_steady: Option<f64>,
     pub(crate) cpu_seconds: f64,
     pub(crate) peak_resident_bytes: u64,
@@ -34,33 +35,33 @@ pub(crate) struct Figures {
     pub(crate) packets: Vec<(u32, u32, u32)>,
 }
 
-/// What the pools say about themselves.
+/// The pools' own figures.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct PoolFigures {
-    /// Address space that the pools set aside; 0 where nothing was ever asked of them.
+    /// The address space that the pools reserved. 0 if they were never used.
     pub(crate) reserved_bytes: u64,
-    /// Misses since the process began, not only in the run.
+    /// The misses since the process began, not only in the run.
     pub(crate) misses: u64,
-    /// What prewarming them brought, where that was asked for.
+    /// The result of prewarming, if the user asked for it.
     pub(crate) residency: Option<String>,
     /// The table as the allocator prints it.
     pub(crate) table: String,
     pub(crate) classes: Vec<ClassFigures>,
-    /// Requests by the reason why they went past the pools.
+    /// The requests that went past the pools, by reason.
     pub(crate) bypasses: Vec<(String, u64)>,
-    /// What a recording says.
+    /// The advice of a recording.
     pub(crate) advice: Option<AdviceFigures>,
 }
 
-/// Which table would have served a recorded run.
+/// The table that would have served a recorded run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct AdviceFigures {
     pub(crate) text: String,
-    /// As `FRAMEPOOL` takes it.
+    /// The table in the syntax of the variable `FRAMEPOOL`.
     pub(crate) table: Option<String>,
 }
 
-/// What one class says.
+/// The figures of one class.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ClassFigures {
     pub(crate) name: String,
@@ -73,21 +74,21 @@ pub(crate) struct ClassFigures {
 
 /// One line of the report.
 pub(crate) struct Metric {
-    /// Its name for machines, and its name and unit for people.
+    /// The name for machines, and the name and unit for people.
     pub(crate) key: &'static str,
     pub(crate) label: &'static str,
-    /// Whether runs are compared by it, and which way.
+    /// Whether runs are compared by this metric, and which direction is better.
     pub(crate) better: Better,
-    /// Its value at so many frames a second.
+    /// Computes the value of a run at the given frames a second.
     pub(crate) value: fn(&Figures, u32) -> Option<f64>,
 }
 
-/// Which values are good.
+/// The direction in which a metric is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Better {
     Lower,
     Higher,
-    /// It says what was done, not how well.
+    /// The metric describes the work that was done, not its quality.
     Neither,
 }
 
@@ -105,7 +106,7 @@ pub(crate) const MIB: f64 = 1_048_576.0;
 const US_PER_FRAME: Metric =
     metric("us_per_frame", "allocator, us a frame", Better::Lower, |run, _| us_per_frame(run));
 
-/// Everything that is printed side by side, in groups.
+/// All metrics that are printed side by side, in groups.
 pub(crate) const GROUPS: &[(&str, &[Metric])] = &[
     (
         "Frames",
@@ -153,12 +154,13 @@ pub(crate) const GROUPS: &[(&str, &[Metric])] = &[
     ),
 ];
 
-/// The metrics of all groups.
+/// Returns the metrics of all groups.
 pub(crate) fn metrics() -> impl Iterator<Item = &'static Metric> {
     GROUPS.iter().flat_map(|(_, metrics)| *metrics)
 }
 
-/// The allocator's time in the units of the original's claim, and that claim off and on. The budget is the time that a frame has.
+/// The allocator's time in the units of the original's claim, with the claimed values for pools off and on.
+/// The budget is the time of one frame at the frame rate.
 pub(crate) const CLAIMS: [(Metric, [f64; 2]); 3] = [
     (US_PER_FRAME, [10.5, 0.35]),
     (
@@ -175,7 +177,7 @@ pub(crate) const CLAIMS: [(Metric, [f64; 2]); 3] = [
     ),
 ];
 
-/// A rate to one decimal, so that runs which differ by the clock's last digits are equal.
+/// Rounds a rate to one decimal, so that runs which differ only in the clock's last digits are equal.
 fn tenths(rate: f64) -> f64 {
     (rate * 10.0).round() / 10.0
 }

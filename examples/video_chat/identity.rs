@@ -1,17 +1,18 @@
-//! Whether the runs did the same work: packets of one client and frame are equal in all runs that encoded it.
+//! The check that the runs did the same work: packets of one client and frame are equal in all runs that
+//! encoded them.
 
 use std::collections::HashMap;
 
 use serde::Serialize;
 
-/// Packets that were encoded in two runs at least, and how many of them were the same in all.
+/// The packets that were encoded in at least two runs, and how many of them were the same in all of those.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Identity {
     pub(crate) identical: usize,
     pub(crate) compared: usize,
 }
 
-/// Compares the packets of all runs, each (client, frame, checksum).
+/// Compares the packets of all runs, each a tuple of client, frame and checksum.
 pub(crate) fn compare<'a>(runs: impl IntoIterator<Item = &'a [(u32, u32, u32)]>) -> Identity {
     struct Seen {
         checksum: u32,

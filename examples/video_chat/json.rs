@@ -1,4 +1,5 @@
-//! The report for machines: the settings, every run's figures, and the spreads and verdicts made of them.
+//! The report for machines: the settings, every run's figures, and the spreads and verdicts computed from
+//! them.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +9,7 @@ use crate::parent;
 use crate::report::Results;
 
 impl Results<'_> {
-    /// Everything that [`report`](Self::report) says, as one JSON object.
+    /// Returns all that [`report`](Self::report) prints, as one JSON object.
     pub(crate) fn json(&self) -> Value {
         let cli = self.cli;
         let runs: Map<String, Value> =
@@ -36,7 +37,7 @@ impl Results<'_> {
         })
     }
 
-    /// Each metric's spread by mode, and its verdicts.
+    /// Returns each metric's spread by mode, and its verdicts.
     fn metrics(&self) -> Value {
         let claims = figures::CLAIMS.iter().map(|(metric, _)| metric);
         let metrics = figures::metrics().chain(claims).map(|metric| {

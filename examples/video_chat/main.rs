@@ -1,13 +1,13 @@
-//! A multi-party video chat server, run with the pools off, with glibc tuned, and with the pools on.
+//! Runs a multi-party video chat server with the pools off, with glibc tuned, and with the pools on.
 //!
 //! ```text
 //! cargo run --release --example video_chat                    # a generated picture
 //! cargo run --release --example video_chat -- --clip FILE.y4m # real video, in a loop
 //! ```
 //!
-//! `server/` is the program that a user would write: it has plain vectors only. `meter.rs` and `tables.rs` are the
-//! allocator below it; `child.rs` is one measured run and `parent.rs` starts them all; `soak.rs` is a long one in which clients
-//! join and leave; the rest reads clips and prints.
+//! `server/` is the program that a user would write, with plain vectors only. `meter.rs` and `tables.rs` are
+//! the allocator below it. `child.rs` is one measured run, and `parent.rs` starts all runs. `soak.rs` is a
+//! long run in which clients join and leave. The other files read clips and print.
 
 mod advise;
 mod bypasses;
@@ -49,14 +49,14 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Nobody is left to tell if standard error is closed.
+            // If standard error is closed, the message cannot be printed anywhere.
             let _ = writeln!(io::stderr(), "video_chat: {failure}");
             ExitCode::from(failure.status)
         }
     }
 }
 
-/// Checks the input, runs everything, and prints the report.
+/// Checks the input, does all runs, and prints the report.
 fn run(cli: &Cli) -> Result<(), Failure> {
     if cli.show {
         screen::check()?;
@@ -84,7 +84,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
     let all = || runs.iter().flat_map(|runs| &runs.figures);
     let identity = identity::compare(all().map(|figures| &figures.packets[..]));
     let damaged: u64 = all().map(|figures| figures.damaged).sum();
-    // They have been compared, and nobody reads them one by one.
+    // The packets have been compared, and the report does not print them.
     runs.iter_mut().flat_map(|runs| &mut runs.figures).for_each(|figures| figures.packets.clear());
     let results = Results { cli, clip, runs, identity };
     let text = if cli.json { Ok(format!("{}\n", results.json())) } else { results.report() };
@@ -98,7 +98,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A clip in words.
+/// Describes a clip in words.
 fn describe(clip: &Clip) -> String {
     let chroma = match clip.format.chroma {
         Chroma::C420 => "4:2:0",
@@ -110,7 +110,7 @@ fn describe(clip: &Clip) -> String {
     format!("{} x {} {chroma}, {frames} frames of {mib:.1} MiB in all", clip.format.width, clip.format.height)
 }
 
-/// Prints to standard output; a reader that has seen enough is no error.
+/// Prints to standard output. A reader that closes the pipe early is not an error.
 fn print(text: &str) -> Result<(), Failure> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

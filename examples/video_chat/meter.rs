@@ -1,8 +1,10 @@
-//! The example's global allocator: times and counts every request, whoever serves it.
+//! The example's global allocator. It times and counts every request, and passes it to the allocator that
+//! serves now.
 //!
-//! All runs have it, so it favours none; what an empty request takes is measured at start and subtracted. Each thread
-//! counts in a cell of its own on cache lines of its own, reached through a thread-local that needs no destructor, so
-//! threads do not slow each other down. In here nothing allocates, formats or panics.
+//! All runs have it, so it favours none. The time of an empty request is measured at start and subtracted.
+//! Each thread counts in its own cell, on its own cache lines, reached through a thread-local that needs no
+//! destructor. Threads therefore do not slow each other down. The code in this file that runs inside a
+//! request does not allocate, format or panic.
 
 mod sizes;
 
@@ -16,21 +18,22 @@ pub(crate) use sizes::{SMALL, Unserved};
 
 use crate::tables;
 
-/// The global allocator: [`tables::serving`], metered.
+/// The global allocator: [`tables::serving`], timed and counted.
 pub(crate) struct Meter;
 
-/// One for each thread that the largest run has; later threads share the last, correctly but slower.
+/// The cells: one for each thread of the largest run. Later threads share the last cell, which is correct but
+/// slower.
 static CELLS: [Counters; 256] = [const { Counters::new() }; 256];
 
-/// Cells that have an owner.
+/// The number of threads that have asked for a cell.
 static OWNED: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    /// The thread's place in `CELLS`, or `usize::MAX` before its first request.
+    /// The thread's index in `CELLS`, or `usize::MAX` before its first request.
     static CELL: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
-/// What one thread did. Two cache lines apart, because processors fetch them in pairs.
+/// The counters of one thread. Cells are two cache lines apart, because processors fetch lines in pairs.
 #[repr(align(128))]
 struct Counters {
     calls: AtomicU64,
@@ -46,7 +49,7 @@ impl Counters {
         Self { calls, nanos, reallocs, served, unserved: Sizes::new() }
     }
 
-    /// This thread's counters.
+    /// Returns the calling thread's counters.
     fn mine() -> &'static Self {
         let mut place = CELL.get();
         if place == usize::MAX {
@@ -62,7 +65,7 @@ impl Counters {
     }
 }
 
-/// Calls `serve` on whoever serves requests now, on the clock.
+/// Calls `serve` with the allocator that serves requests now, and times the call.
 #[inline]
 fn timed<R>(serve: impl FnOnce(&'static dyn GlobalAlloc) -> R) -> R {
     let start = nanos();
@@ -72,7 +75,7 @@ fn timed<R>(serve: impl FnOnce(&'static dyn GlobalAlloc) -> R) -> R {
     result
 }
 
-/// The same for a request of `size` bytes; counts whether a pool served it, and remembers the size if none did.
+/// Times a request of `size` bytes, and counts whether a pool served it. If none did, counts the size too.
 #[inline]
 fn timed_request(size: usize, serve: impl FnOnce(&'static dyn GlobalAlloc) -> *mut u8) -> *mut u8 {
     let block = timed(serve);
@@ -85,32 +88,35 @@ fn timed_request(size: usize, serve: impl FnOnce(&'static dyn GlobalAlloc) -> *m
     block
 }
 
-// SAFETY: every request goes unchanged to the allocator that serves now, and its answer back. That changes once, from
-// `System` to a pool, and a pool hands blocks that it does not own to `System`, so each block is freed by its maker.
+// SAFETY: every request goes unchanged to the allocator that serves now, and its result goes back unchanged.
+// That allocator changes once, from `System` to a pool. A pool passes blocks that it does not own to
+// `System`, so each block is freed by the allocator that made it.
 unsafe impl GlobalAlloc for Meter {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promises are those that `alloc` asks for.
+        // SAFETY: the caller's promises are those that `alloc` requires.
         timed_request(layout.size(), |serving| unsafe { serving.alloc(layout) })
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promises are those that `alloc_zeroed` asks for.
+        // SAFETY: the caller's promises are those that `alloc_zeroed` requires.
         timed_request(layout.size(), |serving| unsafe { serving.alloc_zeroed(layout) })
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         Counters::mine().reallocs.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises are those that `realloc` asks for; see above for who made the block.
+        // SAFETY: the caller's promises are those that `realloc` requires; for the allocator of the block,
+        // see above.
         timed_request(size, |serving| unsafe { serving.realloc(block, layout, size) })
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are those that `dealloc` asks for; see above for who made the block.
+        // SAFETY: the caller's promises are those that `dealloc` requires; for the allocator of the block,
+        // see above.
         timed(|serving| unsafe { serving.dealloc(block, layout) });
     }
 }
 
-/// The monotonic clock. Not `Instant`, which may panic.
+/// Returns the time of the monotonic clock. It is not `Instant`, which may panic.
 #[inline]
 fn nanos() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -119,18 +125,18 @@ fn nanos() -> u64 {
     (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
 }
 
-/// What all threads did until now.
+/// The counts of all threads until now.
 #[derive(Clone)]
 pub(crate) struct Reading {
     pub(crate) calls: u64,
-    /// Time inside requests, the clock's own time included.
+    /// The time inside requests, with the clock's own time included.
     pub(crate) nanos: u64,
     /// The requests that no pool served.
     pub(crate) unserved: Unserved,
 }
 
 impl Reading {
-    /// Reads all cells; exact once other threads are quiet.
+    /// Reads all cells. The result is exact if no other thread makes requests meanwhile.
     pub(crate) fn now() -> Self {
         let mut reading = Self { calls: 0, nanos: 0, unserved: Unserved::default() };
         for cell in used_cells() {
@@ -141,7 +147,7 @@ impl Reading {
         reading
     }
 
-    /// What was done since an earlier reading.
+    /// Returns the counts since an earlier reading.
     pub(crate) fn since(self, earlier: &Self) -> Self {
         Self {
             calls: self.calls - earlier.calls,
@@ -151,19 +157,20 @@ impl Reading {
     }
 }
 
-/// How often what was asked for, by all threads, whoever served it. Unlike a [`Reading`], taking one allocates nothing.
+/// The requests of all threads, whether a pool served them or not. Unlike a [`Reading`], taking one does not
+/// allocate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Requests {
-    /// Allocations and reallocations that a pool served.
+    /// The allocations and reallocations that a pool served.
     pub(crate) served: u64,
-    /// Those that none did.
+    /// The allocations and reallocations that no pool served.
     pub(crate) unserved: u64,
-    /// Blocks allocated less blocks freed.
+    /// The blocks allocated, minus the blocks freed.
     pub(crate) blocks: u64,
 }
 
 impl Requests {
-    /// Reads all cells; exact once other threads are quiet.
+    /// Reads all cells. The result is exact if no other thread makes requests meanwhile.
     pub(crate) fn now() -> Self {
         let (mut requests, mut reallocs, mut calls) = (Self::default(), 0, 0);
         for cell in used_cells() {
@@ -172,13 +179,13 @@ impl Requests {
             reallocs += cell.reallocs.load(Ordering::Relaxed);
             calls += cell.calls.load(Ordering::Relaxed);
         }
-        // Whatever is no request is a free; and a reallocation makes no block more.
+        // A call that is not a request is a free, and a reallocation adds no block.
         let asked = requests.served + requests.unserved;
         requests.blocks = (asked - reallocs).wrapping_sub(calls - asked);
         requests
     }
 
-    /// What was done since an earlier reading; its blocks those that live longer than it.
+    /// Returns the counts since an earlier reading. `blocks` is then the change in the number of live blocks.
     pub(crate) fn since(self, earlier: &Self) -> Self {
         Self {
             served: self.served - earlier.served,
@@ -192,7 +199,7 @@ fn used_cells() -> &'static [Counters] {
     &CELLS[..OWNED.load(Ordering::Relaxed).min(CELLS.len())]
 }
 
-/// Nanoseconds that a request takes on the clock if it does nothing: the best of several means.
+/// Returns the nanoseconds of a request that does nothing: the minimum of nine means.
 pub(crate) fn empty_request_ns() -> f64 {
     const CALLS: u32 = 10_000;
     let mean = || {

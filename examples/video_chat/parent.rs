@@ -1,7 +1,7 @@
-//! All runs: starts this program again for each, one after the other, and collects what they say.
+//! Starts this program again for each run, one after the other, and collects the figures.
 //!
-//! The kinds of run take turns, and another one goes first in each round, so that a machine that slows down or warms up
-//! favours none. A run that fails or hangs ends the program with one line.
+//! The modes take turns, and each round starts with a different mode. A machine that slows down or warms up
+//! therefore favours none. A run that fails or hangs ends the program with one line.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -18,18 +18,18 @@ use crate::failure::Failure;
 use crate::figures::Figures;
 use crate::screen;
 
-/// What glibc reads at start. Its mmap threshold takes at most half of a thread heap, 32 MiB on 64-bit machines, and
-/// ignores anything above; the trim threshold takes any value.
+/// The variable that glibc reads at start. glibc's mmap threshold takes at most half of a thread heap, 32 MiB
+/// on 64-bit machines, and ignores any value above. The trim threshold takes any value.
 pub(crate) const TUNABLES: &str =
     "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=1073741824";
 
-/// Whether there is a glibc to tune.
+/// Whether the C library is a glibc that can be tuned.
 const GLIBC: bool = cfg!(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"));
 
-/// A run that takes this much longer than it was asked to is stuck.
+/// The time after its planned end at which a run is killed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How often the parent looks whether a run is over.
+/// The time between two checks whether a run is over.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// The runs of one mode.
@@ -38,7 +38,7 @@ pub(crate) struct Runs {
     pub(crate) figures: Vec<Figures>,
 }
 
-/// The modes that are compared here.
+/// Returns the modes that are compared on this system.
 pub(crate) fn modes() -> Vec<Mode> {
     if GLIBC { vec![Mode::Off, Mode::Tuned, Mode::On] } else { vec![Mode::Off, Mode::On] }
 }
@@ -47,7 +47,7 @@ pub(crate) fn modes() -> Vec<Mode> {
 ///
 /// # Errors
 ///
-/// The first run that fails.
+/// The first run that fails ends all.
 pub(crate) fn run_all(cli: &Cli, clip: Option<&File>) -> Result<Vec<Runs>, Failure> {
     let mut runs: Vec<Runs> = modes().into_iter().map(|mode| Runs { mode, figures: Vec::new() }).collect();
     let progress = Progress::new(cli, runs.len());
@@ -63,12 +63,12 @@ pub(crate) fn run_all(cli: &Cli, clip: Option<&File>) -> Result<Vec<Runs>, Failu
     Ok(runs)
 }
 
-/// What the user wants tried with the pools on: see [`framepool::Config::env`].
+/// Returns the setting that the user wants to try with the pools on: see [`framepool::Config::env`].
 pub(crate) fn tried() -> Option<String> {
     env::var("FRAMEPOOL").ok().filter(|value| !value.is_empty())
 }
 
-/// One run, which reads `setting` as its `FRAMEPOOL`.
+/// Does one run, which reads `setting` as its `FRAMEPOOL`.
 ///
 /// # Errors
 ///
@@ -84,7 +84,7 @@ pub(crate) fn figures(
     serde_json::from_slice(&output).map_err(|error| failed(mode, &format!("cannot be read: {error}")))
 }
 
-/// Shows the grid once.
+/// Shows the grid in one run.
 ///
 /// # Errors
 ///
@@ -97,7 +97,7 @@ pub(crate) fn show(cli: &Cli, clip: Option<&File>) -> Result<(), Failure> {
     shown.map(|_| ())
 }
 
-/// Starts one run and returns what it wrote.
+/// Starts one run and returns its output.
 fn run(
     cli: &Cli,
     mode: Mode,
@@ -139,13 +139,13 @@ fn run(
 fn drain(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
-        // A pipe that breaks is told by the exit status of the run behind it.
+        // If a pipe breaks, the exit status of its run reports the failure.
         let _ = pipe.map(|mut pipe| pipe.read_to_end(&mut bytes));
         bytes
     })
 }
 
-/// Waits until the run is over; ends it and returns `None` if that takes too long.
+/// Waits until the run is over. If that takes longer than `patience`, kills the run and returns `None`.
 fn wait(child: &mut Child, patience: Duration, progress: &Progress) -> io::Result<Option<ExitStatus>> {
     let start = Instant::now();
     while start.elapsed() < patience {
@@ -164,7 +164,7 @@ fn failed(mode: Mode, what: &str) -> Failure {
     Failure::broken(format!("the run \"{}\" {what}", mode.name()))
 }
 
-/// How a run ended and what it wrote to stderr, in one line.
+/// Describes in one line how a run ended and what it wrote to stderr.
 fn complaint(status: ExitStatus, errors: &[u8]) -> String {
     let errors = String::from_utf8_lossy(errors);
     let lines = errors.lines().map(|line| line.trim().trim_start_matches("video_chat: "));
@@ -176,7 +176,7 @@ fn complaint(status: ExitStatus, errors: &[u8]) -> String {
     if lines.is_empty() { end } else { format!("{end}: {}", lines.join("; ")) }
 }
 
-/// The bar on stderr; nothing where stderr is no terminal.
+/// The progress bar on stderr. It is hidden if stderr is not a terminal.
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {

@@ -1,4 +1,5 @@
-//! The report for people, 100 columns wide: all runs side by side, then what the pools say, then what they did not do.
+//! The report for people, 100 columns wide: all runs side by side, then the pools' figures, then where the
+//! pools did not help.
 
 use std::fmt::{self, Write as _};
 
@@ -9,33 +10,33 @@ use crate::identity::Identity;
 use crate::parent::{self, Runs};
 use crate::spread::{Number, Spread, Verdict, grouped};
 
-/// Widths of the label and of a column.
+/// The widths of the label and of a column.
 const LABEL: usize = 24;
 const COLUMN: usize = 21;
 
-/// Everything that was measured, and what is printed of it.
+/// All figures, and the report of them.
 pub(crate) struct Results<'a> {
     pub(crate) cli: &'a Cli,
-    /// The source in words: its size, chroma and frames.
+    /// A description of the source: its size, chroma and frames.
     pub(crate) clip: String,
     pub(crate) runs: Vec<Runs>,
     pub(crate) identity: Identity,
 }
 
 impl Results<'_> {
-    /// The spread of a metric over the runs of a mode; `None` where a run has no value.
+    /// Returns the spread of a metric over the runs of a mode, or `None` if a run has no value.
     pub(crate) fn spread(&self, metric: &Metric, mode: Mode) -> Option<Spread> {
         let values: Option<Vec<f64>> =
             self.figures(mode).iter().map(|figures| (metric.value)(figures, self.cli.fps)).collect();
         Spread::of(values?)
     }
 
-    /// What the runs of `mode` are against those of `base`.
+    /// Compares the runs of `mode` with those of `base`.
     pub(crate) fn verdict(&self, metric: &Metric, mode: Mode, base: Mode) -> Option<Verdict> {
         Some(self.spread(metric, mode)?.against(&self.spread(metric, base)?))
     }
 
-    /// The runs of a mode, none if it was left out.
+    /// Returns the runs of a mode. There are none if the mode was left out.
     pub(crate) fn figures(&self, mode: Mode) -> &[Figures] {
         self.runs.iter().find(|runs| runs.mode == mode).map_or(&[], |runs| &runs.figures)
     }
@@ -44,7 +45,7 @@ impl Results<'_> {
         self.runs.iter().map(|runs| runs.mode)
     }
 
-    /// The whole report.
+    /// Renders the whole report.
     pub(crate) fn report(&self) -> Result<String, fmt::Error> {
         let mut out = String::new();
         self.write_setting(&mut out)?;
@@ -102,7 +103,7 @@ impl Results<'_> {
         Ok(())
     }
 
-    /// The allocator's time beside what the original says of itself.
+    /// Writes the allocator's time beside the original's claims.
     fn write_claims(&self, out: &mut String) -> fmt::Result {
         writeln!(
             out,
@@ -134,7 +135,7 @@ impl Results<'_> {
         )
     }
 
-    /// What the pools say of the last run with them, and what went past them.
+    /// Writes the pools' figures of the last run with them, and the requests that went past them.
     fn write_pools(&self, out: &mut String) -> fmt::Result {
         let Some(run) = self.figures(Mode::On).last() else { return Ok(()) };
         writeln!(out, "\nThe last run with the pools on:\n{}", run.pools.table)?;
@@ -163,7 +164,8 @@ impl Results<'_> {
         lines.iter().try_for_each(|line| writeln!(out, "  {line}"))
     }
 
-    /// Whether runs are compared by this metric. How many frames come is given unless they come as fast as they can.
+    /// Whether runs are compared by this metric. The number of frames is given unless the run is unpaced, so
+    /// it is compared in unpaced runs only.
     fn judges(&self, metric: &Metric) -> bool {
         match metric.better {
             Better::Lower => true,
@@ -172,7 +174,7 @@ impl Results<'_> {
         }
     }
 
-    /// The line for a metric in which the pools are no better than `base`, and could be.
+    /// Returns the line for a metric in which the pools are no better than `base`, but could be.
     fn no_help(&self, metric: &Metric, base: Mode) -> Option<String> {
         let (on, other) = (self.spread(metric, Mode::On)?, self.spread(metric, base)?);
         let verdict = on.against(&other);
@@ -185,7 +187,7 @@ impl Results<'_> {
         Some(format!("{:LABEL$}{what}: {on} on, {other} {}", metric.label, base.name()))
     }
 
-    /// The line for frames that no pool served.
+    /// Returns the line for frames that no pool served.
     fn too_large(&self, run: &Figures) -> Option<String> {
         let bytes = bypasses::frames_too_large(run, self.cli.table.config())?;
         Some(format!(

@@ -1,6 +1,7 @@
-//! The terminal while the grid is shown: an alternate screen, given back on every way out.
+//! The terminal while the grid is shown: an alternate screen, which is always restored.
 //!
-//! At the end, on an error, on a panic (before its message), and on a signal that ends the process.
+//! It is restored at the end, on an error, on a panic (before its message), and on a signal that ends the
+//! process.
 
 use std::io::{self, IsTerminal, Write};
 use std::panic;
@@ -13,7 +14,8 @@ use crossterm::{execute, queue};
 
 use crate::failure::Failure;
 
-/// What [`restore`] writes, for a signal handler, which may not format: colours, wrap, cursor, screen.
+/// The bytes that [`restore`] writes, for a signal handler, which may not format: colours, wrap, cursor,
+/// screen.
 const RESTORE: &[u8] = b"\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
 
 /// The open alternate screen.
@@ -22,7 +24,7 @@ pub(crate) struct Screen {
     rows: u16,
 }
 
-/// Refuses early what [`Screen::open`] would refuse in the child.
+/// Checks early for the terminals that [`Screen::open`] needs in the child.
 ///
 /// # Errors
 ///
@@ -35,11 +37,11 @@ pub(crate) fn check() -> Result<(), Failure> {
 }
 
 impl Screen {
-    /// Opens the alternate screen on standard error; standard output belongs to the figures.
+    /// Opens the alternate screen on standard error, because standard output is for the figures.
     ///
     /// # Errors
     ///
-    /// There is no terminal, or it does not tell its size.
+    /// There is no terminal, or its size is unknown.
     pub(crate) fn open() -> Result<Self, Failure> {
         let failed =
             |error: io::Error| Failure::bad_input(format!("--show cannot use the terminal: {error}"));
@@ -54,12 +56,12 @@ impl Screen {
         Ok(Self { columns, rows })
     }
 
-    /// Columns and rows for the grid; the last line is for its caption.
+    /// Returns the columns and rows for the grid. The last line is for its caption.
     pub(crate) fn canvas(&self) -> (usize, usize) {
         (self.columns.into(), self.rows.saturating_sub(1).into())
     }
 
-    /// Draws a grid. A terminal that does not take it is not worth ending the run for.
+    /// Draws a grid. An error of the terminal is ignored and does not end the run.
     pub(crate) fn draw(&self, grid: &[u8]) {
         let mut frame = Vec::with_capacity(grid.len() + 256);
         let _ = queue!(frame, MoveTo(0, 0));
@@ -76,12 +78,12 @@ impl Drop for Screen {
     }
 }
 
-/// Gives the terminal back; does nothing to one that was not taken.
+/// Restores the terminal. A terminal without an alternate screen stays as it is.
 pub(crate) fn restore() {
     let _ = execute!(io::stderr(), EnableLineWrap, Show, LeaveAlternateScreen);
 }
 
-/// Lets the signals that a terminal sends give it back first.
+/// Installs handlers for SIGINT, SIGTERM and SIGHUP, which restore the terminal before the process ends.
 fn catch_signals() {
     extern "C" fn leave(signal: libc::c_int) {
         // SAFETY: both calls may be made in a signal handler; the bytes are a constant.

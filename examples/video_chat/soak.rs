@@ -1,8 +1,9 @@
 //! `--soak`: the server as fast as it can, for a long time, while clients join and leave.
 //!
-//! In rounds of a minute. A round begins with all clients and ends when all have left; in between one joins or leaves all the time.
-//! Whenever nobody is there, all counters have to be in their [equations](books), and as many slots in use as before the first client. In
-//! the end resident memory must not be more than after the first minute, and every free slot has to be there for the taking.
+//! The soak goes in rounds of a minute. A round begins with all clients and ends when all have left. In
+//! between, clients join and leave at random. Whenever no client is present, all counters must satisfy their
+//! [equations](books), and as many slots must be in use as before the first client. In the end, resident
+//! memory must not be more than after the first minute, and every free slot must be available.
 
 mod audit;
 mod books;
@@ -25,14 +26,15 @@ use audit::Auditor;
 use memory::Growth;
 use watch::Watch;
 
-/// A client leaves when it is told to, which is long before so many seconds.
+/// A number of seconds longer than any soak. A client leaves when the host lets it leave.
 const FOREVER: u32 = 10 * 86_400;
 
-/// Runs it for `total`, with a line every ten seconds, and returns the last one.
+/// Runs the soak for `total`, prints a line every ten seconds, and returns the last line.
 ///
 /// # Errors
 ///
-/// Whatever grew, was lost or was wrong; a clip that cannot be read, or a thread that the system refuses.
+/// Memory grew, a slot or block was lost, or a counter was wrong. Or the clip cannot be read, or the system
+/// refuses a thread.
 pub(crate) fn run(cli: &Cli, total: Duration, file: Option<&File>) -> Result<String, Failure> {
     print(&format!("Soak of {} s, up to {} clients, seed {}\n", total.as_secs(), cli.clients, cli.seed))?;
     let opening = Requests::now();
@@ -70,7 +72,7 @@ fn check_frames(outcome: &Outcome) -> Result<(), Failure> {
     Err(Failure::broken(text))
 }
 
-/// What is to be said of it, unless it is too much.
+/// Returns a line about the growth, or an error if it is too much.
 fn check_memory(growth: Option<Growth>) -> Result<String, Failure> {
     let Some(growth) = growth else { return Ok("resident memory is not known here".to_owned()) };
     let text = growth.to_string();
@@ -84,11 +86,11 @@ mod tests {
 
     use super::*;
 
-    /// Set in the process that soaks.
+    /// The variable that is set in the process that soaks.
     const ALONE: &str = "VIDEO_CHAT_SOAKS_ALONE";
 
-    /// A few seconds in a process of its own, for the other tests would be in its books. `test` is the caller, and `table` what the process
-    /// reads as `FRAMEPOOL`.
+    /// Soaks for 3 seconds in a process of its own, because other tests would change its counters. `test` is
+    /// the caller, and `table` is the process's `FRAMEPOOL`.
     fn soak_alone(test: &str, table: &str) {
         if env::var_os(ALONE).is_none() {
             let mut command = Command::new(env::current_exe().expect("this program"));
@@ -113,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_few_seconds_with_too_few_slots_find_nothing() {
-        // So that there are misses and refusals, and slots are called in.
+        // With so few slots there are misses and bypasses, and reclaims.
         let table = "small=1024x64,medium=65536x6,large=262144x4";
         soak_alone("a_few_seconds_with_too_few_slots_find_nothing", table);
     }

@@ -1,10 +1,10 @@
-//! A median with its range, what follows when two of them are compared, and how numbers are printed.
+//! A median with its range, the comparison of two of them, and the format of numbers.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// The middle of several runs, and their extremes.
+/// The median of several runs, and their extremes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
@@ -13,7 +13,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// `None` where there are no values.
+    /// Returns the spread of `values`, or `None` if there are none.
     pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
@@ -23,7 +23,7 @@ impl Spread {
         Some(Self { median: f64::midpoint(values[lower], values[upper]), min, max })
     }
 
-    /// What this is against `base`.
+    /// Compares this spread with `base`.
     pub(crate) fn against(&self, base: &Self) -> Verdict {
         if self.min <= base.max && base.min <= self.max {
             Verdict::NoDifference
@@ -42,13 +42,13 @@ impl fmt::Display for Spread {
     }
 }
 
-/// How two spreads differ. Ranges that overlap do not.
+/// The difference between two spreads. If their ranges overlap, there is none.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Verdict {
     NoDifference,
-    /// So many times less; infinite where nothing is left.
+    /// The ratio by which it is less; infinite if nothing is left.
     Less(f64),
-    /// So many times more.
+    /// The ratio by which it is more.
     More(f64),
 }
 
@@ -69,7 +69,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// A number with two or three digits that count; a whole one has all its digits up to ten thousand.
+/// A number with two or three significant digits. A whole number has all its digits up to ten thousand.
 pub(crate) struct Number(pub(crate) f64);
 
 impl fmt::Display for Number {
@@ -88,7 +88,7 @@ impl fmt::Display for Number {
     }
 }
 
-/// A whole number in groups of three digits: `,` for people, `_` for Rust.
+/// Formats a whole number in groups of three digits: `,` for people, `_` for Rust.
 pub(crate) fn grouped(value: u64, separator: char) -> String {
     let digits = value.to_string();
     let mut text = String::new();

@@ -1,7 +1,8 @@
-//! The three tables that the example can run with, and the one that it picked.
+//! The three tables that the example can run with, and the one that was picked.
 //!
-//! A program of its own would have one `static` with `#[global_allocator]` on it. This one picks at start, so until then
-//! everything is `System`'s; blocks made before stay `System`'s, because a pool hands on what it does not own.
+//! Other programs have one `static` with `#[global_allocator]` on it. This program picks a table at start, so
+//! `System` serves all requests before that. Those blocks stay `System`'s, because a pool passes on frees of
+//! blocks that it does not own.
 
 use std::alloc::{GlobalAlloc, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,13 +22,13 @@ static POOLS: [PoolAlloc; 3] = [
     PoolAlloc::with_config(CONFIGS[2].env(true)),
 ];
 
-/// A place in `POOLS`, or one past its end while nothing is picked. Written once, before there are threads.
+/// The index in `POOLS`, or one past its end while none is picked. Written once, before other threads start.
 static PICKED: AtomicUsize = AtomicUsize::new(POOLS.len());
 
 /// One of the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Table {
-    // What `PoolAlloc::new()` has. (Plain comments, because clap would print others.)
+    // The table of `PoolAlloc::new()`. (These are plain comments, because clap would print doc comments.)
     Default,
     // XLarge for 1080p 4:2:0.
     Hd,
@@ -38,7 +39,7 @@ pub(crate) enum Table {
 impl Table {
     pub(crate) const ALL: [Self; 3] = [Self::Default, Self::Hd, Self::Uhd];
 
-    /// How the table is called on the command line.
+    /// The name of the table on the command line.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Default => "default",
@@ -47,24 +48,24 @@ impl Table {
         }
     }
 
-    /// What the table says.
+    /// The configuration of the table.
     pub(crate) const fn config(self) -> &'static Config {
         &CONFIGS[self as usize]
     }
 
-    /// Serves every request from now on with this table's pools, and returns them.
+    /// Makes this table's pools serve all requests from now on, and returns them.
     pub(crate) fn pick(self) -> &'static PoolAlloc {
         PICKED.store(self as usize, Ordering::Relaxed);
         &POOLS[self as usize]
     }
 }
 
-/// The pools that serve requests now, if any were picked.
+/// Returns the pools that serve requests now, if any were picked.
 pub(crate) fn picked() -> Option<&'static PoolAlloc> {
     POOLS.get(PICKED.load(Ordering::Relaxed))
 }
 
-/// Who serves requests now.
+/// Returns the allocator that serves requests now.
 pub(crate) fn serving() -> &'static dyn GlobalAlloc {
     match picked() {
         Some(pool) => pool,

@@ -1,4 +1,4 @@
-//! What the operating system says about this process: page faults, processor time, memory.
+//! The figures of the operating system about this process: page faults, processor time, memory.
 
 use std::mem;
 
@@ -10,7 +10,7 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    /// All threads of this process until now.
+    /// Reads the counts of all threads of this process until now.
     pub(crate) fn now() -> Self {
         let usage = rusage();
         let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
@@ -21,17 +21,17 @@ impl Usage {
     }
 }
 
-/// The most memory that was resident at once, in bytes.
+/// Returns the maximum of memory that was resident at once, in bytes.
 ///
-/// On Linux from `/proc`, because `ru_maxrss` there starts from what the parent had.
+/// On Linux it comes from `/proc`, because `ru_maxrss` there starts from the parent's value.
 pub(crate) fn peak_resident_bytes() -> u64 {
-    // Kibibytes everywhere but at Apple's.
+    // The unit is KiB on all systems except Apple's.
     let unit = if cfg!(target_vendor = "apple") { 1 } else { 1024 };
     let peak = status().and_then(|status| bytes(&status, "VmHWM:"));
     peak.unwrap_or_else(|| rusage().ru_maxrss as u64 * unit)
 }
 
-/// What the process has now. Linux tells, nobody else.
+/// The current memory and threads of the process, which only Linux reports.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Now {
     pub(crate) resident_bytes: u64,
@@ -39,7 +39,7 @@ pub(crate) struct Now {
 }
 
 impl Now {
-    /// `None` where the system does not tell.
+    /// Reads the figures. Returns `None` if the system does not report them.
     pub(crate) fn read() -> Option<Self> {
         let status = status()?;
         let threads = field(&status, "Threads:")?.parse().ok()?;
@@ -61,7 +61,7 @@ fn bytes(status: &str, name: &str) -> Option<u64> {
 }
 
 fn rusage() -> libc::rusage {
-    // SAFETY: an rusage is integers only, for which all zeroes are valid.
+    // SAFETY: an rusage consists of integers only, for which all zeros are valid.
     let mut usage: libc::rusage = unsafe { mem::zeroed() };
     // SAFETY: `usage` is an rusage that the call may write; with these arguments it cannot fail.
     unsafe { libc::getrusage(libc::RUSAGE_SELF, &mut usage) };

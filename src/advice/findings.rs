@@ -1,4 +1,4 @@
-//! What does not fit in the table that a recorded run had.
+//! Compares a recording with the table that its run had.
 
 use core::fmt;
 use core::ops::Range;
@@ -9,67 +9,67 @@ use crate::slots::class::Class;
 use crate::stats::Stats;
 use crate::stats::recording::{Profile, Recording, Seen, bin_of};
 
-/// One thing that a recorded run says about its table.
+/// A finding of a recorded run about its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum Finding {
-    /// A class had misses, or would have had.
+    /// A class had misses, or fewer slots than blocks that wanted one at once.
     TooFewSlots {
-        /// Which.
+        /// The class.
         class: Class,
-        /// How many it has.
+        /// The number of slots that it has.
         slots: u64,
-        /// The most blocks, hits and misses, that lived at once.
+        /// The maximum number of its blocks, hits and misses, that lived at once.
         wanted: u64,
     },
-    /// Half of the slots of a class, or more, were never needed.
+    /// At least half of the slots of a class were never needed, not even as headroom.
     TooManySlots {
-        /// Which.
+        /// The class.
         class: Class,
-        /// How many it has.
+        /// The number of slots that it has.
         slots: u64,
-        /// The most blocks that lived at once.
+        /// The maximum number of its blocks that lived at once.
         wanted: u64,
     },
-    /// Requests that are asked for again and again use little of their slots.
+    /// Requests of a size repeat often, and use at most half of their slots.
     OversizedSlots {
-        /// Whose slots.
+        /// The class whose slots they use.
         class: Class,
         /// Bytes of a slot.
         slot_bytes: u64,
         /// Bytes asked for.
         bytes: u64,
-        /// How often.
+        /// The number of requests.
         requests: u64,
     },
-    /// Requests are a little larger than the slots of a class, and so take those of the next.
+    /// Requests exceed the slots of a class by at most a sixteenth, and so take slots of the next class.
     SlightlyTooLarge {
-        /// Whose slots.
+        /// The class whose slots are too small for them.
         class: Class,
-        /// Bytes of a slot.
+        /// Bytes of a slot of that class.
         slot_bytes: u64,
         /// Bytes asked for.
         bytes: u64,
-        /// How often.
+        /// The number of requests.
         requests: u64,
     },
-    /// Requests that are asked for again and again are larger than any slot.
+    /// Requests of a size repeat often, and are larger than every slot.
     FitsNoClass {
         /// Bytes asked for.
         bytes: u64,
-        /// How often.
+        /// The number of requests.
         requests: u64,
-        /// The most that lived at once.
+        /// The maximum number of their blocks that lived at once.
         wanted: u64,
     },
-    /// So many tiny objects live at once that they could have half of Small, or more.
+    /// So many tiny objects live at once that they could fill half of Small or more.
     TinyObjects {
-        /// Bytes that all of them are below.
+        /// The size in bytes that all of them are below.
         below: u64,
-        /// The most that lived at once.
+        /// The maximum number of them that lived at once.
         at_once: u64,
-        /// Slots of Small.
+        /// The number of slots of Small.
         slots: u64,
     },
 }
@@ -109,7 +109,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Waste of less at once is not worth a word.
+/// The minimum waste, in bytes at once, that makes a finding.
 const WASTE_THAT_COUNTS: usize = 64 << 10;
 
 pub(super) fn find(recording: &Recording, profile: &Profile, stats: &Stats) -> Vec<Finding> {
@@ -134,7 +134,7 @@ pub(super) fn find(recording: &Recording, profile: &Profile, stats: &Stats) -> V
     findings
 }
 
-/// Whether objects below a quarter of Small's slots could have half of them.
+/// Whether objects below a quarter of Small's slot size could fill half of its slots.
 pub(super) fn do_tiny_objects_crowd(profile: &Profile, config: &Config) -> bool {
     profile.max_at_once(tiny_bins(config)) * 2 >= config.slots(Class::Small)
 }
@@ -143,7 +143,7 @@ fn tiny_below(config: &Config) -> usize {
     config.slot_bytes(Class::Small) / 4
 }
 
-/// Bins of which all sizes are tiny and above the floor.
+/// Returns the bins whose sizes are all tiny, from the bin of the floor on.
 fn tiny_bins(config: &Config) -> Range<usize> {
     let to = bin_of(tiny_below(config).max(1));
     bin_of(config.classes[0].floor.max(1)).min(to)..to
@@ -160,7 +160,7 @@ fn slots(class: Class, slots: usize, wanted: usize, stats: &Stats) -> Option<Fin
     }
 }
 
-/// Of the sizes that fit no class and are worth one, the few that are asked for most.
+/// Returns up to four sizes that fit no class and are worth one: those with the most requests.
 fn too_large(profile: &Profile, config: &Config) -> Vec<Finding> {
     const MAX: usize = 4;
     let largest_slot = config.slot_bytes(Class::XLarge);
@@ -177,7 +177,7 @@ fn too_large(profile: &Profile, config: &Config) -> Vec<Finding> {
     worth.into_iter().map(finding).collect()
 }
 
-/// The size of the class that wastes most, if that is half of its slots or more.
+/// Returns the size that wastes most of the class's slots, if that is half of each slot or more.
 fn waste(class: Class, profile: &Profile, config: &Config) -> Option<Finding> {
     let slot_bytes = config.slot_bytes(class);
     let wasted = |seen: &&Seen| {
@@ -191,7 +191,8 @@ fn waste(class: Class, profile: &Profile, config: &Config) -> Option<Finding> {
     Some(Finding::OversizedSlots { class, slot_bytes: slot_bytes as u64, bytes, requests })
 }
 
-/// The size that is asked for most of those which exceed the slots of a class by a sixteenth at most, and take the next one's.
+/// Returns the most requested of the sizes that narrowly exceed a class. They exceed its slots by at most a
+/// sixteenth, and so take slots of the next class.
 fn slightly_too_large(class: Class, profile: &Profile, config: &Config) -> Option<Finding> {
     let next = *Class::ALL.get(class as usize + 1)?;
     let slot_bytes = config.slot_bytes(class);
@@ -201,7 +202,7 @@ fn slightly_too_large(class: Class, profile: &Profile, config: &Config) -> Optio
     Some(Finding::SlightlyTooLarge { class, slot_bytes: slot_bytes as u64, bytes, requests })
 }
 
-/// What the class serves by size.
+/// Returns the sizes that fall to the class by its slot size and floor.
 fn of<'a>(class: Class, profile: &'a Profile, config: &Config) -> impl Iterator<Item = &'a Seen> {
     let below = if class == Class::Small { 0 } else { config.slot_bytes(Class::ALL[class as usize - 1]) };
     let floor = config.classes[class as usize].floor;

@@ -1,7 +1,8 @@
 //! The cheapest cut of the sizes that were seen into at most four classes.
 //!
-//! A class costs the slots that it needs, with headroom, times the size of its largest request. All cuts are compared, by the usual dynamic
-//! program over where the last class begins: the square of the number of bins, which is some thousand steps for most programs.
+//! A class costs its slots, headroom included, times the slot size that its largest request needs. All cuts
+//! are compared by the usual dynamic program over where the last class begins. Its steps grow with the square
+//! of the number of bins in use: several thousand for most programs.
 
 use super::{ClassAdvice, table, with_headroom};
 use crate::config::Config;
@@ -11,16 +12,18 @@ use crate::tunables::GUARD_BYTES;
 
 /// Neighbouring bins that share a class.
 struct Group {
-    /// That may have been asked for.
+    /// The smallest size that may have been asked for.
     lowest_size: usize,
     slot_bytes: usize,
-    /// The most blocks that lived at once, or more.
+    /// The maximum number of blocks that lived at once, or an upper bound of it.
     peak: usize,
 }
 
-/// The classes that `served`, smallest first, needs. None if there is nothing to serve, or if no four classes have room for it.
+/// Returns the classes that serve the sizes `served`; both are smallest first. Empty if there is nothing to
+/// serve, or if no four classes have room for it.
 ///
-/// Slots that are multiples of little make for a large slot map, and there is a limit to that; so the finest cut is taken that keeps it.
+/// Slot sizes that are multiples of a small unit make a large slot map, and its size is limited. So the
+/// finest unit is taken whose table is valid.
 pub(super) fn cut(profile: &Profile, served: &[&Seen], floor: usize) -> Vec<ClassAdvice> {
     let of_unit = |unit: usize| {
         let cuts = cheapest(profile, served, unit).into_iter();
@@ -33,20 +36,21 @@ pub(super) fn cut(profile: &Profile, served: &[&Seen], floor: usize) -> Vec<Clas
     if served.is_empty() { Vec::new() } else { units.into_iter().find_map(of_unit).unwrap_or_default() }
 }
 
-/// A block that shrinks may stay in the slot that it has. So a class may have blocks of all smaller sizes that came down from its own.
+/// Adds blocks that shrank and may have stayed in the slot of a larger class. They count in each class above
+/// their own, up to the one that they may have come from.
 fn with_shrunk(mut groups: Vec<Group>, profile: &Profile, floor: usize) -> Vec<Group> {
     for seen in profile.seen.iter().filter(|seen| seen.shrunk > 0) {
         let at_once = profile.max_at_once(seen.bin..seen.bin + 1).min(seen.shrunk);
         let smaller_than = |bytes: usize| groups.iter().take_while(|group| group.slot_bytes < bytes).count();
         let reached = smaller_than(seen.shrunk_from) + 1;
-        // Where it has room by itself, it counts already.
+        // The class that has room for the new size counts the block already.
         let first = if seen.largest < floor { 0 } else { smaller_than(seen.largest) + 1 };
         groups.iter_mut().take(reached).skip(first).for_each(|group| group.peak += at_once);
     }
     groups
 }
 
-/// Four classes.
+/// Adds headroom, and fills the classes up to four.
 fn filled(groups: Vec<Group>, unit: usize) -> Vec<ClassAdvice> {
     let class = |group: &Group| ClassAdvice {
         slot_bytes: group.slot_bytes,
@@ -57,24 +61,24 @@ fn filled(groups: Vec<Group>, unit: usize) -> Vec<ClassAdvice> {
     let mut classes: Vec<_> = groups.iter().map(class).collect();
     while classes.len() < CLASSES {
         let slot_bytes = spare_size(&groups, &classes, unit);
-        // Switched off: it has room for nobody.
+        // The floor above the slot size switches this class off.
         classes.push(ClassAdvice { slot_bytes, slots: 1, floor: slot_bytes + 1, peak: 0 });
         classes.sort_by_key(|class| class.slot_bytes);
     }
     classes
 }
 
-/// Has the classes serve nothing below `floor`.
+/// Sets the floors so that the classes serve nothing below `floor`.
 fn with_floor(mut classes: Vec<ClassAdvice>, floor: usize) -> Vec<ClassAdvice> {
     let limited = classes.iter().take_while(|class| class.slot_bytes < floor).count() + 1;
     classes.iter_mut().take(limited).for_each(|class| class.floor = class.floor.max(floor));
     classes
 }
 
-/// For each number of classes, one to four, what they serve if that costs least.
+/// Returns the cheapest groups for each number of classes, one to four, that has room.
 fn cheapest(profile: &Profile, served: &[&Seen], unit: usize) -> Vec<Vec<Group>> {
     let costs = costs(profile, served, unit);
-    // From the last class down, each begins where the one before it ends.
+    // From the last class down: each class begins where the one before it ends.
     let groups = |classes: usize| {
         let mut to = served.len();
         let groups = (1..=classes).rev().map(|classes| {
@@ -87,12 +91,13 @@ fn cheapest(profile: &Profile, served: &[&Seen], unit: usize) -> Vec<Vec<Group>>
         groups.reverse();
         groups
     };
-    // Not every number of classes has room for what lives at once.
+    // Some numbers of classes have no room for the blocks that live at once.
     let is_possible = |&classes: &usize| costs[classes][served.len()].0 < usize::MAX;
     (1..=CLASSES).filter(is_possible).map(groups).collect()
 }
 
-/// For each number of classes and of sizes served, smallest first: what that costs at least, and where the last class begins.
+/// Returns the minimum cost, and where the last class begins, for each number of classes and of sizes served
+/// (smallest first).
 fn costs(profile: &Profile, served: &[&Seen], unit: usize) -> Vec<Vec<(usize, usize)>> {
     let mut costs = vec![vec![(usize::MAX, 0); served.len() + 1]; CLASSES + 1];
     costs[0][0] = (0, 0);
@@ -114,15 +119,16 @@ fn costs(profile: &Profile, served: &[&Seen], unit: usize) -> Vec<Vec<(usize, us
     costs
 }
 
-/// One class for a run of sizes, with slots that are multiples of `unit`.
+/// Makes one class for a run of sizes, with slots that are multiples of `unit`.
 fn group(profile: &Profile, first: &Seen, last: &Seen, unit: usize) -> Group {
     let slot_bytes = last.largest.next_multiple_of(step(last.largest).max(unit));
-    // All that has room there, counted here or not.
+    // All sizes that have room there count, in the run or not.
     let peak = profile.max_at_once(first.bin..bin_of(slot_bytes) + 1).max(1);
     Group { lowest_size: lowest_size(first.bin), slot_bytes, peak }
 }
 
-/// What slots of about so many bytes are rounded up to: a page where that is little, so that they can be trimmed one by one.
+/// Returns the multiple to which slots of about `bytes` bytes are rounded up. It is a page where that adds
+/// little, so that slots can be trimmed one by one.
 fn step(bytes: usize) -> usize {
     match bytes {
         ..4_096 => SLOT_STEP,
@@ -131,14 +137,15 @@ fn step(bytes: usize) -> usize {
     }
 }
 
-/// The smallest size for a class that is only there to make four: it takes nothing that another is meant to serve.
+/// Returns the smallest size for a class that only fills the table up to four. The class takes no size that
+/// another class is meant to serve.
 fn spare_size(groups: &[Group], classes: &[ClassAdvice], unit: usize) -> usize {
     let takes_nothing = |size: &usize| {
         let below = classes.iter().map(|class| class.slot_bytes).filter(|bytes| bytes < size).max();
         let is_clear = |group: &Group| group.slot_bytes <= below.unwrap_or(0) || *size < group.lowest_size;
         groups.iter().all(is_clear) && classes.iter().all(|class| class.slot_bytes != *size)
     };
-    // Right at the bottom, or behind one of the classes: behind the last there is always room.
+    // At the bottom, or above one of the classes. Above the last class there is always room.
     let behind = classes.iter().map(|class| (class.slot_bytes + 1).next_multiple_of(unit));
     [unit].into_iter().chain(behind).find(takes_nothing).unwrap_or(unit)
 }

@@ -1,4 +1,4 @@
-//! Tables for demands that were made up, and the demand that each of them has to serve.
+//! Tables for invented demands, each checked against the demand that it has to serve.
 
 use core::alloc::Layout;
 use std::alloc::System;
@@ -11,11 +11,11 @@ fn begin(recording: &Recording, layout: Layout) {
     recording.found(layout, None);
 }
 
-/// Of blocks that all live at once, and again as many times as it takes to be asked for often.
+/// Records blocks that all live at once, and repeats that until each size was requested often.
 fn recorded(config: Config, demands: &[(usize, usize)]) -> (Stats, &'static Recording) {
     let recording = Recording::new(&config, &System).unwrap();
     let layout = |size| Layout::from_size_align(size, 1).unwrap();
-    // Crowds are often asked for by themselves.
+    // A crowd makes enough requests in few rounds.
     let rounds = if demands.iter().any(|&(_, count)| count > 1_000) { 4 } else { 20 };
     for _ in 0..rounds {
         for &(size, count) in demands {
@@ -39,7 +39,7 @@ fn advice(config: Config, demands: &[(usize, usize)]) -> Advice {
     advice
 }
 
-/// Whether each class has slots for all that go there at once.
+/// Checks that each class has slots for all blocks that go there at once.
 fn serves(advice: &Advice, demands: &[(usize, usize)]) {
     let mut left: Vec<_> = advice.classes.iter().map(|class| class.slots).collect();
     for &(size, count) in demands {
@@ -75,12 +75,13 @@ fn fewer_sizes_than_classes_are_filled_up_with_classes_that_take_nothing() {
     assert_eq!(cut(&advice), [(64, 4), (128, 1), (192, 1), (1_384_448, 3)]);
     let advice = self::advice(Config::new(), &[(1_382_400, 2)]);
     assert_eq!(cut(&advice), [(64, 1), (128, 1), (192, 1), (1_384_448, 3)]);
-    // All of which are switched off, so that nobody gets their one slot.
+    // The classes that fill the table up are switched off, so no request gets their one slot.
     assert!(advice.classes[..3].iter().all(|class| class.floor > class.slot_bytes && class.floor >= 256));
     assert_eq!(advice.classes[3].floor, 256);
 }
 
-/// The crowds come one after the other, so that both do with the same slots: nothing of 128 bytes may come between.
+/// The crowds alternate, so one class with slots for one crowd serves both. A class of 128 bytes would take
+/// one crowd out of it.
 #[test]
 fn a_class_that_is_only_there_to_make_four_takes_no_size_from_another() {
     let recording = Recording::new(&Config::new().hold_back(Class::Small, 0, 0), &System).unwrap();
@@ -154,7 +155,7 @@ fn alignment_makes_for_slots_that_have_it() {
 
 #[test]
 fn a_table_too_fine_for_its_slot_map_is_cut_coarser() {
-    // 64 bytes apart, and so few slots that guards and map would outweigh them.
+    // The sizes are 64 bytes apart, and the slots so few that guard pages and slot map would outweigh them.
     let advice = advice(Config::new(), &[(320, 2), (448, 2), (576, 2)]);
     assert!(advice.config().is_some(), "{advice}");
 }
@@ -172,7 +173,8 @@ fn more_at_once_than_a_class_may_have_go_to_the_fallback() {
     assert_eq!((advice.classes[3].slot_bytes, advice.classes[0].floor), (5_120, 401));
 }
 
-/// Three sizes of which a class has room for one each, and four that nothing but four classes can part.
+/// A class has room for one of these crowds, but not for two. So three crowds need three classes, and five
+/// have no room in four.
 #[test]
 fn not_every_number_of_classes_has_room() {
     let advice = advice(Config::new(), &[(400, 60_000), (800, 60_000), (1_600, 60_000)]);
@@ -189,12 +191,13 @@ fn nothing_makes_a_table_absurd() {
     assert_eq!(advice.unserved, Some(Unserved { requests: 40, largest: 1 << 45 }));
 }
 
-/// Slots are rounded up, so the larger of two sizes may have room in the class of the smaller.
+/// Slots are rounded up, so the larger of two sizes may have room in the class of the smaller size.
 #[test]
 fn sizes_count_where_they_have_room() {
     let advice = advice(Config::new(), &[(4_097, 16), (4_200, 3), (5_000, 1)]);
     assert!(advice.classes.iter().all(|class| class.slot_bytes != 4_352 || class.peak >= 19), "{advice}");
-    // Rare ones too: 20,000 bytes are rare, but fit slots of 20,480 that 17,000 bytes ask for.
+    // Rare sizes count too: 20,000 bytes are rare, but they fit the slots of 20,480 that 17,000 bytes ask
+    // for.
     let recording = Recording::new(&Config::new(), &System).unwrap();
     let layout = |size| Layout::from_size_align(size, 1).unwrap();
     (0..10).for_each(|_| begin(recording, layout(20_000)));
@@ -239,7 +242,7 @@ fn what_shrank_counts_in_every_class_that_it_may_be_in() {
     let advice = stats.advice();
     let last = advice.classes[3];
     assert!(last.slot_bytes >= 60_000 && last.peak >= 41, "{advice}");
-    // Below the floor, too.
+    // A block below the floor counts too.
     let recording = Recording::new(&Config::new(), &System).unwrap();
     for _ in 0..300 {
         begin(recording, layout(1_000));
@@ -250,7 +253,8 @@ fn what_shrank_counts_in_every_class_that_it_may_be_in() {
     assert!(advice.classes[3].slot_bytes == 1_024 && advice.classes[3].peak >= 301, "{advice}");
 }
 
-/// The frees of blocks that were allocated while the pools were being reserved are seen, the blocks are not.
+/// The recording has the frees of blocks that were allocated while the pools were being reserved, but not
+/// their allocations.
 #[test]
 fn blocks_that_a_start_missed_are_added() {
     let (mut stats, _) = recorded(Config::new(), &[(1_382_400, 4)]);
@@ -267,7 +271,8 @@ fn without_a_recording_it_says_how_to_get_one() {
     assert!(empty.advice().to_string().contains("nothing was asked for that is worth a slot"));
 }
 
-/// Blocks come and go at random; the table's classes, without headroom, never have fewer slots than blocks.
+/// Blocks come and go at random. A class of the advised table never has more blocks than slots, even without
+/// headroom.
 #[test]
 fn whatever_the_order_no_class_needs_more_than_its_peak() {
     let mut random = 88_172_645_463_325_252_u64;

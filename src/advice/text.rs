@@ -1,4 +1,4 @@
-//! Advice in words, and in the two forms that it can be tried in.
+//! The advice as text, and its table in the two forms in which a user can try it.
 
 use core::fmt;
 
@@ -6,7 +6,7 @@ use super::{Advice, ClassAdvice};
 use crate::slots::class::Class;
 
 impl Advice {
-    /// The advised table as a value for [`FRAMEPOOL`](crate::Config::env); `None` if there is none.
+    /// Returns the advised table as a value for [`FRAMEPOOL`](crate::Config::env); `None` if there is none.
     pub fn environment(&self) -> Option<String> {
         self.config()?;
         let class = |(class, advice): (Class, &ClassAdvice)| {
@@ -17,7 +17,7 @@ impl Advice {
         Some(Class::ALL.into_iter().zip(&self.classes).map(class).collect::<Vec<_>>().join(","))
     }
 
-    /// The advised table as a Rust constant, ready to paste; `None` if there is none.
+    /// Returns the advised table as a Rust constant, ready to paste; `None` if there is none.
     pub fn literal(&self) -> Option<String> {
         self.config()?;
         let mut literal = "const CONFIG: framepool::Config = framepool::Config::new()".to_owned();
@@ -40,7 +40,7 @@ impl Advice {
     }
 }
 
-/// A number as Rust source has it: 3_110_400.
+/// Formats a number as Rust source writes it: 3_110_400.
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let group = |(place, digit): (usize, char)| {

@@ -1,6 +1,7 @@
-//! allocator-api2's `Allocator`: collections in the pools, on stable Rust.
+//! The `Allocator` of allocator-api2: collections in the pools, on stable Rust.
 //!
-//! As a global allocator does, it takes in by layout and out by address, so a block may come from the global allocator and go back there.
+//! As in a global allocator, the layout decides where a block comes from, and the address decides where it
+//! goes back to. So a block may come from the global allocator and go back there.
 
 use core::alloc::Layout;
 use core::num::NonZero;
@@ -14,9 +15,10 @@ use crate::pools::Shrink;
 use crate::stats::counters::FallbackReason;
 
 // SAFETY:
-// - A block stays valid until it is freed: a slot as long as there is a handle, and all clones of a handle are handles of the same pools;
-//   a block of the global allocator for ever.
-// - A block is freed where it came from, by its address. Of size 0 there are none but slots whose block shrank to that.
+// - A block stays valid until it is freed. A slot is valid as long as there is a handle, and all clones of a
+//   handle are handles of the same pools. A block of the global allocator needs no handle.
+// - A block is freed where it came from, by its address. A block of size 0 has no memory, unless it is a slot
+//   whose block shrank to that size.
 unsafe impl Allocator for BufferPool {
     fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
         if layout.size() == 0 {
@@ -25,7 +27,7 @@ unsafe impl Allocator for BufferPool {
         if let Some(block) = self.shared.take(layout) {
             return Ok(self.whole_slot(block.start, layout));
         }
-        // SAFETY: not empty.
+        // SAFETY: the layout is not empty.
         block_of(unsafe { alloc::alloc(layout) }, layout)
     }
 
@@ -35,10 +37,10 @@ unsafe impl Allocator for BufferPool {
         }
         if let Some(block) = self.shared.take(layout) {
             self.shared.count_zeroed(&block);
-            // SAFETY: a block of this layout that was taken just now.
+            // SAFETY: the block was taken for this layout just now.
             return block_of(unsafe { block.zeroed(layout) }, layout);
         }
-        // SAFETY: not empty.
+        // SAFETY: the layout is not empty.
         block_of(unsafe { alloc::alloc_zeroed(layout) }, layout)
     }
 
@@ -47,7 +49,8 @@ unsafe impl Allocator for BufferPool {
             // SAFETY: the caller's contract.
             unsafe { self.shared.give(ptr, layout) };
         } else if layout.size() != 0 {
-            // SAFETY: not a slot, and not empty, so of the global allocator; the rest is the caller's contract.
+            // SAFETY: the block is neither a slot nor empty, so it is the global allocator's. The rest is the
+            // caller's contract.
             unsafe { alloc::dealloc(ptr.as_ptr(), layout) };
         }
     }
@@ -61,7 +64,7 @@ unsafe impl Allocator for BufferPool {
             // SAFETY: the caller's contract.
             None => return unsafe { self.realloc_in_fallback(ptr, old, new) },
         };
-        // SAFETY: a new block of at least the old size; the old one is given up.
+        // SAFETY: the new block has at least the old size, and the old block is given up.
         unsafe { self.move_to(block, ptr, old, old.size()) };
         Ok(block)
     }
@@ -76,13 +79,13 @@ unsafe impl Allocator for BufferPool {
         let block = unsafe { self.grow(ptr, old, new)? };
         // SAFETY: the block has at least the new size.
         unsafe { block.cast::<u8>().add(old.size()).write_bytes(0, new.size() - old.size()) };
-        // No more than that is zeros.
+        // The rest of the slot is not zeroed, so it is left out.
         Ok(NonNull::slice_from_raw_parts(block.cast(), new.size()))
     }
 
     unsafe fn shrink(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
         if let Some(block) = self.place_for_remainder(ptr, old, new) {
-            // SAFETY: a new block of at least the new size; the old one is given up.
+            // SAFETY: the new block has at least the new size, and the old block is given up.
             unsafe { self.move_to(block, ptr, old, new.size()) };
             return Ok(block);
         }
@@ -101,7 +104,8 @@ unsafe impl Allocator for BufferPool {
 }
 
 impl BufferPool {
-    /// A slot serves any layout that it is large and aligned enough for; counted as a reallocation in place.
+    /// Returns the whole slot of a block if it serves the new layout too: if it is large and aligned enough.
+    /// Counts that as a reallocation in place.
     fn in_place(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<[u8]>> {
         if !self.shared.has(ptr) {
             return None;
@@ -115,7 +119,7 @@ impl BufferPool {
         Some(NonNull::slice_from_raw_parts(ptr, pools.slot_bytes(found)))
     }
 
-    /// A new block for what is left of one that shrank to at most a quarter of its slot; `None` if it stays there.
+    /// Allocates a new block for one that shrinks to at most a quarter of its slot; `None` if it stays there.
     fn place_for_remainder(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<[u8]>> {
         if !self.shared.has(ptr) || new.size() == 0 || new.size() >= old.size() {
             return None;
@@ -137,11 +141,11 @@ impl BufferPool {
         }
     }
 
-    /// A block of the global allocator with what the old one, which may be a slot, held.
+    /// Moves a block, which may be a slot, to a block of the global allocator.
     ///
     /// # Safety
     ///
-    /// That of [`Allocator::grow`] and [`Allocator::shrink`].
+    /// The contract of [`Allocator::grow`] or [`Allocator::shrink`] holds.
     unsafe fn realloc_in_fallback(
         &self,
         ptr: NonNull<u8>,
@@ -149,21 +153,23 @@ impl BufferPool {
         new: Layout,
     ) -> Result<NonNull<[u8]>, AllocError> {
         if !self.shared.has(ptr) && old.size() > 0 && new.size() > 0 && old.align() == new.align() {
-            // SAFETY: a block of the global allocator; neither size is 0, and the new one is a layout's.
+            // SAFETY: the block is the global allocator's. Neither size is 0, and the new one is a layout's,
+            // with the same alignment.
             return block_of(unsafe { alloc::realloc(ptr.as_ptr(), old, new.size()) }, new);
         }
-        // SAFETY: not empty.
+        // SAFETY: the layout is not empty.
         let block = if new.size() == 0 { nothing(new) } else { block_of(unsafe { alloc::alloc(new) }, new)? };
-        // SAFETY: a new block; the old one is given up.
+        // SAFETY: the block is new and has at least the smaller of the two sizes. The old block is given up.
         unsafe { self.move_to(block, ptr, old, old.size().min(new.size())) };
         Ok(block)
     }
 
-    /// Copies the first `bytes` of a block to another one, and frees it.
+    /// Copies the first `bytes` bytes of the block at `ptr` to another block, and frees the block at `ptr`.
     ///
     /// # Safety
     ///
-    /// Both have as many; the block is one of this allocator, of layout `old`, and given up.
+    /// Both blocks have at least `bytes` bytes and do not overlap. The block at `ptr` is one of this
+    /// allocator, of layout `old`, and given up.
     unsafe fn move_to(&self, block: NonNull<[u8]>, ptr: NonNull<u8>, old: Layout, bytes: usize) {
         let concerns_pools = self.shared.has(ptr) || self.shared.has(block.cast());
         // SAFETY: the caller's contract.
@@ -176,7 +182,7 @@ impl BufferPool {
         }
     }
 
-    /// The bytes of a slot that serves `layout`.
+    /// Returns all bytes of the slot at `start`, which serves `layout`.
     fn whole_slot(&self, start: *mut u8, layout: Layout) -> NonNull<[u8]> {
         let bytes = self.shared.pools.unpoison_whole(start).unwrap_or(layout.size());
         // SAFETY: slots do not start at address 0.
@@ -189,7 +195,7 @@ fn block_of(start: *mut u8, layout: Layout) -> Result<NonNull<[u8]>, AllocError>
     Ok(NonNull::slice_from_raw_parts(start, layout.size()))
 }
 
-/// A block of no bytes, aligned as asked.
+/// Returns a block of no bytes, aligned as the layout asks.
 fn nothing(layout: Layout) -> NonNull<[u8]> {
     // SAFETY: an alignment is not 0.
     let address = unsafe { NonZero::new_unchecked(layout.align()) };

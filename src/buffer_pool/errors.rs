@@ -1,8 +1,9 @@
-//! Why there is no buffer.
+//! The reasons why there is no buffer.
 
 use core::fmt;
 
-/// Neither the pools nor the global allocator have the memory: see [`BufferPool::try_alloc`](crate::BufferPool::try_alloc).
+/// The error of [`BufferPool::try_alloc`](crate::BufferPool::try_alloc): neither the pools nor the global
+/// allocator have the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AllocError {
     bytes: usize,
@@ -13,7 +14,7 @@ impl AllocError {
         Self { bytes }
     }
 
-    /// How many were asked for.
+    /// Returns how many bytes were asked for.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -27,14 +28,15 @@ impl fmt::Display for AllocError {
 
 impl core::error::Error for AllocError {}
 
-/// Why [`BufferPool::wait_pooled`](crate::BufferPool::wait_pooled) has no buffer.
+/// The reason why [`BufferPool::wait_pooled`](crate::BufferPool::wait_pooled) returned no buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitError {
-    /// No slot came free for this one in time.
+    /// No slot came free for this request in time.
     TimedOut,
-    /// No slot ever will: the length fits no class, or is below its [floor](crate::Config::floor), or all slots of its class are
-    /// [held back](crate::Config::hold_back) for larger ones, or the pools could not be reserved.
+    /// No slot will ever serve the request. Its length fits no class or is below the
+    /// [floor](crate::Config::floor) of its class. Or all slots of its class are [held
+    /// back](crate::Config::hold_back) for larger ones. Or the pools could not be reserved.
     NeverPooled,
 }
 

@@ -1,7 +1,8 @@
-//! A buffer of a [`BufferPool`](crate::BufferPool): a `Vec` of bytes whose memory goes back to its slot.
+//! A buffer of a [`BufferPool`](crate::BufferPool): a `Vec` of bytes whose slot goes back to the pools.
 //!
-//! Where it came from is told by its address, as everywhere in this crate: a slot of its pool, or else a block of the global allocator, which is
-//! then exactly what a `Vec<u8>` of the same capacity has.
+//! As everywhere in this crate, the address tells where the memory came from. It is a slot of the buffer's
+//! pool, or else a block of the global allocator. Such a block is exactly what a `Vec<u8>` of the same
+//! capacity has.
 
 use core::alloc::Layout;
 use core::fmt;
@@ -14,9 +15,11 @@ use std::sync::Arc;
 
 use super::shared::Shared;
 
-/// A growable buffer of bytes out of a [`BufferPool`](crate::BufferPool), which gets its slot back when this is dropped.
+/// A growable buffer of bytes from a [`BufferPool`](crate::BufferPool), which gets its slot back when this is
+/// dropped.
 ///
-/// It derefs to the bytes that were written: never to any others, so what a slot held before cannot be read in safe code.
+/// It derefs to the bytes that were written, and to no others. So safe code cannot read what a slot held
+/// before.
 ///
 /// ```
 /// let pool = framepool::BufferPool::new();
@@ -30,7 +33,8 @@ use super::shared::Shared;
 /// assert_eq!(reader.join().unwrap(), 8);
 /// ```
 ///
-/// What the compiler refuses: bytes that nobody wrote, and a buffer that is gone.
+/// The compiler refuses to read bytes that were never written, and to clone a buffer. It also refuses to use
+/// a buffer that is gone or may have moved.
 ///
 /// ```compile_fail,E0308
 /// let mut buf = framepool::BufferPool::new().alloc(16);
@@ -61,28 +65,32 @@ pub struct PoolBuf {
     start: NonNull<u8>,
     len: usize,
     capacity: usize,
-    /// What was asked for when the block was allocated.
+    /// Bytes asked for when the block was allocated.
     asked: usize,
-    /// `None`: it never had to do with a pool.
+    /// `None` if the buffer was made from a `Vec` without a pool.
     pool: Option<Arc<Shared>>,
 }
 
-// SAFETY: the bytes are this buffer's alone, and the pools may be used by any thread.
+// SAFETY: the bytes are this buffer's alone, and any thread may use the pools.
 unsafe impl Send for PoolBuf {}
-// SAFETY: a shared buffer can only be read.
+// SAFETY: a shared reference to a buffer can only read it.
 unsafe impl Sync for PoolBuf {}
 
 impl PoolBuf {
-    /// An empty buffer in a slot, counted as a hit; or `None`, counted as whatever it is.
+    /// Takes an empty buffer in a slot, which counts as a hit. `None` counts as a miss or a bypass, or as
+    /// nothing if `len` has no layout.
     pub(super) fn take(pool: &Arc<Shared>, len: usize) -> Option<Self> {
         let block = pool.take(Shared::layout(len)?)?;
-        // SAFETY: a block of this layout that was taken just now.
+        // SAFETY: the block was taken for this layout just now.
         Some(unsafe { Self::from_slot(block.start, 0, len, pool) })
     }
 
+    /// Makes a buffer of a slot.
+    ///
     /// # Safety
     ///
-    /// A slot of the pools that serves `asked` bytes, was taken just now, and whose first `len` bytes are initialized.
+    /// The slot is one of these pools, serves `asked` bytes, and was taken just now. Its first `len` bytes
+    /// are initialized.
     pub(super) unsafe fn from_slot(start: *mut u8, len: usize, asked: usize, pool: &Arc<Shared>) -> Self {
         let capacity = pool.pools.unpoison_whole(start).unwrap_or(asked);
         // SAFETY: slots do not start at address 0.
@@ -102,34 +110,36 @@ impl PoolBuf {
         Self { start, len, capacity, asked, pool }
     }
 
-    /// Bytes that it has room for without moving: those of the slot, which may be more than were asked for.
+    /// Returns how many bytes the buffer can hold without moving. In a slot these are all bytes of the slot,
+    /// which may be more than were asked for.
     pub fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// Whether it is in a slot.
+    /// Whether the buffer is in a slot.
     pub fn is_pooled(&self) -> bool {
         self.slot_of().is_some()
     }
 
-    /// Its pools, if it is in a slot of theirs.
+    /// Returns the buffer's pools, if it is in a slot of theirs.
     fn slot_of(&self) -> Option<&Arc<Shared>> {
         self.pool.as_ref().filter(|pool| pool.has(self.start))
     }
 
-    /// The bytes that were written.
+    /// Returns the bytes that were written.
     pub fn as_slice(&self) -> &[u8] {
-        // SAFETY: the first `len` bytes are initialized, and this buffer's.
+        // SAFETY: the first `len` bytes are initialized, and they are this buffer's.
         unsafe { slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 
-    /// The same, to be changed.
+    /// Returns the bytes that were written, for changes.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
-        // SAFETY: as above, and borrowed for as long.
+        // SAFETY: as in `as_slice`; the buffer is borrowed mutably for as long.
         unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
     }
 
-    /// The room after the written bytes, for code that fills it by itself and then calls [`set_len`](Self::set_len).
+    /// Returns the room after the written bytes. Code that fills it calls [`set_len`](Self::set_len)
+    /// afterwards.
     pub fn spare_capacity_mut(&mut self) -> &mut [MaybeUninit<u8>] {
         // SAFETY: the block has `capacity` bytes, of which the first `len` are left out.
         unsafe {
@@ -138,7 +148,7 @@ impl PoolBuf {
         }
     }
 
-    /// Says how many bytes are written.
+    /// Sets how many bytes are written.
     ///
     /// # Safety
     ///
@@ -148,20 +158,21 @@ impl PoolBuf {
         self.len = len;
     }
 
-    /// Forgets all bytes but the first `len`. The capacity stays.
+    /// Cuts the buffer to its first `len` bytes, if it is longer. The capacity stays.
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
     }
 
-    /// Forgets all bytes. The capacity stays.
+    /// Empties the buffer. The capacity stays.
     pub fn clear(&mut self) {
         self.len = 0;
     }
 
-    /// Makes room for `additional` bytes more.
+    /// Makes room for `additional` more bytes.
     ///
-    /// Moves nothing as long as the slot is large enough. Otherwise the bytes are copied, once, to a larger slot of the same pool, or, if none
-    /// is free, to a block of the global allocator (or grow in one), from where the next growth may lead back.
+    /// If the slot is large enough, nothing moves. Otherwise the bytes are copied, once, to a larger slot of
+    /// the same pool. If none is free, they are copied to a block of the global allocator, or their block
+    /// there grows. From there the next growth may lead back to a slot.
     ///
     /// # Panics
     ///
@@ -186,23 +197,25 @@ impl PoolBuf {
         }
     }
 
-    /// Appends `bytes`, after making [room](Self::reserve) for them.
+    /// Appends `bytes`. Makes [room](Self::reserve) for them first.
     ///
     /// # Panics
     ///
-    /// As [`reserve`](Self::reserve).
+    /// In the same cases as [`reserve`](Self::reserve).
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
         self.reserve(bytes.len());
-        // SAFETY: there is room behind the first `len` bytes, and nobody else has a reference to it.
+        // SAFETY: there is room behind the first `len` bytes. The buffer is borrowed mutably, so there is no
+        // other reference to that room.
         unsafe { self.start.as_ptr().add(self.len).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         self.len += bytes.len();
     }
 
-    /// Makes it `len` bytes long: forgets what is beyond, or appends bytes of `value`, after making [room](Self::reserve) for them.
+    /// Sets the length to `len` bytes: cuts the buffer, or appends bytes of `value` after it made
+    /// [room](Self::reserve) for them.
     ///
     /// # Panics
     ///
-    /// As [`reserve`](Self::reserve).
+    /// In the same cases as [`reserve`](Self::reserve).
     pub fn resize(&mut self, len: usize, value: u8) {
         if let Some(additional @ 1..) = len.checked_sub(self.len) {
             self.reserve(additional);
@@ -212,20 +225,22 @@ impl PoolBuf {
         self.len = len;
     }
 
-    /// The bytes as a `Vec`, but only if that takes no copy.
+    /// Returns the bytes as a `Vec`, but only if that takes no copy.
     ///
     /// # Errors
     ///
-    /// The buffer itself, if it is in a slot: [`Vec::from`] copies it then.
+    /// The buffer itself, if it is in a slot. [`Vec::from`] copies it then.
     pub fn try_into_vec(mut self) -> Result<Vec<u8>, Self> {
         if self.is_pooled() { Err(self) } else { Ok(self.take_heap()) }
     }
 
-    /// Its block of the global allocator; this is left empty, without one. It is not in a slot.
+    /// Takes the block of the global allocator, and leaves the buffer empty, without a block. The buffer is
+    /// not in a slot.
     fn take_heap(&mut self) -> Vec<u8> {
         let start = mem::replace(&mut self.start, NonNull::dangling());
         let (len, capacity) = (mem::take(&mut self.len), mem::take(&mut self.capacity));
-        // SAFETY: not in a slot, so this came from a `Vec<u8>` in `from_vec`; it is given up here.
+        // SAFETY: the buffer is not in a slot, so the block came from a `Vec<u8>` in `from_vec`, and it is
+        // given up here. After that the buffer has the parts of an empty `Vec`.
         unsafe { Vec::from_raw_parts(start.as_ptr(), len, capacity) }
     }
 }
@@ -233,29 +248,30 @@ impl PoolBuf {
 impl Drop for PoolBuf {
     fn drop(&mut self) {
         let Some(pool) = self.slot_of() else { return drop(self.take_heap()) };
-        // SAFETY: the size of a block that was allocated is a valid layout's.
+        // SAFETY: a block of this size was allocated, so the size is a valid layout's.
         let layout = unsafe { Layout::from_size_align_unchecked(self.asked, 1) };
-        // SAFETY: this buffer's slot, which it gives up.
+        // SAFETY: the slot is this buffer's, and given up here.
         unsafe { pool.give(self.start, layout) };
     }
 }
 
-/// Without a copy. It is in no slot, and belongs to no pool.
+/// Takes over the vector without a copy. The buffer is in no slot, and belongs to no pool.
 impl From<Vec<u8>> for PoolBuf {
     fn from(vec: Vec<u8>) -> Self {
         Self::from_vec(vec, 0, None)
     }
 }
 
-/// With a copy if the buffer [is in a slot](PoolBuf::is_pooled), which it gives back; without one otherwise. [`PoolBuf::try_into_vec`]
-/// never copies.
+/// Copies the bytes if the buffer [is in a slot](PoolBuf::is_pooled), and gives the slot back. Otherwise
+/// takes over the block without a copy. [`PoolBuf::try_into_vec`] never copies.
 impl From<PoolBuf> for Vec<u8> {
     fn from(buf: PoolBuf) -> Self {
         buf.try_into_vec().unwrap_or_else(|pooled| pooled.to_vec())
     }
 }
 
-/// Without a copy. The slot is given back when the last of these `Bytes`, and of those made from them, is dropped.
+/// Takes over the buffer without a copy. The slot is given back when the last of these `Bytes`, and of those
+/// made from them, is dropped.
 #[cfg(feature = "bytes")]
 impl From<PoolBuf> for bytes::Bytes {
     fn from(buf: PoolBuf) -> Self {
@@ -291,7 +307,7 @@ impl AsMut<[u8]> for PoolBuf {
     }
 }
 
-/// Appends, and never fails.
+/// Appends the bytes, and never fails.
 impl io::Write for PoolBuf {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.extend_from_slice(bytes);
@@ -303,7 +319,7 @@ impl io::Write for PoolBuf {
     }
 }
 
-/// By their bytes.
+/// Compares the bytes.
 impl PartialEq for PoolBuf {
     fn eq(&self, other: &Self) -> bool {
         **self == **other
@@ -312,7 +328,7 @@ impl PartialEq for PoolBuf {
 
 impl Eq for PoolBuf {}
 
-/// Without its bytes, of which there tend to be many.
+/// Shows the figures of the buffer, without its bytes.
 impl fmt::Debug for PoolBuf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("PoolBuf");

@@ -1,4 +1,4 @@
-//! What the handles and buffers of a pool share: its slots, and the queues of those who wait for one.
+//! The slots that the handles and buffers of a pool share, and the queues of the threads that wait for one.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{self, NonNull};
@@ -15,18 +15,18 @@ use crate::sync::{
     Ordering::{AcqRel, Acquire},
 };
 
-/// What handles and buffers share.
+/// The shared part of a pool's handles and buffers.
 pub(super) struct Shared {
     pub(super) pools: Pools,
-    /// Never null. In the child of a `fork` it is replaced as soon as it is needed: the lock and the waiters of the parent's must not be touched.
-    /// Release and Acquire, for what it points to.
+    /// Never null. In the child of a `fork` it is replaced on first use, because the parent's lock and
+    /// waiters must not be touched. Release and Acquire publish the queues that it points to.
     queues: AtomicPtr<WaitQueues>,
 }
 
-/// Who waits, in one process.
+/// The waiting threads of one process.
 struct WaitQueues {
     process: Process,
-    /// For each class.
+    /// A FIFO queue for each class.
     waiters: [Waiters<Block>; CLASSES],
 }
 
@@ -43,12 +43,12 @@ impl Shared {
         Self { pools, queues: AtomicPtr::new(Box::into_raw(WaitQueues::new())) }
     }
 
-    /// That of `len` bytes; `None` if there is none, or if they need no memory.
+    /// Returns the layout of `len` bytes; `None` if there is none, or if `len` is 0.
     pub(super) fn layout(len: usize) -> Option<Layout> {
         if len == 0 { None } else { Layout::array::<u8>(len).ok() }
     }
 
-    /// A slot, counted as a hit, or `None`, counted as whatever it is.
+    /// Takes a slot, which counts as a hit. `None` counts as a miss or a bypass.
     pub(super) fn take(&self, layout: Layout) -> Option<Block> {
         self.pools.take(self.pools.shared_tally(), layout)
     }
@@ -66,7 +66,7 @@ impl Shared {
             return Ok(block);
         }
         let waiters = &self.own_queues().waiters[lane.class()];
-        // A time that no clock will ever show is none.
+        // If the clock cannot represent the sum, there is no deadline.
         let deadline = Instant::now().checked_add(timeout);
         let order_with_gives = || self.pools.order_with_gives(lane);
         let served = waiters.wait(request, deadline, order_with_gives, |request| self.grant(request));
@@ -76,12 +76,12 @@ impl Shared {
         })
     }
 
-    /// A slot for whoever waits; not counted as anything if there is none.
+    /// Takes a slot for a waiting thread. `None` is not counted.
     fn grant(&self, WaitRequest { lane, size }: WaitRequest) -> Option<Block> {
         self.pools.take_slot(self.pools.shared_tally(), lane, size)
     }
 
-    /// Hands free slots of a class to those who wait for them.
+    /// Hands free slots of a class to the threads that wait for them.
     #[inline]
     pub(super) fn serve(&self, class: usize) {
         if self.queues().waiters[class].are_there_any() {
@@ -90,11 +90,12 @@ impl Shared {
     }
 
     fn queues(&self) -> &WaitQueues {
-        // SAFETY: made of a box, which is freed with this only.
+        // SAFETY: the pointer was made of a box. That box is freed only with this value, or never, if it was
+        // replaced.
         unsafe { &*self.queues.load(Acquire) }
     }
 
-    /// Those of this process.
+    /// Returns the queues of this process.
     #[cold]
     fn own_queues(&self) -> &WaitQueues {
         let inherited = self.queues();
@@ -102,30 +103,31 @@ impl Shared {
             return inherited;
         }
         let (old, new) = (ptr::from_ref(inherited).cast_mut(), Box::into_raw(WaitQueues::new()));
-        // The parent's are left as they are: its threads' stacks, to which they point, may be other threads' now.
+        // The parent's queues stay as they are. They point to the stacks of its threads, which may be other
+        // threads' stacks now.
         if self.queues.compare_exchange(old, new, AcqRel, Acquire).is_err() {
-            // SAFETY: just made, and no other thread has seen it.
+            // SAFETY: the pointer was just made of a box, and no other thread has seen it.
             drop(unsafe { Box::from_raw(new) });
         }
         self.queues()
     }
 
-    /// Whether a block is one of the slots, and so not the global allocator's.
+    /// Whether a block is one of the slots. Otherwise it is the global allocator's.
     pub(super) fn has(&self, start: NonNull<u8>) -> bool {
         self.pools.spans(start.as_ptr())
     }
 
-    /// Frees a slot, and wakes who waits for one.
+    /// Frees a slot, and hands free slots of its class to the threads that wait for them.
     ///
-    /// Aborts if there is no live slot at `start` that has served `layout`.
+    /// Aborts if there is no live slot at `start` that can have served `layout`.
     ///
     /// # Safety
     ///
-    /// Nobody uses the block any more.
+    /// No thread uses the block any more.
     pub(super) unsafe fn give(&self, start: NonNull<u8>, layout: Layout) {
         let found = self.pools.find(start.as_ptr(), layout);
         let class = self.pools.class(found) as usize;
-        // SAFETY: just found; the rest is the caller's contract.
+        // SAFETY: the slot was just found; the rest is the caller's contract.
         unsafe { self.pools.give(self.pools.shared_tally(), found) };
         self.serve(class);
     }
@@ -133,11 +135,13 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        // SAFETY: reserved by `new`, out of the same source. Each live block belongs to a buffer or a collection that has a handle, or
-        // borrows one, so there are none left, and nobody else can call anything.
+        // SAFETY: `new` reserved the pools from the same source. Each live block belongs to a buffer or a
+        // collection that has a handle, or borrows one. So none is left, and no other thread can call this
+        // value.
         unsafe { self.pools.unmap(&ProgramAllocator) };
         let queues = self.queues.load(Acquire);
-        // SAFETY: made of a box, and this is the last handle. The queues of a parent process are leaked.
+        // SAFETY: the pointer was made of a box, and this is the last handle. The queues of a parent process
+        // are leaked.
         unsafe {
             if (*queues).process == Process::this() {
                 drop(Box::from_raw(queues));
@@ -149,7 +153,7 @@ impl Drop for Shared {
 /// The program's global allocator, which is the fallback here.
 struct ProgramAllocator;
 
-// SAFETY: passes everything on.
+// SAFETY: every call is passed on unchanged.
 unsafe impl GlobalAlloc for ProgramAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's contract.

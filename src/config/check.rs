@@ -1,13 +1,13 @@
-//! What makes sense in a table.
+//! The checks that each class must pass, by itself and beside the class below it.
 //!
-//! All of it runs at compile time for a `static`; nothing here allocates or prints.
+//! For a `static` they run at compile time. Nothing here allocates or prints.
 
 use super::error::{ConfigError, Problem, check, reject};
 use super::{ClassConfig, Config};
 use crate::slots::class::{CLASSES, Class, SLOT_STEP};
 
 impl Config {
-    /// Whether each class makes sense by itself and beside its neighbours.
+    /// Checks each class by itself and against the class below it.
     pub(super) const fn check(&self) -> Result<(), ConfigError> {
         let mut i = 0;
         while i < CLASSES {

@@ -1,14 +1,14 @@
-//! The environment variable `FRAMEPOOL`: what it may say, and what is said of it when it is wrong.
+//! The environment variable `FRAMEPOOL`: its grammar, and the texts for wrong values.
 //!
-//! Read while the pools are reserved, so within the program's first allocation: nothing here allocates, panics or goes through `core::fmt`.
-//! All of the variable is followed, or none of it.
+//! The variable is read while the pools are reserved, within the program's first allocation. So nothing here
+//! allocates, panics or goes through `core::fmt`. The variable is followed as a whole or not at all.
 
 use crate::config::{Config, ConfigError, HoldBack};
 use crate::os;
 use crate::slots::class::Class;
 use crate::text::Text;
 
-/// What the variable says beside a table.
+/// The settings of the variable that are no part of a [`Config`].
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Words {
     pub(crate) is_off: bool,
@@ -16,8 +16,10 @@ pub(crate) struct Words {
     pub(crate) shows_stats: bool,
 }
 
-/// Changes `config` as the variable says, and returns what else it says; `None` if there is none, or if it was wrong, which this tells on
-/// standard error. What is in `config` then is of no use.
+/// Changes `config` as the variable says, and returns the variable's other settings.
+///
+/// Returns `None` if the variable is not set or is wrong. A wrong value is reported on standard error and
+/// leaves `config` unusable.
 #[cold]
 #[inline(never)]
 pub(crate) fn read(config: &mut Config) -> Option<Words> {
@@ -25,10 +27,10 @@ pub(crate) fn read(config: &mut Config) -> Option<Words> {
     parse(value, config).map_err(|wrong| wrong.tell_all()).ok()
 }
 
-/// Why a value is ignored.
+/// The reason why a value is ignored.
 enum Wrong<'a> {
     Word(&'a [u8]),
-    /// What was to be a number.
+    /// Text in the place of a number: empty, not digits, or too large a number.
     Number(&'a [u8]),
     Table(ConfigError),
 }
@@ -51,7 +53,7 @@ impl Wrong<'_> {
     }
 }
 
-/// In place, because it may run on a small stack.
+/// Parses the value and changes `config` in place, because this may run on a small stack.
 fn parse<'a>(value: &'a [u8], config: &mut Config) -> Result<Words, Wrong<'a>> {
     let mut words = Words::default();
     for word in value.split(|&byte| byte == b',').filter(|word| !word.is_empty()) {
@@ -66,7 +68,7 @@ fn parse<'a>(value: &'a [u8], config: &mut Config) -> Result<Words, Wrong<'a>> {
     Ok(words)
 }
 
-/// `medium=65536x128`, and after colons `floor=2048`, `hold=32@16384`, `magazine=0`.
+/// Parses one class: `medium=65536x128`, and after colons `floor=2048`, `hold=32@16384`, `magazine=0`.
 #[inline(never)]
 fn set_class<'a>(word: &'a [u8], config: &mut Config) -> Result<(), Wrong<'a>> {
     let unknown = Wrong::Word;
@@ -93,7 +95,7 @@ fn set_class<'a>(word: &'a [u8], config: &mut Config) -> Result<(), Wrong<'a>> {
     Ok(())
 }
 
-/// What is before the first such byte, and what is after it.
+/// Splits `text` at the first byte `at`: returns the part before it and the part after it.
 fn split(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     let place = text.iter().position(|&byte| byte == at)?;
     Some((&text[..place], &text[place + 1..]))

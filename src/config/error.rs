@@ -1,6 +1,6 @@
-//! Why a table makes no sense, and the texts that say what to change.
+//! The reasons why a table makes no sense, and the texts that say what to change.
 //!
-//! All of it runs at compile time for a `static`; nothing here allocates or prints.
+//! For a `static` all of it runs at compile time. Nothing here allocates or prints.
 
 use core::fmt;
 
@@ -8,7 +8,7 @@ use super::Config;
 use crate::slots::class::{Class, SLOT_STEP};
 use crate::text::Text;
 
-/// Why a table makes no sense, and what to change: see [`Config::validate`].
+/// The reason why a table makes no sense, and what to change: see [`Config::validate`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ConfigError(Problem);
 
@@ -26,14 +26,14 @@ pub(crate) enum Problem {
 }
 
 impl ConfigError {
-    /// In one line of ASCII.
+    /// Returns the text: one line of ASCII.
     pub(super) const fn text(&self) -> Text {
         let mut text = Text::new();
         self.tell(&mut text);
         text
     }
 
-    /// The same at the end of a text.
+    /// Appends the text to `text`.
     pub(super) const fn tell(&self, text: &mut Text) {
         match self.0 {
             Problem::SlotBytes { class, slot_bytes } => {
@@ -68,7 +68,7 @@ impl ConfigError {
         }
     }
 
-    /// What is wrong with all classes together.
+    /// Appends the text of a problem that concerns all classes together.
     const fn tell_of_table(&self, text: &mut Text) {
         match self.0 {
             Problem::AddressSpace => {
@@ -106,7 +106,7 @@ impl fmt::Debug for ConfigError {
 
 impl core::error::Error for ConfigError {}
 
-/// `?` for a `const fn`.
+/// The `?` operator for a `const fn`.
 macro_rules! check {
     ($result:expr) => {
         match $result {

@@ -1,8 +1,10 @@
-//! What follows from a [`Config`]: where each slab lies in the reservation, and how coarse the slot map may be.
+//! The plan of an allocator, which follows from its [`Config`]: where each slab lies in the reservation, and
+//! how coarse the slot map may be.
 //!
-//! Computed once, at compile time for a `static`. The reservation is `guard, Small, guard, Medium, guard, Large, guard,
-//! XLarge, guard`; each slab starts at a multiple of its slot alignment and of the guard size, so that slots are
-//! aligned and guards are whole pages on every machine.
+//! It is computed when the allocator is built: at compile time for a `static`. If the environment variable
+//! changes the configuration, start-up computes it again. The reservation is `guard, Small, guard, Medium,
+//! guard, Large, guard, XLarge, guard`. Each slab starts at a multiple of its slot alignment and of the guard
+//! size. So slots are aligned, and guards are whole pages on every machine.
 
 use core::alloc::Layout;
 use core::ops::Range;
@@ -13,46 +15,49 @@ use crate::slots::lane::Lane;
 use crate::slots::slab::Slab;
 use crate::tunables::{GUARD_BYTES, MAGAZINE_CAPACITY, MAGAZINE_MIN, SLOT_BYTES_PER_MAP_BYTE};
 
-/// One class: its slab, and who may have a slot of it.
+/// The plan of one class: its slab, and which layouts may have a slot of it.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub(crate) struct ClassPlan {
     pub(crate) slab: Slab,
     /// Layouts below this many bytes bypass the class.
     pub(crate) floor: usize,
-    /// Layouts from this many bytes on may have every slot: 0 where none is held back.
+    /// The minimum size in bytes of layouts that may have every slot: 0 if none is held back.
     pub(crate) held_back_from: usize,
-    /// The last this many slots are held back.
+    /// The number of slots held back: the last ones of the slab.
     pub(super) held: usize,
-    /// Slots that a magazine of either lane may grow to if the lane has enough, and those that it starts with.
+    /// Slots that a magazine of either lane may grow to, if the lane has enough, and slots that it starts
+    /// with.
     magazine: (usize, usize),
 }
 
 const _: () = assert!(size_of::<ClassPlan>() <= 128, "keep ClassPlan within two cache lines");
 
 impl ClassPlan {
-    /// Whether every slot is large enough for `layout` and aligned enough.
+    /// Whether every slot is large enough and aligned enough for `layout`.
     pub(crate) const fn fits(&self, layout: Layout) -> bool {
         layout.size() <= self.slab.slot_bytes && layout.align() <= self.slab.align
     }
 }
 
-/// The layout of one allocator's reservation.
+/// The plan of one allocator's reservation.
 #[derive(Clone, Copy)]
 pub(crate) struct Plan {
     pub(crate) classes: [ClassPlan; CLASSES],
-    /// Bytes from the first guard to the end of the last.
+    /// Bytes from the start of the first guard to the end of the last one.
     pub(crate) span: usize,
-    /// What the reservation's base must be aligned to.
+    /// The alignment that the reservation's base must have.
     pub(crate) align: usize,
     /// A byte of the slot map stands for `1 << granule_shift` bytes of the reservation.
     pub(crate) granule_shift: u32,
 }
 
 impl Plan {
+    /// Computes the plan of `config`.
+    ///
     /// # Panics
     ///
-    /// Where the table makes no sense: see [`Config`]'s errors.
+    /// If the table makes no sense: see the errors of [`Config`].
     pub(crate) const fn new(config: &Config) -> Self {
         match Self::try_new(config) {
             Ok(plan) => plan,
@@ -66,7 +71,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The plan of no slots, to be [filled](Self::fill).
+    /// A plan without slots, to be [filled](Self::fill).
     const EMPTY: Self = Self {
         classes: [ClassPlan {
             slab: Slab::new(0, 64, 0),
@@ -80,7 +85,9 @@ impl Plan {
         granule_shift: 0,
     };
 
-    /// Becomes what follows from `config`; after an error, nothing of use. In place, because start-up may run on a small stack.
+    /// Fills in what follows from `config`. After an error the plan is unusable.
+    ///
+    /// It works in place, because start-up may run on a small stack.
     pub(crate) const fn fill(&mut self, config: &Config) -> Result<(), ConfigError> {
         check!(config.check());
         (self.span, self.align, self.granule_shift) = (GUARD_BYTES, GUARD_BYTES, usize::BITS);
@@ -102,7 +109,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Places the slab of a class behind that of the class before.
+    /// Places the slab of a class behind the slab of the class below it.
     const fn fill_class(&mut self, i: usize, class: &ClassConfig) -> Result<(), ConfigError> {
         let slot_align = 1 << class.slot_bytes.trailing_zeros();
         let align = if slot_align > GUARD_BYTES { slot_align } else { GUARD_BYTES };
@@ -122,7 +129,7 @@ impl Plan {
         Ok(())
     }
 
-    /// The slots of a lane, by their index in the slab.
+    /// Returns the slots of a lane, as indices in the slab.
     pub(crate) const fn lane(&self, lane: Lane) -> Range<usize> {
         let class = &self.classes[lane.class()];
         let slots = class.slab.slots;
@@ -130,10 +137,12 @@ impl Plan {
         if lane.is_held_back() { held_from..slots } else { 0..held_from }
     }
 
-    /// How many slots of a lane a thread may cache in the end, and at first; none in a small lane.
+    /// Returns how many slots of a lane a thread may cache at most, and at first. A small lane has no
+    /// magazines: both are 0.
     ///
-    /// Half of the lane at most, so that two threads can have bursts of so many without meeting. An eighth where
-    /// hold-backs refuse what exceeds it, because nobody calls those slots in.
+    /// The maximum is half of the held-back lane, so that two threads can have bursts of that size without
+    /// meeting in the set. It is an eighth of the open lane, because layouts that may have only that lane
+    /// start no reclaim.
     pub(crate) fn magazine(&self, lane: Lane) -> (usize, usize) {
         let (max, first) = self.classes[lane.class()].magazine;
         let slots = self.lane(lane).len();
@@ -146,7 +155,8 @@ impl Plan {
         (self.span >> self.granule_shift) + 1
     }
 
-    /// The slot that an offset of the reservation lies in, and how many bytes in; `None` for guards and padding.
+    /// Returns the slot that an offset of the reservation lies in, and the offset in that slot in bytes.
+    /// `None` for guards and padding.
     pub(crate) fn locate(&self, offset: usize) -> Option<(Class, usize, usize)> {
         Class::ALL.into_iter().find_map(|class| {
             let (index, bytes_in) = self.classes[class as usize].slab.locate(offset)?;
@@ -156,7 +166,7 @@ impl Plan {
 }
 
 impl Config {
-    /// Whether the table makes sense, for tables that are not known when the program is built.
+    /// Checks whether the table makes sense, for tables that are not known when the program is built.
     ///
     /// ```
     /// use framepool::{Class, Config};
@@ -167,7 +177,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// Those of [`Config`]: what is wrong first, and what to change.
+    /// The first of the errors of [`Config`] that the table has, with a text that says what to change.
     pub const fn validate(&self) -> Result<(), ConfigError> {
         let mut plan = Plan::EMPTY;
         plan.fill(self)
@@ -192,7 +202,7 @@ const fn multiply(a: usize, b: usize) -> Result<usize, ConfigError> {
     }
 }
 
-/// `to` is a power of two.
+/// Rounds `n` up to a multiple of `to`, a power of two.
 const fn round_up(n: usize, to: usize) -> Result<usize, ConfigError> {
     Ok(check!(add(n, to - 1)) & !(to - 1))
 }

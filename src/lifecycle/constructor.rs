@@ -1,19 +1,22 @@
-//! What this crate does when the program or the library that it is part of is loaded, before anything of that runs.
+//! The constructor: what this crate does when its program or library is loaded, before the program's own code
+//! runs.
 //!
-//! The loader calls what `.init_array` lists; those with a number first, as std's own (`00099`). There the crate
+//! The loader calls the functions that `.init_array` lists. Those with a number come first. This one has
+//! std's own number, `00099`. The constructor
 //!
 //! - keeps the environment variable `FRAMEPOOL` as it is then;
-//! - keeps the library from being unloaded (`os/pin.rs`), and makes the one thread key of this copy of the crate, for all its
-//!   allocators: early, so that its number is low;
-//! - registers what runs in the child of a `fork` and at exit. The C library takes a lock for that, and may allocate.
+//! - keeps the library from being unloaded (`os/pin.rs`), and makes the one thread key that all allocators of
+//!   this copy of the crate share: early, so that the key's number is low;
+//! - registers what runs in the child of a `fork` and at exit. The C library takes a lock for that, and may
+//!   allocate.
 //!
-//! A thread that allocates even earlier finds no key, and asks again on its next slow path.
+//! If a thread allocates even earlier, it finds no key. It asks again on its next slow path.
 
 use crate::lifecycle::thread::on_thread_exit;
 use crate::os;
 
-/// Kept by the compiler, because of `used`, and by linkers, because start-up refers to it: C linkers take from an archive only what something
-/// refers to.
+/// The constructor's entry in the loader's list. The compiler keeps it because of `used`, and linkers because
+/// start-up refers to it. (C linkers take from an archive only what is referred to.)
 #[cfg(unix)]
 #[used]
 #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
@@ -27,13 +30,14 @@ extern "C" fn construct() {
     os::keep_variable();
     os::ExitHook::install(on_thread_exit);
     os::after_fork(settle_children);
-    // Without the variable no allocator has anything to show.
+    // If the variable is not set, no allocator has anything to write.
     if os::variable().is_some() {
         os::at_exit(write_exit_outputs);
     }
 }
 
-/// How threads' exits are watched; `None` before the constructor has run, and where they cannot be.
+/// Returns the hook that watches threads' exits. `None` before the constructor has run, and where exits
+/// cannot be watched.
 #[inline]
 pub(crate) fn exit_hook() -> Option<os::ExitHook> {
     #[cfg(unix)]

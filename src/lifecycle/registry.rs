@@ -1,6 +1,8 @@
-//! Every allocator of this process that was started, for what concerns them all: the child of a `fork`, and the end of the program.
+//! A list of all global allocators of this process that were started, for the child of a `fork` and for the
+//! program's exit.
 //!
-//! A list of their metadata, newest first, to which is only ever added. Metadata of values, which may go, is not in it.
+//! The list holds their metadata, newest first. Entries are added and never removed. The metadata of a
+//! `BufferPool` is not in it, because it may be unmapped.
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
@@ -19,7 +21,7 @@ use crate::sync::{
 };
 
 static NEWEST: AtomicPtr<Metadata> = AtomicPtr::new(ptr::null_mut());
-/// How many forks lie between the process in which this code was loaded and this one.
+/// The number of forks between the process in which this code was loaded and this one.
 static FORKS: AtomicUsize = AtomicUsize::new(0);
 
 /// Puts an allocator on the list.
@@ -36,8 +38,9 @@ pub(crate) fn register(metadata: &'static Metadata) {
     }
 }
 
-/// Which process this is, for what is not a global allocator's. A child may have the same number as its parent: both are the first of their
-/// namespaces, or the number came round again. So on Linux forks are counted too, those by the C library.
+/// The identity of this process, for everything but a global allocator. A child may have the same number as
+/// its parent: both may be the first of their namespaces, or the number may have come round again. So on
+/// Linux, forks by the C library are counted too.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process {
     id: u64,
@@ -45,28 +48,29 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// A system call.
+    /// Returns the identity of the calling process. One system call.
     pub(crate) fn this() -> Self {
         Self { id: os::this_process(), forks: FORKS.load(Relaxed) }
     }
 }
 
 fn all() -> impl Iterator<Item = &'static Metadata> {
-    // SAFETY: null, or put on the list by `register`, for ever.
+    // SAFETY: null, or put on the list by `register`, whose metadata is never unmapped.
     let at = |metadata: *mut Metadata| unsafe { metadata.as_ref() };
-    // Ends: each was there before the one that points to it.
+    // This ends: each entry was on the list before the one that points to it.
     iter::successors(at(NEWEST.load(Acquire)), move |metadata| at(metadata.older.load(Relaxed)))
 }
 
-/// Runs in the child of a `fork`, on the thread that called it.
+/// Settles all allocators. Runs in the child of a `fork`, on the thread that called it.
 pub(super) unsafe extern "C" fn settle_children() {
     FORKS.fetch_add(1, Relaxed);
     all().for_each(Metadata::settle_child);
 }
 
-/// Runs when the program exits, outside any allocation.
+/// Writes the statistics of the allocators that are asked for them. Runs when the program exits, outside any
+/// allocation.
 pub(super) extern "C" fn write_exit_outputs() {
-    // A panic would not get out of here. It has been told by its hook.
+    // A panic must not unwind out of here. The panic hook has reported it already.
     let _ = panic::catch_unwind(|| all().for_each(show));
 }
 
@@ -77,6 +81,7 @@ fn show(metadata: &Metadata) {
     if metadata.recording.is_some() {
         text += &format!("{}\n", stats.advice());
     }
-    // In one piece, so that it is not mixed with what others write, and by no lock: other threads may hold those for ever.
+    // In one piece, so that it is not mixed with other output, and without std's lock: a stopped thread may
+    // never release that.
     output.write(text.as_bytes());
 }

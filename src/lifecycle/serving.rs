@@ -1,17 +1,19 @@
-//! Whether the pools serve: how they come to, once, and how they are switched off and on.
+//! The state that says whether the pools serve: how far start-up is, and whether the pools are switched on.
 //!
-//! One thread starts; whoever comes meanwhile goes to the fallback for that call, and nobody waits. Outcome and switch are folded into
-//! `pointer`, the only one of them that an allocation reads, and frees read `span`.
+//! One thread starts the pools. Requests of other threads go to the fallback meanwhile: no thread waits.
+//! Outcome and switch are folded into `pointer`, the only one of the two that an allocation's fast path
+//! reads. A free reads `span` and `base`.
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
-//! | `pointer` | start-up, switches (SeqCst), read Acquire by takes | all that start-up did |
-//! | `span` | start-up, once (Release), read Acquire by frees | the same |
+//! | `pointer` | start-up, switches, slow paths that find it out of date (SeqCst); read by takes (Acquire) | all that start-up did |
+//! | `span` | start-up, once (Release); read by frees (Acquire) | all that start-up did |
 //! | `base` | start-up, once (Relaxed) | nothing: published by `span` and `pointer` |
 //! | `enabled` | switches (SeqCst) | nothing |
 //! | `state` | start-up: one CAS to `STARTING` (Acquire), then `READY` or `FAILED` (SeqCst) | nothing: it orders start-ups and switches |
 //!
-//! What is SeqCst is an exchange, not a store: the same on most machines, and all that the model checker orders.
+//! Each SeqCst write is an exchange, not a store. On most machines they are the same, and the model checker
+//! orders only exchanges.
 
 use core::ptr;
 
@@ -22,7 +24,7 @@ use crate::sync::{
     const_unless_modelled,
 };
 
-/// How far start-up is.
+/// The progress of start-up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum State {
     Untouched,
@@ -36,12 +38,14 @@ const STARTING: u8 = 1;
 const READY: u8 = 2;
 const FAILED: u8 = 3;
 
-/// What is served from is a `T`. What every call reads comes first.
+/// The state of serving out of a `T`. The fields that every call reads come first.
 #[repr(C)]
 pub(crate) struct Serving<T> {
-    /// Null before start-up and while switched off, so that no thread has a place there: one comparison asks both.
+    /// Null before start-up and while the pools are switched off. No thread has a place at null, so one
+    /// comparison checks both.
     pointer: AtomicPtr<T>,
-    /// Bytes from `base` on that may be a slot's; 0 before start-up, so that nothing looks owned.
+    /// The number of bytes from `base` on that may be a slot's. 0 before start-up, so that no address looks
+    /// owned.
     span: AtomicUsize,
     base: AtomicPtr<u8>,
     enabled: AtomicBool,
@@ -61,19 +65,20 @@ impl<T> Serving<T> {
         }
     }
 
-    /// Where to serve from; null for "not now".
+    /// Returns what to serve from; null if the pools do not serve now.
     #[inline(always)]
     pub(crate) fn pointer(&self) -> *mut T {
         self.pointer.load(Acquire)
     }
 
-    /// How many bytes from [`base`](Self::base) on may be a slot's.
+    /// Returns how many bytes from [`base`](Self::base) on may be a slot's.
     #[inline(always)]
     pub(crate) fn span(&self) -> usize {
         self.span.load(Acquire)
     }
 
-    /// For who has read `span` or `pointer` before; null if there are no slots.
+    /// Returns where the slots start; null if there are none. The caller must have read `span` or `pointer`
+    /// before.
     #[inline(always)]
     pub(crate) fn base(&self) -> *mut u8 {
         self.base.load(Relaxed)
@@ -88,15 +93,16 @@ impl<T> Serving<T> {
         }
     }
 
-    /// Whether start-up is the caller's to do. Everybody else's question costs a load.
+    /// Begins start-up, and returns whether the caller has to do it. Once start-up has begun, this costs a
+    /// load.
     #[inline]
     pub(crate) fn begin(&self) -> bool {
         self.state.load(Relaxed) == UNTOUCHED
             && self.state.compare_exchange(UNTOUCHED, STARTING, Acquire, Relaxed).is_ok()
     }
 
-    /// Start-up is done: blocks in the `span` bytes from `base` on may be freed from now on, and new ones come from `from` unless
-    /// that is switched off. Without a base, it has failed.
+    /// Ends start-up. From now on blocks in the `span` bytes from `base` on may be freed. New ones come from
+    /// `from`, unless the pools are switched off. If `base` is null, start-up has failed.
     pub(crate) fn finish(&self, base: *mut u8, span: usize, from: *mut T) {
         invariant!(self.state() == State::Starting, "start-up ends once, after it has begun");
         if !base.is_null() {
@@ -107,7 +113,7 @@ impl<T> Serving<T> {
         self.republish(from);
     }
 
-    /// Lets the pools serve, or not. `from` is asked for when start-up is over.
+    /// Switches the pools on or off. Calls `from` only if start-up has succeeded.
     pub(crate) fn set_enabled(&self, yes: bool, from: impl Fn() -> *mut T) {
         self.enabled.swap(yes, SeqCst);
         if self.state.load(SeqCst) == READY {
@@ -119,8 +125,11 @@ impl<T> Serving<T> {
         self.enabled.load(SeqCst)
     }
 
-    /// Start-up and any number of switches may be here at once. Whoever stores last has looked last or looks again, so the
-    /// outcome follows `state` and `enabled`. Ends once nobody changes those any more.
+    /// Brings `pointer` into line with `state` and `enabled`.
+    ///
+    /// Start-up and any number of switches may be here at once. The thread that stores last has either looked
+    /// last or looks again, so the outcome follows `state` and `enabled`. The loop ends once no thread
+    /// changes those any more.
     pub(crate) fn republish(&self, from: *mut T) {
         let wanted = || {
             let is_serving = self.state.load(SeqCst) == READY && self.enabled.load(SeqCst);
@@ -135,7 +144,7 @@ impl<T> Serving<T> {
         }
     }
 
-    /// Nothing is owned or served any more.
+    /// Ends serving: from now on no address is owned, and no request is served.
     pub(crate) fn close(&mut self) {
         self.pointer.store(ptr::null_mut(), Relaxed);
         self.span.store(0, Relaxed);

@@ -1,6 +1,6 @@
-//! How a thread gets its place, and leaves it when it exits.
+//! A thread's place, from claim to exit: how the thread gets it, and how it leaves it.
 //!
-//! Exit is the destructor of a pthread key, because registering a thread-local's `Drop` allocates.
+//! The exit is the destructor of a pthread key, because registering a thread-local's `Drop` allocates.
 
 use core::ptr::{NonNull, with_exposed_provenance};
 
@@ -19,7 +19,7 @@ pub(crate) fn bind(metadata: &'static Metadata, exit_hook: fn() -> Option<os::Ex
     if !current::is_unbound() {
         return;
     }
-    // A thread may come again that allocates before the constructor has run, or in an unsettled child.
+    // If a thread allocates before the constructor has run, or in an unsettled child, it may try again later.
     let Some(exit_hook) = exit_hook() else { return };
     if !metadata.settle_after_fork() {
         return;
@@ -29,13 +29,13 @@ pub(crate) fn bind(metadata: &'static Metadata, exit_hook: fn() -> Option<os::Ex
         let section = Section::enter(metadata.key());
         claim(metadata, exit_hook);
         drop(section);
-        // If a signal handler has forked in the section.
+        // A signal handler may have forked in the section.
         metadata.settle_after_fork();
     }
     current::resume();
 }
 
-/// Makes one of the free places this thread's, if its exit can be watched.
+/// Claims a free place, or a dead thread's, for this thread, if its exit can be watched.
 fn claim(metadata: &'static Metadata, exit_hook: os::ExitHook) {
     let this_thread = os::this_thread();
     let set_up = |place| {
@@ -56,32 +56,33 @@ fn claim(metadata: &'static Metadata, exit_hook: os::ExitHook) {
     }
 }
 
-/// The pthread key's destructor: empties the magazines of the thread that is exiting, and gives its place to the next one, counts and
-/// all.
+/// The destructor of the pthread key: empties the magazines of the exiting thread, and gives its place,
+/// counts included, to the next one.
 ///
 /// # Safety
 ///
-/// `record` is what [`claim`] gave `watch_this_thread` on this thread.
+/// `state` is what [`claim`] passed to `watch_this_thread` on this thread.
 pub(super) unsafe extern "C" fn on_thread_exit(state: *mut core::ffi::c_void) {
-    // Destructors that run after this one may allocate and free; they use the sets and the shared counters.
-    // SAFETY: by contract a record of a table that is never unmapped.
+    // Destructors that run after this one may allocate and free. They use the sets and the shared counters.
+    // SAFETY: by contract a place in a table that is never unmapped.
     let state = unsafe { &*state.cast::<ThreadState>() };
     let own = OwnState::hidden(state);
     let address = state.gate().key();
-    // SAFETY: `claim` made the address of this record's metadata the key.
+    // SAFETY: `claim` made the address of this place's metadata the key.
     let metadata = unsafe { &*with_exposed_provenance::<Metadata>(address) };
     let section = Section::enter(address);
     current::forget_own_state();
     for lane in Lane::ALL {
         metadata.pool(lane).empty_own_magazine(own);
     }
-    // A signal handler may have ended the thread inside, its magazine half moved. Then no other thread gets the place.
+    // If a signal handler ended the thread inside, its magazine may be half moved. Then no other thread gets
+    // the place.
     if state.gate().abandon_unless_open(address) {
         metadata.release_place(state);
     } else {
         state.owner.store(0, Relaxed);
     }
     drop(section);
-    // If a signal handler has forked in the section.
+    // A signal handler may have forked in the section.
     metadata.settle_after_fork();
 }

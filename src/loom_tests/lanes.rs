@@ -1,6 +1,7 @@
-//! Magazines, reclaims, and threads that come and go, on lanes that run dry.
+//! Magazines, reclaims, and threads that start and exit, on lanes that run dry.
 //!
-//! Each test ends with [`World::assert_whole`]. Slots carry their owner's number, see [`Content`](crate::sync::loom_check::Content).
+//! Each test ends with [`World::assert_whole`]. Each slot holds its owner's number: see
+//! [`Content`](crate::sync::loom_check::Content).
 
 use loom::thread::spawn;
 
@@ -9,7 +10,7 @@ use crate::magazine::mode::LaneMode;
 use crate::magazine::reclaim::MagazineStore;
 use crate::sync::loom_check::check;
 
-/// The one owner's magazine is emptied while the owner takes and gives.
+/// Reclaims the magazine of the only owner while that owner takes and gives.
 #[test]
 fn a_revocation_and_the_owner_share_no_slot_and_lose_none() {
     for (slots, switches) in [(2, 3), (3, 2)] {
@@ -25,7 +26,7 @@ fn a_revocation_and_the_owner_share_no_slot_and_lose_none() {
     }
 }
 
-/// All slots cached, two that want them, and the owner, who goes on using them.
+/// Lets two threads reclaim all slots from one owner, who goes on using its magazine.
 #[test]
 fn two_revocations_and_the_owner_share_no_slot_and_lose_none() {
     check(2, || {
@@ -42,7 +43,7 @@ fn two_revocations_and_the_owner_share_no_slot_and_lose_none() {
     });
 }
 
-/// A third thread forks meanwhile.
+/// Looks at a magazine as the child of a `fork` would, while another thread empties it.
 #[test]
 fn a_magazine_that_is_emptied_shows_no_slot_twice() {
     check(3, || {
@@ -60,9 +61,9 @@ fn a_magazine_that_is_emptied_shows_no_slot_twice() {
     });
 }
 
-/// Two threads, each with a place, that take all they can get from each other.
+/// Lets two owners take every slot they can get from each other.
 #[test]
-fn two_owners_call_in_each_others_slots() {
+fn two_owners_reclaim_each_others_slots() {
     for slots in [2, 3] {
         check(3, move || {
             let world = World::new(0, slots, LaneMode::Cached);
@@ -75,7 +76,8 @@ fn two_owners_call_in_each_others_slots() {
     }
 }
 
-/// A lane on its way back to cached, an owner who starts to cache again, and one who finds the lane dry at once.
+/// Lets an owner start to cache again while its lane returns to cached, and a third thread finds the lane
+/// dry.
 #[test]
 fn a_lane_that_becomes_cached_again_while_it_is_revoked_loses_nothing() {
     check(2, || {
@@ -92,7 +94,7 @@ fn a_lane_that_becomes_cached_again_while_it_is_revoked_loses_nothing() {
     });
 }
 
-/// One thread revokes and restores again and again while the owner is anywhere in its takes and gives.
+/// Lets one thread revoke and restore again and again, wherever the owner is in its takes and gives.
 #[test]
 fn an_owner_may_have_read_the_mode_as_long_ago_as_it_likes() {
     check(3, || {
@@ -106,9 +108,10 @@ fn an_owner_may_have_read_the_mode_as_long_ago_as_it_likes() {
     });
 }
 
-/// A thread ends with slots in its magazine, and the next one gets its place, while a third wants them.
+/// Lets a thread exit with slots in its magazine. The next owner claims its place while a third thread
+/// reclaims.
 #[test]
-fn a_place_passes_from_owner_to_owner_while_its_magazine_is_called_in() {
+fn a_place_passes_from_owner_to_owner_while_its_magazine_is_reclaimed() {
     check(2, || {
         let world = World::new(0, 2, LaneMode::Cached);
         let (first, thief) = (world.owner(1), world.guest(2));
@@ -123,7 +126,7 @@ fn a_place_passes_from_owner_to_owner_while_its_magazine_is_called_in() {
     });
 }
 
-/// A place that no reclaim has ever seen is claimed while one looks.
+/// Claims a place that no reclaim has seen yet, while a reclaim looks.
 #[test]
 fn a_new_place_is_revoked_or_sees_that_the_lane_is() {
     check(2, || {
@@ -139,7 +142,8 @@ fn a_new_place_is_revoked_or_sees_that_the_lane_is() {
     });
 }
 
-/// Held-back slots first, then open ones: both lanes are revoked at once, by one thread, while others have slots of both.
+/// Revokes both lanes at once on one thread, which takes held-back slots first, then open ones. Another
+/// thread takes and gives an open slot meanwhile.
 #[test]
 fn two_lanes_are_revoked_together() {
     check(4, || {
@@ -153,7 +157,8 @@ fn two_lanes_are_revoked_together() {
     });
 }
 
-/// An owner that stands still inside keeps what it has cached, and nothing else; what it had comes back when it goes on.
+/// Stops an owner inside. It keeps back the slots that it has cached, and no others. They come back when it
+/// goes on.
 #[test]
 fn an_owner_that_stopped_inside_is_emptied_later() {
     check(3, || {

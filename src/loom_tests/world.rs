@@ -1,4 +1,4 @@
-//! What the metadata and its threads are to the allocator, with one class, whose open and held-back slots hold a number each.
+//! A stand-in for the metadata and its threads, with one class. Each slot holds a number, its owner's.
 
 use core::ptr::without_provenance_mut;
 use std::sync::Arc;
@@ -21,10 +21,10 @@ pub(crate) const OPEN: Lane = Lane::new(0, false);
 pub(crate) const HELD: Lane = Lane::new(0, true);
 const WORLD_LANES: usize = 2;
 
-/// What an open gate holds.
+/// The key of every gate of this world.
 const KEY: usize = 7;
 
-/// One of the lanes may be empty.
+/// The slots, lanes and places of one test. One of the two lanes may be empty.
 pub(crate) struct World {
     sets: [Set; WORLD_LANES],
     modes: [Mode; WORLD_LANES],
@@ -41,16 +41,16 @@ struct Set {
     _words: Words,
 }
 
-/// A slot that somebody has.
+/// A slot that a thread has taken.
 pub(crate) struct Taken {
     start: *mut u8,
     lane: Lane,
 }
 
-// SAFETY: a number.
+// SAFETY: `start` is only a number, which nothing dereferences.
 unsafe impl Send for Taken {}
 
-/// A thread, with or without a place.
+/// A thread, with a place or without one.
 #[derive(Clone)]
 pub(crate) struct Thread {
     world: Arc<World>,
@@ -59,7 +59,8 @@ pub(crate) struct Thread {
 }
 
 impl World {
-    /// A world of so many open and held-back slots, all in the sets, and magazines of 3, in lanes of this mode.
+    /// Returns a world with this many open and held-back slots, all in the sets. Magazines hold 3 slots, and
+    /// lanes are in this mode.
     pub(crate) fn new(open: usize, held: usize, mode: LaneMode) -> Arc<Self> {
         let sets = [open, held].map(|slots| {
             let (set, words) = sets::full(slots);
@@ -77,12 +78,12 @@ impl World {
         })
     }
 
-    /// A thread that has no place.
+    /// Returns a thread that has no place.
     pub(crate) fn guest(self: &Arc<Self>, id: u32) -> Thread {
         Thread { world: self.clone(), id, place: None }
     }
 
-    /// A thread that gets a place.
+    /// Returns a thread that has claimed a place.
     pub(crate) fn owner(self: &Arc<Self>, id: u32) -> Thread {
         let place = self.places.claim(|place| {
             for magazine in &self.magazines[place] {
@@ -94,8 +95,8 @@ impl World {
         Thread { world: self.clone(), id, place }
     }
 
-    /// What has to be true when all threads are quiet and nobody has a slot: one thread, whether it has a place or not, gets
-    /// every slot, and when it has given them back, the lanes are cached.
+    /// Checks what must hold once no thread is inside and every slot is free. One thread, with a place or
+    /// without one, can take every slot. When it has given them back, the lanes are cached.
     pub(crate) fn assert_whole(self: &Arc<Self>) {
         for lane in [OPEN, HELD] {
             let all = self.set(lane).slots();
@@ -114,12 +115,13 @@ impl World {
         }
     }
 
-    /// The free slots of a lane, in the set or in magazines, as the child of a `fork` by another thread would find them; of those that are on
-    /// their way from a magazine to the set.
+    /// Returns the free slots of a lane, in the set or in magazines, as the child of another thread's `fork`
+    /// would find them. A slot on its way from a magazine to the set may be in neither.
     pub(crate) fn found_by_a_child(&self, lane: Lane) -> Vec<usize> {
         let set = self.set(lane);
         let mut found: Vec<_> = (0..set.slots()).filter(|&slot| set.has(slot)).collect();
-        // A child sees everything at one moment. Here the set comes first: what left a magazine before that is seen to have left it.
+        // A child sees all memory at one moment. This reads the set first. If it finds a slot there, the
+        // fence makes it see that the slot has left its magazine.
         fence(Acquire);
         for magazine in self.magazines.iter().map(|lanes| &lanes[lane.index()]) {
             found.extend(magazine.peek().map(|start| self.index(lane, start)));
@@ -137,7 +139,7 @@ impl World {
 }
 
 impl Thread {
-    /// What `Pools::take_slot` does.
+    /// Takes a slot, as `Pools::take_slot` does.
     pub(crate) fn take(&self, lane: Lane) -> Option<Taken> {
         let (start, lane) = self.world.pool(lane).take(self.place)?;
         let taken = Taken { start, lane };
@@ -150,7 +152,7 @@ impl Thread {
         self.world.pool(taken.lane).give(self.place, taken.start);
     }
 
-    /// Takes so many slots, or as many as it gets, and gives them back.
+    /// Takes this many slots, or as many as there are, and gives them back. Returns how many it took.
     pub(crate) fn take_and_give(&self, slots: usize, lane: Lane) -> usize {
         let slots: Vec<_> = (0..slots).map_while(|_| self.take(lane)).collect();
         let taken = slots.len();
@@ -158,7 +160,7 @@ impl Thread {
         taken
     }
 
-    /// What `state::on_thread_exit` does.
+    /// Ends the thread, as `on_thread_exit` does.
     pub(crate) fn exit(self) {
         let Some(place) = self.place else { return };
         for lane in [OPEN, HELD] {
@@ -167,7 +169,7 @@ impl Thread {
         self.world.places.release(place);
     }
 
-    /// Stops the thread inside, as far as anybody can see, until [`go_on`](Self::go_on).
+    /// Stops the thread inside, as other threads see it, until [`go_on`](Self::go_on).
     pub(crate) fn stop_inside(&self) {
         assert!(self.place.is_some_and(|place| self.world.gates[place].enter(KEY)));
     }
@@ -208,7 +210,7 @@ impl MagazineStore for World {
 }
 
 impl LaneStore for World {
-    /// The number of the place.
+    /// The number of a place.
     type OwnState = usize;
 
     fn inside<R>(&self, own: usize, lane: Lane, f: impl FnOnce(&Magazine) -> R) -> Option<R> {

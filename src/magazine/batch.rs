@@ -1,4 +1,4 @@
-//! Slots on their way between a magazine and a set, on the stack meanwhile.
+//! Slots on their way between a magazine and a set. A batch lies on the stack.
 
 use core::ptr;
 
@@ -18,7 +18,7 @@ impl Batch {
     }
 }
 
-/// Takes the first [`MAGAZINE_BATCH`] of them.
+/// Collects the first [`MAGAZINE_BATCH`] pointers.
 impl FromIterator<*mut u8> for Batch {
     #[inline]
     fn from_iter<I: IntoIterator<Item = *mut u8>>(starts: I) -> Self {

@@ -1,6 +1,7 @@
-//! The gate before a thread's own magazines and counters: whose they are, and whether their owner is inside, in one word.
+//! The gate in front of a thread's own magazines and counters. One word says whose they are, and whether
+//! their owner is inside.
 //!
-//! How it keeps an owner and a reclaim apart is in [`magazine`](crate::magazine).
+//! How the gate keeps an owner and a reclaim apart is in [`magazine`](crate::magazine).
 
 use crate::fatal::invariant;
 use crate::sync::{
@@ -9,17 +10,18 @@ use crate::sync::{
     UnsyncLoad, const_unless_modelled, light_fence,
 };
 
-/// What keeps a thread's magazines and counters its own.
+/// A gate that only the owner of a place passes, once at a time.
 pub(crate) struct Gate {
-    /// The key while the owner is outside, so that one comparison tells whose gate it is and that it is open.
+    /// The key while the owner is outside. One comparison tells whose gate it is, and that it is open.
     state: AtomicUsize,
-    /// What opens it; constant once anybody has it.
+    /// The key that opens the gate. It is constant from the first owner of the place on.
     key: AtomicUsize,
 }
 
-/// In a closed gate. No key, not even of an allocator that has none yet: that is 0.
+/// The state of a closed gate. It is no key, not even 0, the key of an allocator that has none yet.
 const CLOSED: usize = 3;
-/// In the gate of a thread that a `fork` left behind inside.
+/// The state of the gate of a thread that is gone but was inside: a `fork` left it behind, or a signal
+/// handler ended it.
 const ABANDONED: usize = usize::MAX;
 
 impl Gate {
@@ -29,7 +31,7 @@ impl Gate {
         }
     }
 
-    /// Hands the place to an owner.
+    /// Opens the gate for a new owner, with this key.
     pub(crate) fn set(&self, key: usize) {
         self.key.store(key, Relaxed);
         self.state.store(key, Release);
@@ -39,39 +41,42 @@ impl Gate {
         self.key.load(Relaxed)
     }
 
-    /// Whether the key is this one and the owner outside, asked by the thread that may be the owner.
+    /// Whether the key is this one and the owner is outside. Only the thread that may be the owner asks.
     #[inline(always)]
     pub(crate) fn is_mine(&self, key: usize) -> bool {
-        // SAFETY: only its owner changes a gate: this thread, or, if it is a stand-in, nobody.
+        // SAFETY: only the owner changes a gate. That is this thread. If this is the gate of a stand-in, no
+        // thread changes it.
         unsafe { self.state.load_unsync() == key }
     }
 
-    /// Lets the owner in; `false` if the key is another's, or if this interrupted the owner inside.
+    /// Lets the owner in. Returns `false` if the key is another one, or if the caller interrupted the owner
+    /// inside.
     #[inline(always)]
     pub(crate) fn enter(&self, key: usize) -> bool {
         let is_mine = self.is_mine(key);
         if is_mine {
-            // A signal handler that came since has gone again.
+            // A signal handler that came between the comparison and this store has left the gate again.
             self.state.store(CLOSED, Relaxed);
             light_fence();
         }
         is_mine
     }
 
-    /// Lets the owner out, who came in with this key.
+    /// Lets the owner out. It entered with this key.
     #[inline(always)]
     pub(crate) fn leave(&self, key: usize) {
         // SAFETY: the owner is inside.
-        invariant!(unsafe { self.state.load_unsync() } == CLOSED, "who leaves a gate is inside");
+        invariant!(unsafe { self.state.load_unsync() } == CLOSED, "a thread that leaves a gate is inside");
         self.state.store(key, Release);
     }
 
-    /// Whether the owner is outside; if so, all that it did inside is visible.
+    /// Whether the owner is outside. If so, all that it did inside is visible.
     pub(super) fn is_open(&self, key: usize) -> bool {
         self.state.load(Acquire) == key
     }
 
-    /// For the gate of a thread that no longer exists: `true` if it was open, otherwise nobody will ever pass it.
+    /// Closes the gate of a thread that is gone or exiting, unless it is open. Returns whether it was open.
+    /// If not, no thread passes the gate until it is set for a new owner.
     pub(crate) fn abandon_unless_open(&self, key: usize) -> bool {
         let is_open = self.is_open(key);
         if !is_open {

@@ -1,8 +1,9 @@
-//! One lane at work: slots out of the set and into a thread's magazine, and back; and what a class does when a lane runs dry.
+//! One lane at work: slots move between the set and a thread's magazine, and a lane that runs dry is
+//! reclaimed.
 //!
-//! These are the slow paths: a hit pops its magazine and never comes here. A refill and a flush move half a magazine with one
-//! atomic operation on the set (two in a set of more than 64 slots), or a few where the slots lie in different words. All
-//! lock-free; none touches a slot.
+//! These are the slow paths: a hit pops its magazine and does not come here. A refill or a spill moves up to
+//! half a magazine with one atomic operation on the set. It takes two if the set has more than 64 slots, and
+//! several if the slots lie in different words. All of it is lock-free, and nothing here touches a slot.
 
 use crate::magazine::batch::Batch;
 use crate::magazine::mode::Mode;
@@ -12,31 +13,34 @@ use crate::slots::lane::Lane;
 use crate::slots::slot_set::{AlreadyFree, SlotSet};
 use crate::tunables::MAGAZINE_BATCH;
 
-/// What pools work on, beside what a reclaim does: the metadata, or what the model checker has in its place.
+/// The rest of what lane pools work on, beside the store of a reclaim: the metadata, or the model checker's
+/// stand-in.
 pub(crate) trait LaneStore: MagazineStore {
-    /// A thread's place, in the hands of that thread.
+    /// A thread's own place, used on that thread only.
     type OwnState: Copy;
 
-    /// What `f` does inside with this thread's magazine; `None`, and nothing done, if the thread was inside already.
+    /// Runs `f` inside, with this thread's magazine. Returns `None` and does nothing if the thread was inside
+    /// already.
     fn inside<R>(&self, own: Self::OwnState, lane: Lane, f: impl FnOnce(&Magazine) -> R) -> Option<R>;
-    /// Where in the sets this thread looks first.
+    /// Returns the word of the sets at which this thread starts to search.
     fn search_start(&self, own: Self::OwnState) -> usize;
-    /// What a magazine starts with.
+    /// Returns the capacity at which a magazine starts.
     fn first_capacity(&self, lane: Lane) -> usize;
-    /// What it may grow to.
+    /// Returns the capacity up to which a magazine may grow.
     fn max_capacity(&self, lane: Lane) -> usize;
-    /// Runs `f`, which may take the reclaim lock.
+    /// Runs `f`, which may try the reclaim lock.
     fn with_reclaim<R>(&self, f: impl FnOnce(&Reclaim) -> R) -> R;
-    /// To be asked before the reclaim lock is tried.
+    /// Settles the child of a `fork`. Called before the reclaim lock is tried. Returns `false` while the
+    /// child is not settled.
     fn settle_after_fork(&self) -> bool;
-    /// Where the slot of this index starts.
+    /// Returns where the slot with this index starts.
     fn start(&self, lane: Lane, index: usize) -> *mut u8;
     fn index(&self, lane: Lane, start: *mut u8) -> usize;
-    /// Ends the process.
+    /// Ends the process with the text of a double free.
     fn double_free(&self, lane: Lane, start: *mut u8) -> !;
 }
 
-/// A lane and everything that it needs. Outside the set, a slot goes by its address.
+/// A lane and everything that it needs. Outside the set, a slot is identified by its address.
 pub(crate) struct LanePool<'a, L> {
     lanes: &'a L,
     lane: Lane,
@@ -55,10 +59,12 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
         Self { lanes, lane }
     }
 
-    /// A slot for whoever may have this lane's, and the lane that it is of; `None` if there is none.
+    /// Takes a slot for a layout that may have this lane's slots. Returns it with its lane, or `None` if
+    /// there is none.
     ///
-    /// Who may have the held-back lane's may have the open lane's too; before that fails, slots in other threads' magazines
-    /// are called in.
+    /// A layout that may have held-back slots may have the open ones too. If this thread's magazines and the
+    /// sets have none, the take reclaims what other threads have cached. A layout that may have only the open
+    /// slots starts no reclaim.
     pub(crate) fn take(self, own: Option<L::OwnState>) -> Option<(*mut u8, Lane)> {
         if !self.lane.is_held_back() {
             return self.take_here(own);
@@ -66,7 +72,7 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
         self.take_without_reclaim(own).or_else(|| self.take_revoked([self.lane, self.lane.open()]))
     }
 
-    /// [`take`](Self::take), but what other threads have cached stays theirs.
+    /// Takes a slot as [`take`](Self::take) does, but leaves other threads their cached slots.
     pub(crate) fn take_without_reclaim(self, own: Option<L::OwnState>) -> Option<(*mut u8, Lane)> {
         let taken = self.take_here(own);
         if self.lane.is_held_back() {
@@ -76,7 +82,8 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
         }
     }
 
-    /// A slot of this lane: out of this thread's magazine, or out of the set with some more for the magazine.
+    /// Takes a slot of this lane: from this thread's magazine, or from the set with more slots for the
+    /// magazine.
     fn take_here(self, own: Option<L::OwnState>) -> Option<(*mut u8, Lane)> {
         let limit = self.lanes.max_capacity(self.lane);
         let popped = own
@@ -88,7 +95,7 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
         }
     }
 
-    /// A slot out of the set, and some more for the magazine of an owner that found it empty.
+    /// Takes a slot from the set, and more for the magazine of an owner that found it empty.
     fn refill(self, own: L::OwnState, refill: &Refill) -> Option<(*mut u8, Lane)> {
         let mut indices = [0; MAGAZINE_BATCH];
         let wanted = &mut indices[..refill.slots];
@@ -97,14 +104,14 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
         let taken = self.visit_set(visitor, || self.set().take_some(wanted, search_start));
         let (first, rest) = indices[..taken].split_first()?;
         if !rest.is_empty() {
-            // The lowest on top: it goes out next.
+            // The lowest slot is on top, so it is handed out next.
             let starts: Batch = rest.iter().rev().map(|&index| self.start(index as usize)).collect();
             self.cache(own, starts.as_slice());
         }
         Some((self.start(*first as usize), self.lane))
     }
 
-    /// A slot out of the set alone.
+    /// Takes a slot from the set, and none for a magazine.
     fn take_from_set(self, own: Option<L::OwnState>) -> Option<(*mut u8, Lane)> {
         let mut index = [0];
         let search_start = own.map_or(0, |own| self.lanes.search_start(own));
@@ -114,7 +121,7 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
         }
     }
 
-    /// A slot after everything that other threads have cached in `lanes` was moved to the sets.
+    /// Takes a slot after a reclaim has moved what other threads have cached in `lanes` to the sets.
     #[cold]
     fn take_revoked<const N: usize>(self, lanes: [Lane; N]) -> Option<(*mut u8, Lane)> {
         if !lanes.into_iter().any(|lane| self.with(lane).mode().may_hide_slots())
@@ -126,8 +133,9 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
         lanes.into_iter().find_map(|lane| self.with(lane).take_here(None))
     }
 
-    /// Puts a slot, which the map says is free, into this thread's magazine, after half of what is there if it is full; or into
-    /// the set.
+    /// Gives a slot, which the slot map says is free, to this thread's magazine. If that is full, its older
+    /// half goes to the set first. If the thread may not use a magazine, or the magazine takes nothing, the
+    /// slot goes to the set. If the lane was revoked and half of it is free, it is cached again.
     pub(crate) fn give(self, own: Option<L::OwnState>, start: *mut u8) {
         let pushed = own.and_then(|own| self.with_magazine(own, |magazine| magazine.push_or_spill(start)));
         match pushed {
@@ -144,9 +152,10 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
         }
     }
 
-    /// Moves all that this thread has cached of this lane to the set, unless a reclaim is to do that.
+    /// Moves all that this thread has cached of this lane to the set. If the lane is not cached, a reclaim
+    /// does that instead.
     pub(crate) fn empty_own_magazine(self, own: L::OwnState) {
-        // Ends: nothing is put in meanwhile, but by signal handlers.
+        // This ends: only signal handlers can push slots meanwhile.
         while let Some(drained) = self.with_magazine(own, Magazine::drain) {
             if drained.as_slice().is_empty() {
                 return;
@@ -155,14 +164,15 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
         }
     }
 
-    /// Caches slots as far as the magazine takes them; the others go back.
+    /// Caches as many slots as the magazine takes, and gives the rest back to the set.
     fn cache(self, own: L::OwnState, starts: &[*mut u8]) {
         let cached = self
             .with_magazine(own, |magazine| starts.iter().take_while(|&&start| magazine.push(start)).count());
         self.give_to_set(&starts[cached.unwrap_or(0)..]);
     }
 
-    /// What `f` does with the set; if the owner of a cold magazine does it, that counts towards the magazine.
+    /// Runs `f`, which uses the set. If `visitor` is the owner of a cold magazine, the visit counts towards
+    /// the magazine.
     #[inline]
     fn visit_set<R>(self, visitor: Option<L::OwnState>, f: impl FnOnce() -> R) -> R {
         let Some(own) = visitor else { return f() };
@@ -175,12 +185,14 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
         result
     }
 
-    /// What `f` does inside with this thread's magazine; `None`, and nothing done, if the thread may not touch it.
+    /// Runs `f` inside, with this thread's magazine. Returns `None` and does nothing if the thread may not
+    /// touch it.
     fn with_magazine<R>(self, own: L::OwnState, f: impl FnOnce(&Magazine) -> R) -> Option<R> {
         self.lanes.inside(own, self.lane, |magazine| self.mode().is_cached().then(|| f(magazine)))?
     }
 
-    /// Ends the process if the set has one of them: it was freed by two threads at once.
+    /// Gives slots to the set. Ends the process if the set has one of them already: two threads freed it at
+    /// once.
     pub(crate) fn give_to_set(self, starts: &[*mut u8]) {
         if starts.is_empty() {
             return;

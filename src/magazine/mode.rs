@@ -1,6 +1,6 @@
-//! The mode of a lane: whether its slots may be cached, which is also how a reclaim revokes what is.
+//! The mode of a lane: whether threads may cache its slots. A reclaim revokes cached slots by changing it.
 //!
-//! How it keeps an owner and a reclaim apart is in [`magazine`](crate::magazine).
+//! How the mode keeps an owner and a reclaim apart is in [`magazine`](crate::magazine).
 
 use crate::sync::{
     AtomicU8,
@@ -8,21 +8,21 @@ use crate::sync::{
     const_unless_modelled,
 };
 
-/// Whether the threads may cache slots of a lane.
+/// Whether threads may cache slots of a lane.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(crate) enum LaneMode {
-    /// They may.
+    /// Threads may cache slots.
     Cached,
-    /// They may not; all free slots are in the set.
+    /// Threads may not cache slots. All free slots are in the set.
     SetOnly,
-    /// They may not; some magazines are still to be emptied.
+    /// Threads may not cache slots. At least one magazine is still to be emptied.
     Pending,
-    /// They never may.
+    /// Threads never cache slots of this lane.
     Off,
 }
 
-/// The mode, as all threads see it.
+/// The mode of one lane, shared by all threads.
 pub(crate) struct Mode(AtomicU8);
 
 impl Mode {
@@ -50,13 +50,13 @@ impl Mode {
         }
     }
 
-    /// Whether slots that are not in the set may be in a magazine.
+    /// Whether free slots that are not in the set may be in a magazine.
     #[inline(always)]
     pub(crate) fn may_hide_slots(&self) -> bool {
         matches!(self.get(), LaneMode::Cached | LaneMode::Pending)
     }
 
-    /// Whether the lane was cached and will be again.
+    /// Whether the lane was cached and is to be cached again.
     #[inline]
     pub(super) fn is_revoked(&self) -> bool {
         matches!(self.get(), LaneMode::SetOnly | LaneMode::Pending)

@@ -1,15 +1,20 @@
-//! How slots come back out of other threads' magazines, so that no lane refuses while one of its slots is free (P3).
+//! How slots come back from other threads' magazines, so that no lane refuses a take while one of its slots
+//! is free (P3).
 //!
-//! A lane is either *cached* or *set-only*. A take that finds neither its magazine nor the set of any use revokes the lane's
-//! magazines: it makes the lane set-only, fences once, and empties every magazine whose owner is outside. Those seen inside
-//! are remembered and emptied later, without another fence, because the mode never left set-only. The lane
-//! returns to cached once nothing is pending and half of it is free. While it is set-only a miss is one load, so an exhausted lane
-//! costs neither fences nor scans, not with one give per take either.
+//! A lane is either *cached* or *set-only*. If a take finds nothing in its magazine and nothing in the set,
+//! it revokes the lane's magazines. It makes the lane set-only, fences once, and empties every magazine whose
+//! owner is outside. Places whose owner is inside become pending. A later pass empties their magazines
+//! without another fence, because the lane has stayed set-only since.
 //!
-//! A trim revokes lanes because it wants the slots, and lets them back itself, whatever is free.
+//! The lane is cached again once nothing is pending and half of it is free. While it is set-only, a miss is
+//! one load. So an exhausted lane costs no fences and no scans, even if each take is followed by a give.
 //!
-//! The lock is only ever tried. A thread stopped with it keeps lanes from changing their mode, nothing else: takes and gives go
-//! on with the sets. A pass looks at each place that was ever used once, [`PLACES`] at most, and fences at most once.
+//! A trim revokes lanes because it wants the slots. Afterwards it lets threads cache again itself, however
+//! many slots are free.
+//!
+//! The lock is only tried, so no thread waits for it. A thread that is stopped with the lock keeps lanes from
+//! changing their mode. Takes and gives still go on with the sets. A pass looks once at each place that was
+//! ever used, [`PLACES`] at most, and fences at most once.
 
 use crate::fatal::invariant;
 use crate::magazine::Magazine;
@@ -20,24 +25,24 @@ use crate::slots::slot_set::SlotSet;
 use crate::sync::{TryLock, const_unless_modelled, heavy_fence};
 use crate::tunables::PLACES;
 
-/// What a reclaim works on.
+/// The magazines, gates and sets that a reclaim works on.
 pub(crate) trait MagazineStore {
-    /// What an open gate holds.
+    /// Returns the key of every gate in this store.
     fn key(&self) -> usize;
-    /// Places that ever had an owner are below this.
+    /// Returns a number that is above every place that ever had an owner.
     fn used_places(&self) -> usize;
     fn gate(&self, place: usize) -> &Gate;
     fn magazine(&self, place: usize, lane: Lane) -> &Magazine;
     fn mode(&self, lane: Lane) -> &Mode;
     fn set(&self, lane: Lane) -> &SlotSet;
-    /// Gives slots out of a magazine to the lane's set.
+    /// Gives slots from a magazine to the lane's set.
     fn give_to_set(&self, lane: Lane, slots: &[*mut u8]);
 }
 
-/// For each lane, the places whose magazines are still to be emptied, a bit each.
+/// The places of each lane whose magazines are still to be emptied, one bit each.
 struct Pending([[u64; PLACES.div_ceil(64)]; LANES]);
 
-/// The lock, and what only its holder knows.
+/// The reclaim lock, and the pending places, which only its holder knows.
 pub(crate) struct Reclaim(TryLock<Pending>);
 
 impl Reclaim {
@@ -47,12 +52,13 @@ impl Reclaim {
         }
     }
 
-    /// Makes `lanes` set-only and moves what their magazines hold to the sets, as far as the magazines' owners are outside. Does
-    /// nothing while another thread is at it.
+    /// Makes `lanes` set-only, and moves the slots of each magazine whose owner is outside to the sets. Does
+    /// nothing while another thread holds the lock.
     ///
-    /// Without a fence, which a system may refuse, they stay cached, and their magazines as they are.
+    /// If the system refuses the fence, cached lanes stay cached and keep their magazines as they are.
     ///
-    /// Returns which of them were cached until now, so that who wanted no more than the slots can [let them back](Self::resume_caching).
+    /// Returns which lanes were cached until now. A caller that only wanted the slots can [let threads cache
+    /// them again](Self::resume_caching).
     #[cold]
     pub(crate) fn revoke<const N: usize>(&self, caches: &impl MagazineStore, lanes: [Lane; N]) -> [bool; N] {
         let revoked = self.0.try_with(|pending| {
@@ -65,8 +71,9 @@ impl Reclaim {
         revoked.unwrap_or([false; N])
     }
 
-    /// Lets the threads cache slots of `closed` lanes again, whatever is free, and takes off those of which they do. The others have owners
-    /// inside: to be tried again, or left to [`resume_caching_if_half_free`](Self::resume_caching_if_half_free).
+    /// Lets threads cache slots of the `closed` lanes again, however many are free. Clears the flag of each
+    /// lane that is cached now. The other lanes have owners inside. The caller tries again, or leaves them to
+    /// [`resume_caching_if_half_free`](Self::resume_caching_if_half_free).
     #[cold]
     pub(crate) fn resume_caching(&self, caches: &impl MagazineStore, closed: &mut [bool; LANES]) {
         if !closed.contains(&true) {
@@ -85,7 +92,7 @@ impl Reclaim {
         });
     }
 
-    /// Lets the threads cache slots of a set-only lane again, if nothing is pending and half of it is free.
+    /// Lets threads cache slots of a revoked lane again, if no place is pending and half of the lane is free.
     #[cold]
     pub(super) fn resume_caching_if_half_free(&self, caches: &impl MagazineStore, lane: Lane) {
         self.0.try_with(|pending| {
@@ -99,13 +106,15 @@ impl Reclaim {
         });
     }
 
-    /// After a `fork`, for the only thread there is: opens the lock, and starts a revocation that may have been cut short again.
+    /// Opens the lock in the child of a `fork`, and makes all used places of revoked lanes pending. So a
+    /// revocation that the `fork` cut short starts again.
     ///
     /// # Safety
     ///
-    /// No other thread is inside, or tries to get there.
+    /// No other thread holds the lock or tries to take it.
     pub(crate) unsafe fn take_over(&self, caches: &impl MagazineStore) {
-        // SAFETY: by contract the holder, if there is one, is a thread that did not come along.
+        // SAFETY: by contract the holder, if there is one, is a thread of the parent that is not in this
+        // process.
         unsafe { self.0.reopen() };
         self.0.try_with(|pending| {
             for lane in Lane::ALL {
@@ -119,14 +128,16 @@ impl Reclaim {
     }
 }
 
-/// What it takes for a set-only lane to be cached again. A lane that lives at its limit stays set-only.
+/// Whether enough of a set-only lane is free for it to be cached again. A lane that is always nearly full
+/// stays set-only.
 #[inline]
 pub(super) fn is_half_free(set: &SlotSet) -> bool {
     set.free() * 2 >= set.slots()
 }
 
 impl Pending {
-    /// Makes set-only those of `lanes` that are cached, and all their magazines pending; returns which.
+    /// Makes the cached ones of `lanes` set-only and all used places of them pending. Returns which lanes it
+    /// changed: none if the system refuses the fence.
     fn close<const N: usize>(&mut self, caches: &impl MagazineStore, lanes: [Lane; N]) -> [bool; N] {
         let closed = lanes.map(|lane| {
             let is_cached = caches.mode(lane).is_cached();
@@ -136,7 +147,7 @@ impl Pending {
             is_cached
         });
         if closed.contains(&true) && !heavy_fence() {
-            // Nobody has touched another's magazine, so the owners may go on with theirs.
+            // This thread has touched no magazine of another thread yet, so the owners may go on with theirs.
             lanes
                 .into_iter()
                 .zip(closed)
@@ -145,7 +156,8 @@ impl Pending {
             return [false; N];
         }
         for (lane, _) in lanes.into_iter().zip(closed).filter(|(_, closed)| *closed) {
-            // After the fence: who takes a place later than this sees that the lane is set-only.
+            // This comes after the fence: a thread that claims a place later than this sees that the lane is
+            // set-only.
             self.add_all(lane, caches.used_places());
         }
         closed
@@ -157,7 +169,8 @@ impl Pending {
         }
     }
 
-    /// Of a lane that is not cached. Says in the lane's mode whether some are still pending.
+    /// Empties the pending magazines of a lane that is not cached. Stores in the lane's mode whether places
+    /// are still pending.
     fn empty_magazines(&mut self, caches: &impl MagazineStore, lane: Lane) {
         invariant!(!caches.mode(lane).is_cached(), "only magazines of a revoked lane are emptied");
         let mut is_settled = true;
@@ -181,9 +194,9 @@ impl Pending {
     }
 }
 
-/// Moves all that a magazine holds to the set.
+/// Moves all slots of a magazine to the set.
 fn empty(caches: &impl MagazineStore, lane: Lane, magazine: &Magazine) {
-    // Ends: the magazine's owner keeps out.
+    // This ends: the magazine's owner pushes nothing meanwhile.
     loop {
         let drained = magazine.drain();
         if drained.as_slice().is_empty() {

@@ -1,5 +1,6 @@
-//! Who is let in, what a magazine holds, and how it comes to the size that its owner has use for. One thread; what two of them do to each
-//! other is for the models of [`model`](crate::loom_tests).
+//! Which thread a gate lets in, what a magazine holds, and how a magazine gets the size that its owner has
+//! use for. These tests use one thread. What two threads do to each other is in
+//! [`loom_tests`](crate::loom_tests).
 
 use std::iter;
 
@@ -9,7 +10,7 @@ use super::*;
 
 const LIMIT: usize = 32;
 
-/// Never looked at.
+/// Returns a pointer that is only a number, which no test dereferences.
 fn slot(number: usize) -> *mut u8 {
     ptr::without_provenance_mut(number)
 }
@@ -20,7 +21,7 @@ fn magazine(capacity: usize) -> Magazine {
     magazine
 }
 
-/// Pushes the slots 1, 2, 3 and so on until it is full, and returns how many those were.
+/// Pushes the slots 1, 2, 3 and so on until the magazine is full, and returns how many it pushed.
 fn fill(magazine: &Magazine) -> usize {
     (1..).take_while(|&number| magazine.push(slot(number))).count()
 }
@@ -33,14 +34,14 @@ fn numbers(batch: &Batch) -> Vec<usize> {
     batch.as_slice().iter().map(|slot| slot.addr()).collect()
 }
 
-/// The owner frees more than it takes.
+/// Makes the magazine overflow, as an owner does that frees more than it takes.
 fn overflow(magazine: &Magazine) {
     fill(magazine);
     magazine.spill_older_half();
     pop_all(magazine);
 }
 
-/// What so many refills fetch, one after the other, and how many in a row fetched the same.
+/// Returns the sizes of `count` refills in a row, each with the number of consecutive refills of that size.
 fn refills(magazine: &Magazine, count: usize) -> Vec<(usize, usize)> {
     let fetched: Vec<_> = iter::repeat_with(|| magazine.refill_size(LIMIT)).take(count).collect();
     fetched.chunk_by(|a, b| a == b).map(|same| (same[0], same.len())).collect()
@@ -171,7 +172,8 @@ fn a_new_owner_finds_nothing_of_the_last_ones_habits() {
     assert!(magazine.is_cold());
 }
 
-/// How many visits to the set it takes until it is warm, of a row of those that are known by who came last and whether others were met.
+/// Returns the number of visits to the set after which a magazine is warm. Each visit says whether the owner
+/// was also the last visitor, and whether it met other threads.
 fn visits_until_warm(visits: impl IntoIterator<Item = (bool, bool)>) -> Option<usize> {
     let magazine = magazine(0);
     assert!(magazine.is_cold() && !magazine.push(slot(1)));
@@ -189,7 +191,7 @@ fn a_cold_one_takes_nothing_until_its_owner_comes_often_in_a_row_or_meets_others
     assert_eq!(visits_until_warm(iter::repeat(in_a_row)), Some(16));
     assert_eq!(visits_until_warm(iter::repeat(after_another)), None);
     assert_eq!(visits_until_warm(iter::repeat(at_the_same_time)), Some(2));
-    // Another's visit halves fifteen to seven: nine more are missing.
+    // A visit of another thread halves fifteen to seven: nine more are missing.
     let interrupted = iter::repeat_n(in_a_row, 15).chain([after_another]).chain(iter::repeat(in_a_row));
     assert_eq!(visits_until_warm(interrupted), Some(15 + 1 + 9));
     assert_eq!(visits_until_warm(iter::repeat([in_a_row, after_another]).flatten()), None);

@@ -1,13 +1,15 @@
-//! What the system is asked to do for the memory of one reservation, and what it answered: each a request, none ever fatal.
+//! The requests to the system about the memory of one reservation, and the system's answers. No denial is
+//! fatal.
 //!
-//! Start-up asks before the first slot is handed out, `prewarm` asks again (a lock is lost in the child of a `fork`, a limit may have
-//! been raised) and makes everything resident. Only pages are dealt with: which slots are live is not asked, and no
-//! slot becomes dirty, because none of this changes a byte.
+//! Start-up makes the requests before the first slot is handed out. `prewarm` makes them again, because a
+//! lock is lost in the child of a `fork`, and a limit may have been raised. It also makes every slot
+//! resident. The requests concern pages only: which slots are live does not matter. No slot becomes dirty,
+//! because no request changes a byte.
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
-//! | `requested`, `denied` | start-up, `prewarm` (Relaxed) | nothing: reports read what they find |
-//! | `warmed` | the same (Release), trims (Acquire) | that the pages are there |
+//! | `requested`, `denied` | start-up, `prewarm`, reports (Relaxed) | nothing: reports read what they find |
+//! | `warmed` | start-up, `prewarm`, incomplete trims (Release); trims (Acquire) clear it | that the pages are there |
 
 use super::reservation::Reserved;
 use super::residency::{MEMORY_OPTIONS, MemoryOption, Residency};
@@ -18,12 +20,12 @@ use crate::sync::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
-/// The requests of one allocator, and what came of them.
+/// The requests of one allocator, and their outcomes.
 pub(crate) struct AppliedOptions {
     config: MemoryConfig,
     /// A bit for each [`MemoryOption`].
     requested: AtomicU8,
-    /// What [`Errno::code_of`] says of each.
+    /// The [`Errno::code_of`] of each option's last outcome.
     denied: [AtomicI32; MEMORY_OPTIONS],
     /// Whether clean slots may be resident.
     warmed: AtomicBool,
@@ -39,7 +41,8 @@ impl AppliedOptions {
         }
     }
 
-    /// Asks for all that costs no memory. Seven system calls at most, some twenty more where locking is denied.
+    /// Makes all requests that cost no memory. (A lock costs memory where the system cannot lock pages on
+    /// first use.) At most 7 system calls, and up to 18 more where locking is denied.
     pub(crate) fn ask(&self, reserved: Reserved<'_>) {
         let all = reserved.all();
         os::name(all, c"framepool: slots");
@@ -53,14 +56,14 @@ impl AppliedOptions {
         }
     }
 
-    /// Makes the slots resident if they are to be from the start.
+    /// Makes the slots resident if the configuration says that they are so from the start.
     pub(crate) fn prefault(&self, reserved: Reserved<'_>) {
         if self.config.prefault {
             self.populate(reserved);
         }
     }
 
-    /// Makes the slots resident, whoever uses them meanwhile.
+    /// Makes the slots resident. Other threads may use them meanwhile.
     pub(crate) fn populate(&self, reserved: Reserved<'_>) {
         let outcome = reserved.slabs().try_for_each(|slab| {
             // SAFETY: the slabs of a reservation stay mapped, readable and writable.
@@ -70,8 +73,9 @@ impl AppliedOptions {
         self.set_warmed();
     }
 
-    /// Whether slots that nobody has used may have memory: they were made resident, or lie in a huge page with others. From here on
-    /// they count as without.
+    /// Returns whether slots that were never used may have memory: they were made resident, or lie in a huge
+    /// page with others. Clears the flag, so that they count as without memory from now on. With huge pages
+    /// the answer is always `true`.
     pub(crate) fn take_warmed(&self) -> bool {
         self.warmed.swap(false, Acquire) || self.config.huge_pages
     }
@@ -85,7 +89,7 @@ impl AppliedOptions {
         os::DISCARD_KEEPS_REQUESTS || !self.config.lock_memory
     }
 
-    /// What was requested for and denied, without the figures.
+    /// Returns what was requested and what was denied, without the figures.
     pub(crate) fn denials(&self) -> Residency {
         Residency {
             requested: self.requested.load(Relaxed),
@@ -94,7 +98,7 @@ impl AppliedOptions {
         }
     }
 
-    /// What there is, read back.
+    /// Reads the figures back from the system, and returns them with what was requested and denied.
     pub(crate) fn report(&self, reserved: Reserved<'_>) -> Residency {
         let (figures, outcome) = os::page_figures(reserved.all());
         self.note(MemoryOption::Figures, outcome);

@@ -1,7 +1,8 @@
-//! What the slots' memory is made of right now, and what the system would not do about it: a `Copy` report.
+//! A report on the slots' memory: what it consists of right now, and what the system refused to do for it. It
+//! is `Copy`.
 //!
-//! Every figure is read back from the system (P13), none is what somebody requested for. It is true of the moment that it was read
-//! at: pages come and go with allocations, `trim`, and the system's need for memory.
+//! Every figure is read back from the system (P13). None repeats what was requested. A figure is true of the
+//! moment at which it was read: pages come and go with allocations, `trim`, and the system's need for memory.
 
 use core::fmt;
 use core::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Instant;
 
 use crate::os::Errno;
 
-/// Something that the system is requested to do for the slots' memory.
+/// A request to the system about the slots' memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum MemoryOption {
@@ -25,12 +26,12 @@ pub enum MemoryOption {
     /// Every page resident: [`Config::prefault(true)`](crate::Config::prefault) at start-up, and
     /// [`prewarm`](crate::PoolAlloc::prewarm).
     Resident,
-    /// The figures of the report. Where they are denied as a whole, all are 0; without `/proc`, Linux still tells what is
-    /// resident.
+    /// The figures of the report. If they are denied as a whole, all are 0. Without `/proc`, Linux still
+    /// reports the resident bytes.
     Figures,
 }
 
-/// How many requests there are.
+/// The number of options.
 pub(crate) const MEMORY_OPTIONS: usize = MemoryOption::ALL.len();
 
 impl MemoryOption {
@@ -44,7 +45,7 @@ impl MemoryOption {
         MemoryOption::Figures,
     ];
 
-    /// The option in words, lower case.
+    /// Returns the option's name, in lower-case words.
     pub const fn name(self) -> &'static str {
         match self {
             MemoryOption::HugePages => "huge pages",
@@ -63,47 +64,50 @@ impl fmt::Display for MemoryOption {
     }
 }
 
-/// What the slots' memory is made of: see [`PoolAlloc::prewarm`](crate::PoolAlloc::prewarm) and
+/// A report on the slots' memory: how much of it is resident, in huge pages, and locked, and which requests
+/// were denied. See [`PoolAlloc::prewarm`](crate::PoolAlloc::prewarm) and
 /// [`PoolAlloc::residency`](crate::PoolAlloc::residency).
 ///
-/// All zeros while there are no pools. Its `Display` is a line of figures, and one for each option that was denied.
+/// All zeros while there are no pools. Its `Display` is a line of figures, and one for each option that was
+/// denied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Residency {
-    /// Bytes of all pages that the slots lie in: [`Config::reserved_bytes`](crate::Config::reserved_bytes), each class rounded
-    /// up to whole pages.
+    /// Bytes of all pages that the slots lie in: [`Config::reserved_bytes`](crate::Config::reserved_bytes),
+    /// with each class rounded up to whole pages.
     pub reserved_bytes: u64,
-    /// Of these, bytes that have memory of their own behind them, so that writing there causes no page fault.
+    /// Bytes of `reserved_bytes` that have memory of their own, so that writing there causes no page fault.
     pub resident_bytes: u64,
-    /// Of the resident ones, bytes in huge pages (2 MiB on most machines).
+    /// Bytes of `resident_bytes` in huge pages (2 MiB on most machines).
     pub huge_bytes: u64,
-    /// Of the resident ones, bytes that the system may not page out.
+    /// Bytes of `resident_bytes` that the system may not page out.
     pub locked_bytes: u64,
-    /// How long it took to bring this about and to read it back.
+    /// The time that the requests and the reading of the figures took.
     pub elapsed: Duration,
     /// A bit for each option.
     pub(super) requested: u8,
-    /// What [`Errno::code_of`] says of each.
+    /// The [`Errno::code_of`] of each option's last outcome.
     pub(crate) denied: [i32; MEMORY_OPTIONS],
 }
 
 impl Residency {
-    /// What `ask` brings about and reports, with the time that it takes.
+    /// Returns the report of `ask`, with the time that `ask` took.
     pub(crate) fn timed(ask: impl FnOnce() -> Self) -> Self {
         let begun = Instant::now();
         let residency = ask();
         Self { elapsed: begun.elapsed(), ..residency }
     }
 
-    /// Whether the system was ever requested for this, by the configuration or by a call.
+    /// Returns whether this option was ever requested of the system, by the configuration or by a call.
     pub fn requested(&self, option: MemoryOption) -> bool {
         self.requested & 1 << option as u8 != 0
     }
 
-    /// Why the system denied this, in part or as a whole, when it was requested last; `None` if it did not.
+    /// Returns why the system denied this option at the last request, in part or as a whole; `None` if it did
+    /// not.
     ///
-    /// On a system that has no way to ask, an error of the kind [`Unsupported`](io::ErrorKind::Unsupported). What is not
-    /// denied may fall short all the same: the figures tell.
+    /// On a system without such a request, the error's kind is [`Unsupported`](io::ErrorKind::Unsupported). A
+    /// request that is not denied may still fall short: the figures show it.
     pub fn denied(&self, option: MemoryOption) -> Option<io::Error> {
         Errno::from_code(self.denied[option as usize]).map(Errno::to_error)
     }
@@ -124,14 +128,14 @@ impl fmt::Display for Residency {
         )?;
         for option in MemoryOption::ALL {
             if let Some(error) = self.denied(option) {
-                write!(f, "\nRefused: {option}: {error}")?;
+                write!(f, "\nDenied: {option}: {error}")?;
             }
         }
         Ok(())
     }
 }
 
-/// The figures, `elapsed_ns`, and what was `requested` for and `denied`, by name.
+/// Serializes the figures, `elapsed_ns`, and the names of the options that were `requested` and `denied`.
 #[cfg(feature = "serde")]
 impl serde::Serialize for Residency {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -171,7 +175,7 @@ mod tests {
         let figures = "Residency: resident=64.0/141.0 MiB (45.4%) huge=63.0 MiB locked=8.0 MiB in 41.3 ms";
         assert_eq!(residency.to_string(), figures);
         residency.denied[MemoryOption::Lock as usize] = Errno::code_of(Err(Errno::UNSUPPORTED));
-        assert_eq!(residency.to_string(), format!("{figures}\nRefused: locked memory: unsupported"));
+        assert_eq!(residency.to_string(), format!("{figures}\nDenied: locked memory: unsupported"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The metadata as what lanes and reclaims work on.
+//! The view of the metadata that lane pools and reclaims work on.
 
 use core::ptr;
 
@@ -74,7 +74,7 @@ impl LaneStore for Metadata {
         let section = Section::enter(self.key());
         let result = f(&self.reclaim);
         drop(section);
-        // If a signal handler has forked in the section.
+        // A signal handler may have forked in the section.
         self.settle_after_fork();
         result
     }

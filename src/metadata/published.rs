@@ -1,9 +1,9 @@
-//! Where an allocator's metadata is, once there is any, and what is counted until then.
+//! The pointer to an allocator's metadata, and the counters for the time before there is any.
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
-//! | `metadata` | start-up, once (Release), read Acquire, or Relaxed by who saw that start-up is over | the metadata |
-//! | `early` | whoever has no place then (see [`counters`](crate::stats::counters)) | nothing |
+//! | `metadata` | start-up, once (Release); read Acquire, or Relaxed by a thread that saw that start-up is over | the metadata |
+//! | `early` | threads that count while there is no metadata (see [`counters`](crate::stats::counters)) | nothing |
 
 use core::ptr::{self, NonNull};
 
@@ -14,11 +14,11 @@ use crate::sync::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
-/// The pointer first: every free reads it.
+/// The published metadata. Its pointer comes first, because every free reads it.
 #[repr(C)]
 pub(crate) struct MetadataCell {
     metadata: AtomicPtr<Metadata>,
-    /// Of requests that came when there was no metadata.
+    /// The counts of requests that came while there was no metadata.
     early: Counters,
 }
 
@@ -27,37 +27,43 @@ impl MetadataCell {
         Self { metadata: AtomicPtr::new(ptr::null_mut()), early: Counters::new() }
     }
 
+    /// Publishes the metadata.
+    ///
     /// # Safety
     ///
-    /// It stays where it is until this goes, or until it is [taken back](Self::take_back); called once at most.
+    /// The metadata stays where it is until this cell goes, or until it is [taken back](Self::take_back).
+    /// Called at most once.
     pub(crate) unsafe fn publish(&self, metadata: NonNull<Metadata>) {
         self.metadata.store(metadata.as_ptr(), Release);
     }
 
-    /// What was published, which nobody finds here any more.
+    /// Takes the published metadata out of this cell, where it is not found from now on.
     pub(crate) fn take_back(&mut self) -> Option<NonNull<Metadata>> {
         NonNull::new(self.metadata.swap(ptr::null_mut(), Relaxed))
     }
 
-    /// Null before start-up, and if there was no memory for it.
+    /// Returns the metadata; null before start-up, and if there was no memory for it.
     #[inline]
     pub(crate) fn pointer(&self) -> *mut Metadata {
         self.metadata.load(Acquire)
     }
 
-    /// `None` before start-up, and if there was no memory for it.
+    /// Returns the metadata; `None` before start-up, and if there was no memory for it.
     #[inline]
     pub(crate) fn get(&self) -> Option<&Metadata> {
         // SAFETY: null, or published, and not taken back while this is borrowed.
         unsafe { self.pointer().as_ref() }
     }
 
+    /// Returns the metadata, by a Relaxed load.
+    ///
     /// # Safety
     ///
-    /// Something that start-up stored after it had published the metadata was read with Acquire.
+    /// This thread has read with Acquire something that start-up stored after it had published the metadata.
     #[inline(always)]
     pub(crate) unsafe fn get_published(&self) -> &Metadata {
-        // SAFETY: by contract published, as this thread can see; the rest as above.
+        // SAFETY: by contract the metadata is published, as this thread can see. It is not taken back while
+        // this is borrowed.
         unsafe { &*self.metadata.load(Relaxed) }
     }
 
@@ -65,7 +71,8 @@ impl MetadataCell {
         &self.early
     }
 
-    /// The lanes and the rest that are everybody's. Nothing is taken from a lane or given to one before there are any.
+    /// Returns the counters that all threads without a place share. `None` before there is metadata: until
+    /// then no slot is taken or given.
     #[inline]
     pub(super) fn shared(&self) -> Option<&SharedCounters> {
         self.get().map(|metadata| &metadata.shared)

@@ -1,25 +1,26 @@
-//! Where each slot is right now, for tools that show it. Never on an allocation's way.
+//! The state of each slot right now, for tools that show it. Never on the allocation path.
 
 use crate::metadata::Metadata;
 use crate::slots::lane::Lane;
 use crate::slots::slab::Slab;
 
-/// Where a slot is: see [`PoolAlloc::slot_states`](crate::PoolAlloc::slot_states).
+/// The state of a slot: free, cached by a thread, or live. See
+/// [`PoolAlloc::slot_states`](crate::PoolAlloc::slot_states).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum SlotState {
-    /// In the shared set, for whoever comes.
+    /// Free, and in the set that all threads share.
     #[default]
     Free,
-    /// Free too, but in a thread's magazine, or on its way from or to one.
+    /// Free, and in a thread's magazine, or on its way from or to one.
     Cached,
-    /// Handed out.
+    /// Handed out: a block lives in it.
     Live,
 }
 
 impl Metadata {
-    /// Writes where the slots of a class are, lowest address first, and returns how many were written.
+    /// Writes the states of a class's slots, lowest address first, and returns how many it has written.
     pub(crate) fn slot_states(&self, class: usize, states: &mut [SlotState]) -> usize {
         if self.base.is_null() {
             return 0;
@@ -43,7 +44,7 @@ impl Metadata {
         }
         // SAFETY: the offset of a slot in the reservation at `base`.
         let start = unsafe { Slab::pointer(self.base, parts.slab.offset_of(parts.first + index)) };
-        // SAFETY: where a slot starts.
+        // SAFETY: a slot starts here.
         let cell = unsafe { self.map.cell_of_start(start.addr()) };
         if cell.read().is_live() { SlotState::Live } else { SlotState::Cached }
     }

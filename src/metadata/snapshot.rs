@@ -1,7 +1,8 @@
 //! Sums over all threads: the statistics, and how many slots of a class are live.
 //!
-//! All hits are read before all returns, so what the difference says was never above the truth: see [`counters`](crate::stats::counters). What the
-//! sums need lies in the metadata, which is there when the `PoolAlloc` is gone or elsewhere, as it may be when the program exits.
+//! All hits are read before all returns, so their difference is never above the truth: see
+//! [`counters`](crate::stats::counters). Everything that the sums need lies in the metadata. It is still
+//! there when the program exits, when the `PoolAlloc` may be gone or elsewhere.
 
 use crate::fatal::invariant;
 use crate::metadata::Metadata;
@@ -13,7 +14,7 @@ use crate::sync::{AtomicU64, Ordering::Acquire, fence};
 use crate::thread::state::ThreadState;
 
 impl Metadata {
-    /// Remembers how many slots of a class are live, if that may be more than ever.
+    /// Updates a class's peak, if more of its slots may be live than at any earlier sum.
     #[inline]
     pub(crate) fn look_at_peak(&self, class: usize) {
         let lanes = [Lane::new(class, false), Lane::new(class, true)];
@@ -23,7 +24,7 @@ impl Metadata {
         }
     }
 
-    /// The same after a request that was entitled to every slot found none.
+    /// Updates a class's peak after a request that may have every slot of the class found none.
     pub(crate) fn look_at_peak_of_miss(&self, class: usize) {
         if self.peaks[class].is_below(self.slots(class)) {
             self.note_peak(class, 0);
@@ -54,7 +55,7 @@ impl Metadata {
         (0..self.places.used()).map(|place| self.thread_state(place)).for_each(f);
     }
 
-    /// Slots of a class.
+    /// The number of slots of a class.
     fn slots(&self, class: usize) -> usize {
         self.lanes[Lane::new(class, true).index()].slab.slots
     }

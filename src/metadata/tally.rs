@@ -1,22 +1,22 @@
-//! Where a thread counts what it asks of the pools.
+//! The choice of counters: where a thread counts what it asks of the pools.
 
 use crate::metadata::published::MetadataCell;
 use crate::slots::lane::Lane;
 use crate::stats::counters::{self, Add, Counters, FallbackReason, LaneCounters};
 use crate::thread::current::OwnState;
 
-/// Where this thread counts.
+/// The counters that this thread uses.
 #[derive(Clone, Copy)]
 pub(crate) enum Tally<'a> {
-    /// In its own place: plain loads and stores.
+    /// Those in its own place: plain loads and stores.
     Own(OwnState),
-    /// Where all do that have none: atomic additions. Which counters those are is asked when something is counted, for the pools may
-    /// become ready meanwhile.
+    /// Those that all threads without a place share: atomic additions. They are looked up for each count,
+    /// because the pools may become ready meanwhile.
     Shared(&'a MetadataCell),
 }
 
 impl Tally<'_> {
-    /// This thread's place, if it has one.
+    /// Returns this thread's place, if it has one.
     #[inline]
     pub(crate) fn own(self) -> Option<OwnState> {
         match self {
@@ -74,7 +74,8 @@ impl Tally<'_> {
         self.with_rest(|counters, add| add(counters.memsets(is_clean), 1));
     }
 
-    /// Has `update` add to the counters of a lane, in the way that is right for whose they are.
+    /// Runs `update` on the counters of a lane, with the addition that is right for them: plain for this
+    /// thread's own, atomic for shared ones.
     #[inline]
     fn with_lane(self, lane: Lane, update: impl Fn(&LaneCounters, Add)) {
         match self {
@@ -87,7 +88,7 @@ impl Tally<'_> {
         }
     }
 
-    /// The same for the other counters.
+    /// Runs `update` on the counters that are not a lane's, with the addition that is right for them.
     #[inline]
     fn with_rest(self, update: impl Fn(&Counters, Add)) {
         match self {

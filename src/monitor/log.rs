@@ -1,11 +1,11 @@
-//! What goes to the `log` facade.
+//! Passes statistics and events on to the `log` facade.
 
 use super::MonitorEvent;
 use crate::stats::Stats;
 
 const TARGET: &str = "framepool";
 
-/// The table, if there is one to be shown, and the events.
+/// Logs the table, if there is one, and the events.
 pub(super) fn tell(name: &str, table: Option<&Stats>, events: &[MonitorEvent]) {
     if let Some(stats) = table {
         log::info!(target: TARGET, "{}", stats.named(name));

@@ -1,4 +1,4 @@
-//! What goes to the `metrics` facade, under names as Prometheus has them.
+//! Passes the statistics on to the `metrics` facade, under names in the style of Prometheus.
 //!
 //! | name | kind | labels | unit |
 //! |---|---|---|---|
@@ -9,7 +9,9 @@
 //! | `framepool_slots`, `_slots_in_use`, `_slots_peak` | gauge | `pool`, `class` | |
 //! | `framepool_slot_bytes` | gauge | `pool`, `class` | bytes |
 //! | `framepool_reserved` | gauge | `pool` | 1 if the pools have their address space, else 0 |
-//! | `framepool_resident_bytes`, `_huge_bytes`, `_locked_bytes` | gauge | `pool` | bytes; only with [`show_residency`](super::MonitorBuilder::show_residency) |
+//! | `framepool_resident_bytes`, `_huge_bytes`, `_locked_bytes` | gauge | `pool` | bytes, if [shown] |
+//!
+//! [shown]: super::MonitorBuilder::show_residency
 
 use metrics::{counter, gauge};
 
@@ -17,7 +19,7 @@ use crate::memory::residency::Residency;
 use crate::slots::class::Class;
 use crate::stats::{Bypass, Reservation, Stats};
 
-/// Sets everything to what it is now.
+/// Sets all counters and gauges to their present values.
 pub(super) fn tell(pool: &'static str, stats: &Stats, residency: Option<Residency>) {
     for class in Class::ALL {
         let now = stats.class(class);

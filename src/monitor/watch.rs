@@ -1,4 +1,5 @@
-//! What is worth a word: compares a snapshot with the one before, and remembers what was said already.
+//! Decides what is worth an event: compares a snapshot with the one before, and keeps what was reported
+//! already.
 
 use core::fmt;
 use std::io;
@@ -8,37 +9,39 @@ use crate::memory::residency::{MEMORY_OPTIONS, MemoryOption, Residency};
 use crate::slots::class::{CLASSES, Class};
 use crate::stats::Stats;
 
-/// Something that a [`Monitor`](crate::Monitor) saw.
+/// An event that a [`Monitor`](crate::Monitor) reports.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum MonitorEvent {
-    /// More than the threshold of a class's requests found no slot since the last look.
+    /// The share of a class's requests that missed since the last look is above the threshold.
     ///
-    /// Once an episode, which ends when the rate is down to half the threshold.
+    /// Reported once an episode. An episode ends when the class has hits again and the rate is at most half
+    /// the threshold.
     MissRateHigh {
-        /// Which class.
+        /// The class.
         class: Class,
         /// Misses / (hits + misses), 0.0 to 1.0.
         miss_rate: f64,
     },
-    /// The pools could not be reserved; everything goes to the fallback. Once.
+    /// The pools could not be reserved, so everything goes to the fallback. Reported once.
     ReservationDenied,
-    /// The system denied what the configuration asks for. Once, unless it is granted and denied again.
+    /// The system denied an option of the configuration. Reported once, unless it is granted and denied
+    /// again.
     OptionDenied {
         /// The option.
         option: MemoryOption,
-        /// Why.
+        /// The reason.
         error: io::Error,
     },
-    /// Memory was given back because nothing went on.
+    /// The monitor trimmed the allocator, because it was idle.
     Trimmed {
-        /// How many bytes of it were resident.
+        /// Bytes that were resident and went back to the system.
         bytes: usize,
     },
 }
 
 impl MonitorEvent {
-    /// Whether it is bad news.
+    /// Whether the event is a warning: each one is, except [`Trimmed`](Self::Trimmed).
     pub fn is_warning(&self) -> bool {
         !matches!(self, MonitorEvent::Trimmed { .. })
     }
@@ -67,11 +70,12 @@ pub(super) struct Watch {
     trim_after: Option<Duration>,
     before: Stats,
     has_changed: bool,
-    /// Classes with an episode of misses.
+    /// Classes that are in an episode of misses.
     is_high: [bool; CLASSES],
     is_denied: bool,
     denied: [bool; MEMORY_OPTIONS],
-    /// Since when nothing went on, unless that was followed by a trim already.
+    /// The time of the last look after a hit above Small; `None` before the first such look, and after a
+    /// trim.
     idle_since: Option<Instant>,
     wants_trim: bool,
 }
@@ -91,7 +95,7 @@ impl Watch {
         }
     }
 
-    /// What is new since the last look.
+    /// Returns the events since the last look.
     pub(super) fn look(&mut self, now: &Stats, denials: &Residency, time: Instant) -> Vec<MonitorEvent> {
         let since = now.since(&self.before);
         let mut events = Vec::new();
@@ -134,13 +138,14 @@ impl Watch {
         }
     }
 
-    /// Whether anything was allocated or freed between the last two looks.
-    #[cfg_attr(not(feature = "log"), expect(dead_code, reason = "only the log is silent without news"))]
+    /// Whether any request or free was counted between the last two looks.
+    #[cfg_attr(not(feature = "log"), expect(dead_code, reason = "only the log skips looks without a change"))]
     pub(super) fn has_changed(&self) -> bool {
         self.has_changed
     }
 
-    /// Whether nothing has gone on for long enough, for the first time since something did.
+    /// Whether the allocator has been idle for long enough, for the first time since its last hit above
+    /// Small.
     pub(super) fn wants_trim(&self) -> bool {
         self.wants_trim
     }

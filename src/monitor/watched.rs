@@ -1,4 +1,4 @@
-//! What can be watched: the program's allocator, and pools that are a value.
+//! The allocators that can be watched: the program's allocator, and pools that are a value.
 
 use core::alloc::GlobalAlloc;
 
@@ -7,22 +7,23 @@ use crate::memory::residency::Residency;
 use crate::pool_alloc::PoolAlloc;
 use crate::stats::Stats;
 
-/// What a [`Monitor`](crate::Monitor) watches: a `&'static PoolAlloc`, or a [`BufferPool`]. Not for implementing elsewhere.
+/// An allocator that a [`Monitor`](crate::Monitor) can watch: a `&'static PoolAlloc`, or a [`BufferPool`]. It
+/// cannot be implemented outside this crate.
 pub trait Watched: Sealed + Send + 'static {}
 
 impl<W: Sealed + Send + 'static> Watched for W {}
 
-/// What there is to ask.
+/// The calls that a monitor makes.
 pub trait Sealed {
-    /// The name that it has by itself.
+    /// Returns the allocator's own name, if it has one.
     fn name(&self) -> Option<&'static str>;
-    /// The snapshot.
+    /// Returns a snapshot of the statistics.
     fn stats(&self) -> Stats;
-    /// What was denied, without the figures.
+    /// Returns what the system denied, without the figures.
     fn denials(&self) -> Residency;
-    /// What the memory is made of.
+    /// Returns what the memory of the slots consists of.
     fn residency(&self) -> Residency;
-    /// Gives memory back.
+    /// Gives the memory of free slots back, and returns how many bytes of it were resident.
     fn trim(&self) -> usize;
     /// Runs `f` without counting what it allocates.
     fn aside(&self, f: &mut dyn FnMut());

@@ -1,23 +1,24 @@
-//! What an address sanitizer is told of the slots, so that it stops a program that reads or writes where it must not: free slots, and of live
-//! ones what was not asked for, to the byte.
+//! The marks that tell an address sanitizer which bytes of the slots a program may use. The sanitizer stops a
+//! program that reads or writes a free slot, or bytes of a live slot beyond the requested size.
 //!
-//! Only with `--cfg framepool_sanitizer="address"`, for programs built with `-Zsanitizer=address`; see `tests/sanitized.sh`.
-//! Otherwise every call here is nothing. (The sanitizer knows the C library's blocks by itself, and so the fallback's.)
+//! The marks exist only with `--cfg framepool_sanitizer="address"`, for programs built with
+//! `-Zsanitizer=address`: see `tests/sanitized.sh`. Otherwise every call here does nothing. (The sanitizer
+//! knows the C library's blocks by itself, and so the fallback's.)
 
-/// The program may use the first `bytes` of a slot from now on.
+/// Allows the program to use the first `bytes` bytes of a slot, and forbids the rest of the slot.
 #[inline(always)]
 pub(crate) fn unpoison_prefix(start: *mut u8, bytes: usize, slot_bytes: usize) {
     imp::unpoison(start, bytes);
     imp::poison(start.wrapping_add(bytes), slot_bytes - bytes);
 }
 
-/// Nobody may use `bytes` bytes of slots from now on, unless they are [unpoisoned](unpoison_prefix).
+/// Forbids the program to use `bytes` bytes of slots until they are [unpoisoned](unpoison_prefix).
 #[inline(always)]
 pub(crate) fn poison(start: *mut u8, bytes: usize) {
     imp::poison(start, bytes);
 }
 
-/// The memory is about to be something else's.
+/// Lifts the marks from memory that will serve another purpose.
 #[inline(always)]
 pub(crate) fn unpoison(start: *mut u8, bytes: usize) {
     imp::unpoison(start, bytes);
@@ -33,11 +34,11 @@ mod imp {
         safe fn __asan_unpoison_memory_region(start: *const u8, bytes: usize);
     }
 
-    fn unpoison(start: *mut u8, bytes: usize) {
+    pub(super) fn unpoison(start: *mut u8, bytes: usize) {
         __asan_unpoison_memory_region(start, bytes);
     }
 
-    fn poison(start: *mut u8, bytes: usize) {
+    pub(super) fn poison(start: *mut u8, bytes: usize) {
         __asan_poison_memory_region(start, bytes);
     }
 }

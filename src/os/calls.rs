@@ -1,15 +1,19 @@
-//! The calls of the C library that a system may deny, in one place, so that tests can deny them: see `inject_failure`.
+//! The calls of the C library that a system may deny, in one place, so that tests can deny them: see
+//! `inject_failure`.
 //!
-//! Each is what it is called, with its own safety. Outside unit tests nothing is added to it.
+//! Each function is named after its call and has the safety contract of that call. Outside unit tests, it
+//! adds nothing.
 
-use core::ffi::{c_int, c_long, c_ulong, c_void};
+use core::ffi::{c_int, c_void};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use core::ffi::{c_long, c_ulong};
 
 macro_rules! deniable {
     ($($name:ident($($argument:ident: $type:ty),*) -> $answer:ty, denied $denied:expr, $call:expr;)+) => {
         $(
             /// # Safety
             ///
-            /// That of the call.
+            /// The contract is that of the call.
             #[inline]
             pub(super) unsafe fn $name($($argument: $type),*) -> $answer {
                 #[cfg(test)]
@@ -24,7 +28,7 @@ macro_rules! deniable {
     };
 }
 
-/// What most of them answer: -1, and the reason in `errno`.
+/// The result of most denied calls: -1, with the reason in `errno`.
 #[cfg(test)]
 fn minus_one<T: From<i8>>(_: c_int) -> T {
     T::from(-1)
@@ -62,7 +66,7 @@ deniable! {
         denied |errno| errno, libc::pthread_atfork(None, None, Some(child));
 }
 
-/// Has this thread's calls denied, some or all of them.
+/// Denies some or all calls of this thread.
 #[cfg(test)]
 pub(crate) mod inject_failure {
     use core::cell::RefCell;
@@ -85,7 +89,8 @@ pub(crate) mod inject_failure {
         pub(crate) was_denied: bool,
     }
 
-    /// Runs `f`, in which this thread's calls number `denied`, counted from 0, are denied with `errno`; what it returns, and all calls.
+    /// Runs `f`, and denies some calls that this thread makes in it, with `errno`: those whose numbers,
+    /// counted from 0, are in `denied`. Returns the result of `f`, and all calls.
     pub(crate) fn inject_failure<R>(
         denied: Range<usize>,
         errno: c_int,
@@ -96,13 +101,13 @@ pub(crate) mod inject_failure {
         (result, PLAN.take().map_or_else(Vec::new, |plan| plan.calls))
     }
 
-    /// The reason, if this call is to be denied; `errno` says it, too.
+    /// Returns the reason if this call is to be denied, and stores it in `errno`.
     pub(super) fn ask(name: &'static str) -> Option<c_int> {
         PLAN.with_borrow_mut(|plan| {
             let Plan { denied, errno, calls } = plan.as_mut()?;
             let was_denied = denied.contains(&calls.len());
             calls.push(Call { name, was_denied });
-            // SAFETY: this thread's own, which a call that fails writes.
+            // SAFETY: this is the thread's own `errno`, which a call that fails writes too.
             was_denied.then(|| unsafe { *super::super::errno::location() = *errno });
             was_denied.then_some(*errno)
         })

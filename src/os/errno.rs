@@ -1,33 +1,33 @@
-//! The error that a system call left, and how calls that the program did not make leave its own alone.
+//! The error that a system call left, and how the allocator's calls leave the program's `errno` unchanged.
 //!
-//! A program may allocate between a call of its own and its look at `errno`, so what the allocator calls meanwhile must not
-//! show there. Keeping it costs two loads and a store.
+//! A program may allocate between a call of its own and its look at `errno`. So the calls that the allocator
+//! makes meanwhile must not show there. Restoring `errno` costs two loads and a store.
 
 use core::ffi::c_int;
 use core::num::NonZeroI32;
 use std::io;
 
-/// Why the system denied something.
+/// The reason why the system denied a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Errno(NonZeroI32);
 
 impl Errno {
-    /// There is no way to ask this system. (No `errno` is negative.)
+    /// The system has no call for the request. (No real `errno` is negative.)
     pub(crate) const UNSUPPORTED: Self = Self(NonZeroI32::MIN);
 
-    /// What the last failed call of this thread left.
+    /// Returns the error of this thread's last failed call.
     #[cfg(all(unix, not(framepool_os = "none")))]
     pub(super) fn last() -> Self {
         let code = io::Error::last_os_error().raw_os_error();
         code.and_then(Self::from_code).unwrap_or(Self::UNSUPPORTED)
     }
 
-    /// The inverse of [`code_of`](Self::code_of).
+    /// Returns the error of a code, or `None` for 0: the inverse of [`code_of`](Self::code_of).
     pub(crate) fn from_code(code: i32) -> Option<Self> {
         NonZeroI32::new(code).map(Self)
     }
 
-    /// 0 where nothing was denied.
+    /// Returns the code of an outcome: 0 if nothing was denied.
     pub(crate) fn code_of(outcome: Result<(), Self>) -> i32 {
         outcome.map_or_else(|denied| denied.0.get(), |()| 0)
     }
@@ -40,7 +40,7 @@ impl Errno {
     }
 }
 
-/// Runs `calls`, and leaves this thread's `errno` as it was.
+/// Runs `calls`, and restores this thread's `errno` afterwards.
 pub(crate) fn keeping_errno<R>(calls: impl FnOnce() -> R) -> R {
     let place = location();
     if place.is_null() {
@@ -54,7 +54,7 @@ pub(crate) fn keeping_errno<R>(calls: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Where this thread's `errno` is; null where that is not known.
+/// Returns the address of this thread's `errno`; null if it is not known.
 pub(super) fn location() -> *mut c_int {
     #[cfg(all(any(target_os = "solaris", target_os = "illumos"), not(framepool_os = "none")))]
     use libc::___errno as ask;
@@ -85,7 +85,7 @@ pub(super) fn location() -> *mut c_int {
         core::ptr::null_mut()
     }
 
-    // SAFETY: takes nothing and answers with an address.
+    // SAFETY: the call takes no argument and returns an address.
     unsafe { ask() }
 }
 
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn a_call_that_fails_inside_does_not_show_outside() {
         let fail = |code| {
-            // SAFETY: both deny nonsense.
+            // SAFETY: both calls are denied: no descriptor is -1, and no mapping has 0 bytes.
             unsafe {
                 if code == libc::EBADF { libc::close(-1) } else { libc::munmap(core::ptr::null_mut(), 0) }
             };

@@ -1,6 +1,8 @@
-//! What magazines need of Linux: a fence on all processors of the process, and memory that tells a `fork`'s child from its parent.
+//! The two things that magazines need of Linux: a fence on all processors of the process, and memory that
+//! tells the child of a `fork` from its parent.
 //!
-//! `membarrier(PRIVATE_EXPEDITED)` and `MADV_WIPEONFORK` came with Linux 4.14. Where either is missing, magazines are off.
+//! `membarrier(PRIVATE_EXPEDITED)` and `MADV_WIPEONFORK` came with Linux 4.14. If either is missing,
+//! magazines are off.
 
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")))]
 mod imp {
@@ -13,32 +15,37 @@ mod imp {
     const PRIVATE_EXPEDITED: libc::c_int = 1 << 3;
 
     fn membarrier(command: libc::c_int) -> bool {
-        // SAFETY: takes numbers only, and writes nothing.
+        // SAFETY: the call takes only numbers, and writes nothing.
         unsafe { calls::membarrier(command) == 0 }
     }
 
-    /// Registers the process for [`fence_all`]; `false` where the kernel cannot. Once is enough, children included.
+    /// Registers the process for [`fence_all`]. Returns `false` if the system denies that. One registration
+    /// is enough, also for the children of a `fork`.
     pub(crate) fn can_fence_all() -> bool {
         membarrier(REGISTER_PRIVATE_EXPEDITED)
     }
 
-    /// Returns after every thread of this process has passed a full fence. `false`, and nothing done, if the system denies: for want of
-    /// memory, or by a filter that the process has put on since it registered. One system call, from half a microsecond to some ten
-    /// with other processors busy.
+    /// Returns after every thread of this process has passed a full fence. This takes one system call: half a
+    /// microsecond, or about 10 us while other processors are busy.
+    ///
+    /// Returns `false`, without a fence, if the system denies the call. Either it has no memory for the call,
+    /// or the process has installed a filter of system calls since it registered.
     #[must_use]
     pub(crate) fn fence_all() -> bool {
         keeping_errno(|| membarrier(PRIVATE_EXPEDITED))
     }
 
-    /// Zeroed memory, a page at least, for ever, that is zeroed again in the child of each `fork`. `None` where that cannot be had.
+    /// Maps zeroed memory, at least a page, that is zeroed again in the child of each `fork`. It is never
+    /// unmapped. Returns `None` if the system denies any of that.
     pub(crate) fn map_wiped_on_fork(bytes: usize) -> Option<NonNull<u8>> {
         let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANON);
-        // SAFETY: a new anonymous mapping where the kernel likes replaces nothing.
+        // SAFETY: a new anonymous mapping at an address that the kernel chooses replaces nothing.
         let page = unsafe { calls::mmap(ptr::null_mut(), bytes, protection, flags) };
         if page == libc::MAP_FAILED {
             return None;
         }
-        // SAFETY: the mapping just made, which nobody else knows; unmapped again if it is not what was asked for.
+        // SAFETY: the mapping was just made, and no other thread knows it. It is unmapped again if the system
+        // denies the advice.
         unsafe {
             if calls::madvise(page, bytes, libc::MADV_WIPEONFORK) == 0 {
                 return NonNull::new(page.cast());
@@ -48,10 +55,12 @@ mod imp {
         None
     }
 
-    /// Has `child` run in the child of each `fork`, on the thread that called it, before that goes on. (Not after a bare system call.)
+    /// Registers `child` to run in the child of each `fork`, on the thread that called it, before `fork`
+    /// returns there. It does not run after a fork by a bare system call.
     pub(crate) fn after_fork(child: unsafe extern "C" fn()) {
-        // If there is no memory for it, children settle later.
-        // SAFETY: a function that takes and returns nothing. The C library drops it with the library that it is part of.
+        // If there is no memory for the registration, children settle later.
+        // SAFETY: `child` takes and returns nothing. If the library that contains it is closed, the C library
+        // drops the registration.
         let _ = unsafe { calls::pthread_atfork(child) };
     }
 }
@@ -64,7 +73,7 @@ mod imp {
         false
     }
 
-    /// Nobody asks: magazines are off.
+    /// Returns `false`. It is never called, because magazines are off.
     pub(crate) fn fence_all() -> bool {
         false
     }
@@ -73,7 +82,7 @@ mod imp {
         None
     }
 
-    /// Nobody needs it: nothing tells a child from its parent here.
+    /// Does nothing, because no mark tells a child from its parent on these systems.
     pub(crate) fn after_fork(_: unsafe extern "C" fn()) {}
 }
 

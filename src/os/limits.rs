@@ -1,4 +1,4 @@
-//! Which of the process's limits stands behind memory that was denied.
+//! The search for the limit of the process that made the system deny memory.
 
 use core::fmt;
 
@@ -14,12 +14,12 @@ pub enum Limit {
     AddressSpace,
     /// Private writable memory, used or not, on Linux: `RLIMIT_DATA`, `ulimit -d`, systemd's `LimitDATA`.
     Data,
-    /// Locked memory, where `mlockall` locks all that comes: `RLIMIT_MEMLOCK`, `ulimit -l`.
+    /// Locked memory, if `mlockall` locks all future memory: `RLIMIT_MEMLOCK`, `ulimit -l`.
     LockedMemory,
 }
 
 impl Limit {
-    /// Its names for programs and in shells.
+    /// Returns the limit's names in programs and, in parentheses, in shells.
     pub const fn name(self) -> &'static str {
         match self {
             Limit::AddressSpace => "RLIMIT_AS (ulimit -v)",
@@ -35,15 +35,17 @@ impl fmt::Display for Limit {
     }
 }
 
-/// The limit that denied `bytes` bytes of address space, of which `writable` were to be writable; `None` if it was none that is known. To be
-/// called right after the denial. A few system calls.
+/// Returns the limit that denied `bytes` bytes of address space, of which `writable` were to be writable.
+/// `None` if no known limit did.
+///
+/// It must be called right after the denial, because it reads `errno`. It makes at most five system calls.
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")))]
 #[cold]
 #[inline(never)]
 pub(crate) fn limit_behind(bytes: usize, writable: usize) -> Option<Limit> {
     let denied = Errno::last();
     let is = |code| Errno::from_code(code) == Some(denied);
-    // What `mlockall` asked for all memory to come.
+    // `EAGAIN`: `mlockall` was called to lock all future memory.
     if is(libc::EAGAIN) && limit_of(libc::RLIMIT_MEMLOCK as _).is_some() {
         return Some(Limit::LockedMemory);
     }
@@ -63,23 +65,23 @@ pub(crate) fn limit_behind(bytes: usize, writable: usize) -> Option<Limit> {
     }
 }
 
-/// Unknown: systems differ in which limits they have and what counts against them.
+/// Returns `None`: systems differ in which limits they have and what counts against them.
 #[cfg(not(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none"))))]
 pub(crate) fn limit_behind(_: usize, _: usize) -> Option<Limit> {
     None
 }
 
-/// A limit in bytes; `None` if there is none.
+/// Returns a limit in bytes; `None` if there is none.
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")))]
 fn limit_of(resource: libc::c_int) -> Option<u64> {
-    // SAFETY: all zeros is valid: numbers.
+    // SAFETY: the type consists of numbers, for which all zeros are valid.
     let mut limit: libc::rlimit = unsafe { core::mem::zeroed() };
-    // SAFETY: a place for the answer; an unknown resource is denied.
+    // SAFETY: the place for the answer is valid, and an unknown resource is denied.
     let is_known = unsafe { libc::getrlimit(resource as _, &mut limit) } == 0;
     (is_known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as u64)
 }
 
-/// What counts against the limits already, in bytes.
+/// The memory of the process that counts against the limits already, in bytes.
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")))]
 #[derive(Default)]
 struct Mapped {
@@ -87,14 +89,17 @@ struct Mapped {
     data: u64,
 }
 
-/// By `/proc/self/statm`, whose first field is all that is mapped, in pages, and whose sixth is what is private and writable. Zeros where it
-/// cannot be read: then a limit counts as exceeded only if the pools alone exceed it.
+/// Reads `/proc/self/statm`. Its first field is all mapped memory, in pages. Its sixth field is the private
+/// writable memory.
+///
+/// Returns zeros if the file cannot be read. Then a limit counts as exceeded only if the pools alone exceed
+/// it.
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")))]
 fn mapped() -> Mapped {
     use std::io::Read;
 
     let mut text = [0_u8; 128];
-    // Neither allocates: so short a path is copied to the stack.
+    // Neither call allocates: std copies such a short path to the stack.
     let Ok(read) = std::fs::File::open("/proc/self/statm").and_then(|mut file| file.read(&mut text)) else {
         return Mapped::default();
     };

@@ -1,7 +1,7 @@
-//! What only Linux (and Android) can be asked about memory, and its answers.
+//! The requests about memory that only Linux (and Android) knows, and the figures that it reports.
 //!
-//! Called at start-up and by `prewarm`, `trim` and the like; never on a hit. Whatever an older kernel does not know, it denies with an
-//! error, which is passed on or answered by the next rung of a ladder.
+//! Called at start-up and by `prewarm`, `trim` and the like, never on a hit. An older kernel denies a request
+//! that it does not know. That error is passed on, or a simpler method takes the place of the request.
 
 use core::ffi::{CStr, c_int};
 use core::ptr::NonNull;
@@ -12,28 +12,31 @@ use super::errno::Errno;
 use super::smaps::Smaps;
 use super::{PageFigures, calls, system, touch};
 
-/// Since Linux 5.14. libc has it for some C libraries only.
+/// The advice to make pages resident, since Linux 5.14. libc has it for some C libraries only.
 const MADV_POPULATE_WRITE: c_int = 23;
-/// Since Linux 4.4.
+/// The flag to lock a page from its first use on, since Linux 4.4.
 const MLOCK_ONFAULT: c_int = 1;
 
-/// What is read of `/proc/self/smaps` at once. On the stack.
+/// Bytes of `/proc/thread-self/smaps` that one call reads. The buffer is on the stack.
 const READ_BYTES: usize = 4096;
-/// Pages that `mincore` is asked for at once. On the stack.
+/// Pages that one call of `mincore` looks at. The buffer is on the stack.
 const MINCORE_PAGES: usize = 1024;
 
-/// What old kernels and filters of system calls answer.
+/// Whether the error is one that old kernels and filters of system calls return for calls that they do not
+/// know.
 fn is_no_such_call(denied: Errno) -> bool {
     [libc::EINVAL, libc::ENOSYS, libc::EPERM].map(Errno::from_code).contains(&Some(denied))
 }
 
 fn advise(pages: NonNull<[u8]>, advice: c_int) -> Result<(), Errno> {
-    // SAFETY: each advice given here leaves every byte of every page as it is, whatever is mapped there.
+    // SAFETY: each advice given here leaves every byte of every page as it is, no matter what is mapped
+    // there.
     let denied = unsafe { calls::madvise(pages.cast().as_ptr(), pages.len(), advice) };
     if denied == 0 { Ok(()) } else { Err(Errno::last()) }
 }
 
-/// Huge pages where they fit, or none at all. A kernel without them has nothing against `false`.
+/// Requests huge pages where they fit, or small pages only. For small pages, a kernel without huge pages
+/// counts as a success.
 pub(crate) fn use_huge_pages(pages: NonNull<[u8]>, yes: bool) -> Result<(), Errno> {
     let outcome = advise(pages, if yes { libc::MADV_HUGEPAGE } else { libc::MADV_NOHUGEPAGE });
     match outcome {
@@ -42,19 +45,20 @@ pub(crate) fn use_huge_pages(pages: NonNull<[u8]>, yes: bool) -> Result<(), Errn
     }
 }
 
-/// Core dumps show nothing of `pages`.
+/// Leaves `pages` out of core dumps.
 pub(crate) fn leave_out_of_core_dumps(pages: NonNull<[u8]>) -> Result<(), Errno> {
     advise(pages, libc::MADV_DONTDUMP)
 }
 
-/// Makes `pages` resident and this process's own: by one call, or where there is none (before 5.14, or forbidden), by touching
-/// each page.
+/// Makes `pages` resident and private to this process, by one call. If the kernel has no such call (before
+/// 5.14) or a filter forbids it, touches each page instead.
 ///
-/// A kernel that knows the call but has not got the memory is not asked again: touching would end the process.
+/// After ENOMEM it returns: touching the pages could get the process killed.
 ///
 /// # Safety
 ///
-/// They are mapped, readable and writable, for the length of the call. Others may use them meanwhile.
+/// The pages are mapped, readable and writable, for the length of the call. Other threads may use them
+/// meanwhile.
 pub(crate) unsafe fn populate(pages: NonNull<[u8]>) -> Result<(), Errno> {
     match advise(pages, MADV_POPULATE_WRITE) {
         Err(denied) if is_no_such_call(denied) => {
@@ -66,10 +70,11 @@ pub(crate) unsafe fn populate(pages: NonNull<[u8]>) -> Result<(), Errno> {
     }
 }
 
-/// Keeps `pages` from being paged out, each from its first use on; before 4.4, makes them resident as well.
+/// Keeps `pages` from being paged out, each page from its first use on. Before Linux 4.4, it also makes them
+/// resident.
 pub(crate) fn lock(pages: NonNull<[u8]>) -> Result<(), Errno> {
-    // SAFETY: leaves every byte as it is, whatever is mapped there. (By number, because C libraries before glibc 2.27 have no
-    // name for it.)
+    // SAFETY: the call leaves every byte as it is, no matter what is mapped there. (It is made by number,
+    // because C libraries before glibc 2.27 have no name for it.)
     let denied = unsafe { calls::mlock2(pages.cast().as_ptr(), pages.len(), MLOCK_ONFAULT) };
     match (denied, Errno::last()) {
         (0, _) => Ok(()),
@@ -78,31 +83,34 @@ pub(crate) fn lock(pages: NonNull<[u8]>) -> Result<(), Errno> {
     }
 }
 
-/// Shows `name` for `pages` in `/proc/self/maps`: since 5.17, if the kernel was built to. Otherwise nothing happens.
+/// Shows `name` for `pages` in `/proc/self/maps`. Does nothing before Linux 5.17, or if the kernel was built
+/// without names.
 pub(crate) fn name(pages: NonNull<[u8]>, name: &'static CStr) {
-    // SAFETY: the kernel reads a string that lives for ever, and changes nothing but what it shows.
+    // SAFETY: the kernel reads a string that is never freed, and changes only what `/proc` shows.
     unsafe { calls::name_pages(pages.cast().as_ptr(), pages.len(), name.as_ptr()) };
 }
 
-/// Whether [`discard`] leaves all that was asked for the pages as it is, locked ones above all.
+/// Whether the requests made for pages, locking above all, outlast [`discard`].
 pub(crate) const DISCARD_KEEPS_REQUESTS: bool = true;
 
-/// Drops what is in `pages`: they read as zeros from now on, and cost nothing until they are written again.
+/// Drops the contents of `pages`: they read as zeros from now on, and take no memory until they are written
+/// again.
 ///
-/// Denied, in part or as a whole, for locked pages; then some may have been dropped.
+/// The system denies this for locked pages, in part or as a whole. Then some pages may have been dropped.
 ///
 /// # Safety
 ///
-/// They are mapped, page-aligned, and nobody uses what is in them.
+/// The pages are mapped and page-aligned, and no thread uses their contents.
 pub(crate) unsafe fn discard(pages: NonNull<[u8]>) -> Result<(), Errno> {
-    // SAFETY: the caller gives up what is in them.
+    // SAFETY: the caller gives up the contents.
     let denied = unsafe { calls::madvise(pages.cast().as_ptr(), pages.len(), libc::MADV_DONTNEED) };
     if denied == 0 { Ok(()) } else { Err(Errno::last()) }
 }
 
-/// What `pages`, a range of whole mappings, has been given. Where `/proc` cannot be read, only what is resident, and why.
+/// Returns the state of `pages`, a range of whole mappings. If `/proc` cannot be read, returns only what is
+/// resident, and the reason.
 ///
-/// Reads an account of all mappings of the process: a fraction of a millisecond for 100 MiB resident, whoever's.
+/// The kernel looks at all mappings of the process: about 10 us for each MiB that is resident in small pages.
 pub(crate) fn page_figures(pages: NonNull<[u8]>) -> (PageFigures, Result<(), Errno>) {
     match read_smaps(pages) {
         Ok(figures) => (figures, Ok(())),
@@ -116,8 +124,8 @@ fn read_smaps(pages: NonNull<[u8]>) -> Result<PageFigures, Errno> {
     let mut buffer = [0; READ_BYTES];
     let code =
         |error: std::io::Error| error.raw_os_error().and_then(Errno::from_code).unwrap_or(Errno::UNSUPPORTED);
-    // Neither allocates: so short a path is copied to the stack. (Of the thread, because `self` is empty once the main
-    // thread has ended on its own.)
+    // Neither call allocates: std copies such a short path to the stack. (The file is that of the thread,
+    // because the one of `self` is empty once the main thread has ended on its own.)
     let mut file = File::open("/proc/thread-self/smaps").map_err(code)?;
     loop {
         match file.read(&mut buffer) {
@@ -129,14 +137,16 @@ fn read_smaps(pages: NonNull<[u8]>) -> Result<PageFigures, Errno> {
     }
 }
 
-/// Bytes of `pages` that have memory, pages of shared zeros included. 0 where the system does not say.
+/// Returns the bytes of `pages` that have memory, pages of shared zeros included. Pages for which the system
+/// denies the answer count as 0.
 pub(crate) fn resident(pages: NonNull<[u8]>) -> u64 {
     let (page, start) = (system::page_bytes(), pages.cast::<u8>().as_ptr());
     let mut is_resident = [0_u8; MINCORE_PAGES];
     let mut resident = 0;
     for offset in (0..pages.len()).step_by(MINCORE_PAGES * page) {
         let bytes = (pages.len() - offset).min(MINCORE_PAGES * page);
-        // SAFETY: the kernel writes a byte for each of at most that many pages, and only looks at the range.
+        // SAFETY: the kernel writes a byte for each of at most `MINCORE_PAGES` pages, and only looks at the
+        // range.
         let denied =
             unsafe { calls::mincore(start.wrapping_add(offset).cast(), bytes, is_resident.as_mut_ptr()) };
         if denied == 0 {

@@ -1,6 +1,8 @@
-//! Anything else: memory from the fallback, zeroed by it, and no way to know that a thread exits.
+//! The operating system where it is none of the others: memory comes zeroed from the fallback, and the exit
+//! of a thread is unknown.
 //!
-//! There are no guard pages, all threads share one set of counters, and abort texts take std's lock on standard error.
+//! There are no guard pages, all threads share one set of counters, and abort texts take std's lock on
+//! standard error.
 
 use core::alloc::Layout;
 use core::convert::Infallible;
@@ -11,13 +13,13 @@ use std::io::Write;
 
 use super::{Errno, Mapping, OnThreadExit, Source};
 
-/// More than any type in the metadata needs.
+/// The alignment of memory for the metadata: more than any type in it needs.
 const METADATA_ALIGN: usize = 4096;
 
-/// `bytes` of zeroed memory, all of it usable, at a multiple of `align`, a power of two.
+/// Takes `bytes` bytes of zeroed memory, all of it usable, at a multiple of `align`, a power of two.
 ///
-/// Cut out of a block of little alignment: fallbacks tend to have large ones zeroed by the system, untouched, but to
-/// clear over-aligned ones themselves.
+/// The memory is cut out of a block with an alignment of 1. Fallbacks tend to take large blocks from the
+/// system, zeroed and untouched, but to clear over-aligned blocks themselves.
 pub(crate) fn reserve(
     bytes: usize,
     align: usize,
@@ -25,9 +27,9 @@ pub(crate) fn reserve(
     source: Source<'_>,
 ) -> Option<Mapping> {
     let layout = Layout::from_size_align(bytes.checked_add(align)?, 1).ok()?;
-    // SAFETY: not empty.
+    // SAFETY: the layout is not empty.
     let base = NonNull::new(unsafe { source.alloc_zeroed(layout) })?;
-    // SAFETY: less than `align` bytes in, so that `bytes` are left.
+    // SAFETY: the aligned start is less than `align` bytes in, so `bytes` bytes are left.
     let aligned = unsafe { base.byte_add(base.as_ptr().align_offset(align)) };
     Some(Mapping {
         pages: NonNull::slice_from_raw_parts(aligned, bytes),
@@ -35,7 +37,7 @@ pub(crate) fn reserve(
     })
 }
 
-/// `bytes` of zeroed memory.
+/// Takes `bytes` bytes of zeroed memory.
 pub(crate) fn map_zeroed(bytes: usize, source: Source<'_>) -> Option<Mapping> {
     reserve(bytes, METADATA_ALIGN, core::iter::empty(), source)
 }
@@ -44,45 +46,45 @@ pub(crate) fn map_zeroed(bytes: usize, source: Source<'_>) -> Option<Mapping> {
 ///
 /// # Safety
 ///
-/// It was made here out of this source, and nobody uses it any more.
+/// The mapping was made here out of this source, and no thread uses it any more.
 pub(crate) unsafe fn unmap(mapping: Mapping, source: Source<'_>) {
-    // SAFETY: such a block was allocated, when the mapping was made.
+    // SAFETY: a block of this layout was allocated when the mapping was made.
     unsafe {
         let layout = Layout::from_size_align_unchecked(mapping.whole.len(), 1);
         source.dealloc(mapping.whole.cast().as_ptr(), layout);
     }
 }
 
-/// Bytes of a page, or less: no known system has smaller ones.
+/// Returns the bytes of a page, or fewer: no known system has smaller pages.
 pub(crate) fn page_bytes() -> usize {
     4096
 }
 
-/// There is no way to.
+/// Returns [`Errno::UNSUPPORTED`]: there is no call for it.
 pub(crate) fn lock(_: NonNull<[u8]>) -> Result<(), Errno> {
     Err(Errno::UNSUPPORTED)
 }
 
-/// There is no way to.
+/// Returns [`Errno::UNSUPPORTED`]: there is no call for it.
 ///
 /// # Safety
 ///
-/// None needed.
+/// No requirements.
 pub(super) unsafe fn map_anew(_: NonNull<[u8]>) -> Result<(), Errno> {
     Err(Errno::UNSUPPORTED)
 }
 
-/// There is nothing to be tried: every discard is denied.
+/// Returns `false` without a trial: every discard is denied.
 pub(crate) fn discard_leaves_zeros() -> bool {
     false
 }
 
 pub(crate) fn write_to_stderr(text: &[u8]) {
-    // Standard error is unbuffered. A failed write leaves nothing to be done: the process is about to end.
+    // Standard error is unbuffered. If the write fails, nothing can be done: the process is about to end.
     let _ = std::io::stderr().write_all(text);
 }
 
-/// Is not needed: nothing is asked for by the environment.
+/// A kept standard error, which does not exist here: the environment cannot request any output.
 #[derive(Clone, Copy)]
 pub(crate) struct KeptStderr(Infallible);
 
@@ -96,7 +98,7 @@ impl KeptStderr {
     }
 }
 
-/// Is not asked: std's way to it allocates.
+/// Returns `None`: reading the variable through std would allocate.
 pub(crate) fn variable() -> Option<&'static [u8]> {
     None
 }
@@ -104,10 +106,10 @@ pub(crate) fn variable() -> Option<&'static [u8]> {
 #[cfg(unix)]
 pub(crate) fn keep_variable() {}
 
-/// There is no way to.
+/// Does nothing: there is no call for it.
 pub(crate) fn at_exit(_: extern "C" fn()) {}
 
-/// There is none.
+/// A hook for the exit of a thread, which does not exist here.
 #[derive(Clone, Copy)]
 pub(crate) struct ExitHook(Infallible);
 

@@ -1,12 +1,14 @@
-//! How a thread of ours takes none of the process's signals.
+//! Keeps the process's signals away from a thread that the crate starts.
 
-/// Runs `f` with this thread's signals blocked, as a thread is that `f` starts. Those that a thread raises by its own fault are not: blocked, they
-/// would end the process without its handler.
+/// Runs `f` with this thread's signals blocked. A thread that `f` starts has them blocked too.
+///
+/// Signals that a thread raises by its own fault stay unblocked. If they were blocked, they would end the
+/// process without running its handler.
 #[cfg(unix)]
 pub(crate) fn with_signals_blocked<R>(f: impl FnOnce() -> R) -> R {
     const OWN_FAULTS: [libc::c_int; 6] =
         [libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGSEGV, libc::SIGSYS, libc::SIGTRAP];
-    // SAFETY: two sets of signals, which the calls fill; the mask is this thread's own, and put back below.
+    // SAFETY: the calls fill the two sets of signals. The mask is this thread's own, and is restored below.
     unsafe {
         let (mut blocked, mut before) = (core::mem::zeroed(), core::mem::zeroed());
         libc::sigfillset(&mut blocked);
@@ -20,7 +22,7 @@ pub(crate) fn with_signals_blocked<R>(f: impl FnOnce() -> R) -> R {
     }
 }
 
-/// There are none, or no way to block them.
+/// Runs `f`. The system has no signals, or no call to block them.
 #[cfg(not(unix))]
 pub(crate) fn with_signals_blocked<R>(f: impl FnOnce() -> R) -> R {
     f()

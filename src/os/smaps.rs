@@ -1,16 +1,19 @@
-//! `/proc/self/smaps`, read as it comes, in pieces: how much of a range of addresses is resident, huge and locked.
+//! A reader of `/proc/thread-self/smaps`, piece by piece: how much of a range of addresses is resident, huge
+//! and locked.
 //!
-//! Linux's only account of all three that every kernel has and anybody may read. A line is kept in a fixed buffer until it is
-//! complete; nothing is allocated. What a line has beyond the buffer is dropped: paths, which nobody here reads.
+//! This file is the only account of all three that every Linux kernel has and every user may read. The reader
+//! keeps a line in a fixed buffer until the line is complete, and allocates nothing. It drops the part of a
+//! line beyond the buffer. Only paths are that long, and the reader does not use them.
 
 use core::ops::Range;
 
 use super::PageFigures;
 
-/// Bytes of a line that are looked at: above what the flags of a mapping take, the longest line that matters.
+/// Bytes of a line that are kept. That is more than the flags of a mapping take, the longest line that
+/// matters.
 const LINE_BYTES: usize = 160;
 
-/// The file, read so far.
+/// A reader of the file, with what it has read so far.
 pub(super) struct Smaps {
     range: Range<usize>,
     line: [u8; LINE_BYTES],
@@ -21,7 +24,8 @@ pub(super) struct Smaps {
 }
 
 impl Smaps {
-    /// Adds up the mappings that lie within `range`, which no mapping of any size crosses but inaccessible ones.
+    /// Creates a reader that adds up the mappings within `range`. Only inaccessible mappings may cross its
+    /// ends.
     pub(crate) fn new(range: Range<usize>) -> Self {
         Self { range, line: [0; LINE_BYTES], line_len: 0, is_ours: false, sums: Sums::default() }
     }
@@ -39,14 +43,14 @@ impl Smaps {
         }
     }
 
-    /// The sums; `None` if the file had no mapping in the range.
+    /// Returns the sums; `None` if the file had no mapping in the range.
     pub(crate) fn page_figures(&self) -> Option<PageFigures> {
         (self.sums.mappings > 0).then_some(self.sums.figures)
     }
 
     fn end_of_line(&mut self) {
         let Ok(line) = core::str::from_utf8(&self.line[..self.line_len]) else { return };
-        // A mapping opens with `7f12a000-7f12b000 rw-p ...`, in lower case; its fields have capitals.
+        // A mapping starts with `7f12a000-7f12b000 rw-p ...`, in lower case. Its fields start with capitals.
         if !line.starts_with(|first: char| first.is_ascii_uppercase()) {
             self.is_ours = addresses(line)
                 .is_some_and(|found| self.range.start <= found.start && found.end <= self.range.end);
@@ -58,17 +62,17 @@ impl Smaps {
     }
 }
 
-/// What was read of the mappings in the range.
+/// The sums over the mappings in the range that were read so far.
 #[derive(Default)]
 struct Sums {
     mappings: usize,
-    /// Of the last one.
+    /// Resident bytes of the last mapping.
     resident: u64,
     figures: PageFigures,
 }
 
 impl Sums {
-    /// Adds a field. `Rss` comes before `VmFlags`, which is the last one of a mapping.
+    /// Adds a field. `Rss` comes before `VmFlags`, which is the last field of a mapping.
     fn add(&mut self, line: &str) {
         match line.split_once(':') {
             Some(("Rss", value)) => {
@@ -76,7 +80,7 @@ impl Sums {
                 self.figures.resident += self.resident;
             }
             Some(("AnonHugePages", value)) => self.figures.huge += bytes(value),
-            // Not the field `Locked`, which after a `fork` has the process's share only.
+            // The field `Locked` is not read: after a `fork` it has the process's share only.
             Some(("VmFlags", flags)) if flags.split_whitespace().any(|flag| flag == "lo") => {
                 self.figures.locked += self.resident;
             }
@@ -91,7 +95,7 @@ fn addresses(line: &str) -> Option<Range<usize>> {
     Some(usize::from_str_radix(start, 16).ok()?..usize::from_str_radix(end, 16).ok()?)
 }
 
-/// `   132 kB`; anything else is 0.
+/// Returns the bytes of a value such as `   132 kB`, and 0 for anything else.
 fn bytes(value: &str) -> u64 {
     let kib = value.trim().strip_suffix(" kB").and_then(|kib| kib.trim().parse::<u64>().ok());
     kib.unwrap_or(0) << 10

@@ -1,4 +1,5 @@
-//! What only the inside can see of the system: memory touched beside others who write to it, memory dropped.
+//! Tests of this module from inside: memory that is touched while another thread writes to it, and memory
+//! that is dropped.
 
 use core::ptr::NonNull;
 use std::alloc::System;
@@ -8,13 +9,14 @@ use super::*;
 
 const PAGES: usize = 64;
 
-/// Zeroed memory of whole pages, for ever.
+/// Maps whole pages of zeroed memory, which are never unmapped.
 fn memory() -> NonNull<[u8]> {
     let bytes = PAGES * page_bytes();
     map_zeroed(bytes, &System).unwrap().pages
 }
 
-/// Both at one byte, again and again, so that a touch which reads and writes in two steps is caught between them.
+/// Both threads work on one byte, again and again. So a touch that reads and writes in two steps is caught
+/// between them.
 #[test]
 fn touching_loses_nothing_that_others_write_meanwhile() {
     let address = memory().cast::<u8>().as_ptr().expose_provenance();
@@ -24,11 +26,11 @@ fn touching_loses_nothing_that_others_write_meanwhile() {
         scope.spawn(|| {
             let page = NonNull::slice_from_raw_parts(start(), 1);
             while !done.load(Relaxed) {
-                // SAFETY: mapped for ever.
+                // SAFETY: the page is never unmapped.
                 unsafe { touch::touch(page, page_bytes()) };
             }
         });
-        // SAFETY: mapped for ever. What the user of a slot writes plainly is written atomically here.
+        // SAFETY: the page is never unmapped. The user of a slot writes plainly; here the write is atomic.
         let byte = unsafe { AtomicU8::from_ptr(start().as_ptr()) };
         let mut lost = 0;
         for round in 0..1_000_000_u32 {
@@ -44,12 +46,12 @@ fn touching_loses_nothing_that_others_write_meanwhile() {
 #[cfg(all(target_os = "linux", not(framepool_os = "none")))]
 #[test]
 fn touched_pages_are_resident_and_keep_what_they_say() {
-    // A mapping that merges with no neighbour, so that the kernel's account has it alone.
+    // A mapping that merges with no neighbour, so that the kernel's account shows it alone.
     let guarded = reserve(1 << 20, 1 << 16, core::iter::once(1 << 16..1 << 19), &System).unwrap().base();
-    // SAFETY: inside the reservation.
+    // SAFETY: the offset lies inside the reservation.
     let start = unsafe { guarded.byte_add(1 << 16) };
     let pages = NonNull::slice_from_raw_parts(start, (1 << 19) - (1 << 16));
-    // SAFETY: reserved readable and writable, for ever, for this test alone.
+    // SAFETY: the pages are readable and writable, never unmapped, and known to this test alone.
     unsafe {
         start.byte_add(5).write(7);
         assert_eq!(
@@ -67,7 +69,7 @@ fn touched_pages_are_resident_and_keep_what_they_say() {
 fn discarded_memory_reads_as_zeros() {
     let pages = memory();
     let bytes = page_bytes();
-    // SAFETY: this test's own.
+    // SAFETY: the pages are this test's own.
     unsafe {
         pages.cast::<u8>().write_bytes(0xAA, pages.len());
         let middle = NonNull::slice_from_raw_parts(pages.cast::<u8>().add(bytes), bytes);

@@ -1,4 +1,4 @@
-//! In the fallback, and what comes back from there.
+//! Calls into the fallback, and the requests that it makes of this allocator meanwhile.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::any::TypeId;
@@ -10,10 +10,12 @@ use crate::metadata::Tally;
 use crate::thread::nested::{self, FallbackFrame};
 
 impl<A> PoolAlloc<A> {
-    /// Runs `f` without the pools: what this thread allocates there through this allocator, the fallback serves, uncounted.
+    /// Runs `f` without the pools: meanwhile the fallback serves, uncounted, what this thread allocates
+    /// through this allocator.
     ///
-    /// For what is not to be measured, and for a program's start. The use it was made for is a profiler as the fallback, which allocates
-    /// some blocks of its own when it is built and when it writes its results, outside any call of the allocator:
+    /// This is for code that should not be measured, and for a program's start. The intended use is a
+    /// profiler as the fallback. A profiler allocates blocks of its own when it is built and when it writes
+    /// its results, outside any call of the allocator:
     ///
     /// ```no_run
     /// use framepool::{Config, PoolAlloc};
@@ -26,38 +28,44 @@ impl<A> PoolAlloc<A> {
     /// ALLOC.unpooled(|| drop(profiler));
     /// ```
     ///
-    /// Blocks that live in the pools stay there while they fit their slots, and go back there when they are freed; that is counted as ever. A
-    /// panic in `f` ends the exception too. Other threads are not concerned, and other allocators serve this thread as ever, only from their
-    /// shared slots. Calls may be nested.
+    /// Blocks that live in the pools stay there while they fit their slots, and go back there when they are
+    /// freed. Both are counted as usual. A panic in `f` also ends the exception. Other threads are not
+    /// affected. Other allocators serve this thread as usual, but only from their shared sets. Calls may be
+    /// nested.
     ///
     /// # Coroutines, signal handlers, cancellation
     ///
-    /// The exception belongs to the thread on which `f` begins. Coroutines that suspend inside `f` may end in any order. If `f` ends on another
-    /// thread than it began on, nothing changes there, and the first thread stays without the pools: what it allocates through this allocator
-    /// goes to the fallback, uncounted, and what it allocates through others comes from their shared slots, until the thread ends. The same
-    /// happens when `f` never ends: when its stack is dropped without unwinding, or left by `siglongjmp`. Thread cancellation unwinds, so it
-    /// ends the exception. A thread that is inside `unpooled` of more than 8 allocators at once is outside all pools meanwhile.
+    /// The exception belongs to the thread on which `f` begins. Coroutines that suspend inside `f` may end in
+    /// any order. If `f` ends on another thread, nothing changes on that thread, and the first thread stays
+    /// without the pools until that thread ends. What it allocates through this allocator goes to the
+    /// fallback, uncounted. What it allocates through other allocators comes from their shared sets.
+    ///
+    /// This also happens if `f` never ends, because its stack is dropped without unwinding or left by
+    /// `siglongjmp`. Thread cancellation unwinds, so it ends the exception. While a thread is inside
+    /// `unpooled` of more than 8 allocators at once, it is outside the pools of all allocators.
     ///
     /// # Complexity
     ///
-    /// Some loads and stores. Inside, a request costs a few more than the fallback's own time.
+    /// Several loads and stores. Inside, a request costs several more than the fallback's own time.
     pub fn unpooled<R>(&self, f: impl FnOnce() -> R) -> R {
         let _frame = FallbackFrame::enter(self.address());
         f()
     }
 
     fn address(&self) -> *const () {
-        // Of the pools: a fallback that is another `PoolAlloc` may lie at the very start of this one.
+        // The address of the pools, not of `self`: a fallback that is another `PoolAlloc` may lie at the very
+        // start of `self`.
         ptr::from_ref(&self.pools).cast()
     }
 
-    /// [`is_in_fallback`](Self::is_in_fallback) for functions that also call the fallback, which may suspend: never inlined into them.
+    /// Answers [`is_in_fallback`](Self::is_in_fallback) for functions that also call the fallback, which may
+    /// suspend. It is never inlined into them.
     #[inline(never)]
     pub(super) fn is_in_fallback_now(&self) -> bool {
         self.is_in_fallback()
     }
 
-    /// Whether this thread is inside the fallback, so that what it asks for is the fallback's.
+    /// Whether this thread is inside the fallback, so that its requests are the fallback's.
     #[inline]
     pub(super) fn is_in_fallback(&self) -> bool {
         nested::is_inside(self.address())
@@ -65,9 +73,11 @@ impl<A> PoolAlloc<A> {
 }
 
 impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
-    /// A call of the fallback. What it allocates meanwhile, through this allocator, is its own. It may suspend a coroutine, as `unpooled` may.
+    /// Calls the fallback. Blocks that the fallback requests from this allocator meanwhile are its own. It
+    /// may suspend a coroutine, as `unpooled` may.
     ///
-    /// [`System`] does not call back, nor does a [plain](Self::with_plain_fallback) fallback, and neither pays for it.
+    /// [`System`] does not call back, nor does a [plain](Self::with_plain_fallback) fallback, and neither
+    /// pays for it.
     #[inline(always)]
     pub(super) fn call_fallback<R>(&self, f: impl FnOnce(&A) -> R) -> R {
         if TypeId::of::<A>() == TypeId::of::<System>() || self.has_plain_fallback {
@@ -77,24 +87,27 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         }
     }
 
-    /// Counted also where the thread is inside already: the coroutine that came first may leave before this one.
+    /// Counts the call even if this thread is inside already: the coroutine that entered first may leave
+    /// before this one.
     fn call_nesting_fallback<R>(&self, f: impl FnOnce(&A) -> R) -> R {
         self.unpooled(|| f(&self.fallback))
     }
 
-    /// Where this thread counts what it asks of the pools.
+    /// Returns where this thread counts its requests to the pools; `None` inside the fallback.
     #[inline]
     pub(super) fn tally_unless_in_fallback(&self) -> Option<Tally<'_>> {
         if self.is_in_fallback() { None } else { Some(self.tally()) }
     }
 
-    /// [`tally`](Self::tally) for functions that also call the fallback, which may suspend: never inlined into them.
+    /// Answers [`tally`](Self::tally) for functions that also call the fallback, which may suspend. It is
+    /// never inlined into them.
     #[inline(never)]
     pub(super) fn tally_now(&self) -> Tally<'_> {
         self.tally()
     }
 
-    /// Where this thread counts. For functions that call no fallback afterwards but as their last act.
+    /// Returns where this thread counts. For functions that call the fallback only as their last act, or not
+    /// at all.
     #[inline]
     pub(super) fn tally(&self) -> Tally<'_> {
         self.pools.tally(&FallbackSource(self))
@@ -104,7 +117,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
 /// The fallback as a source of memory for the pools themselves.
 pub(super) struct FallbackSource<'a, A>(pub(super) &'a PoolAlloc<A>);
 
-// SAFETY: the fallback keeps the contract.
+// SAFETY: the fallback keeps the contract of `GlobalAlloc`.
 unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for FallbackSource<'_, A> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's contract.

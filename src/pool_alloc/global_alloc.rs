@@ -1,7 +1,8 @@
 //! `GlobalAlloc`: where each call goes.
 //!
-//! In by layout, out by address (P1): a block goes back to whoever served it, whatever its layout. Nothing here blocks, panics, or holds a lock
-//! or a thread's record across a call into the fallback.
+//! The layout decides where an allocation goes, and the address decides where a free goes (P1). So a block
+//! goes back to the allocator that served it, regardless of its layout. Nothing here blocks or panics. No
+//! lock and no gate is held across a call into the fallback.
 
 use core::alloc::{GlobalAlloc, Layout};
 
@@ -11,13 +12,15 @@ use crate::slots::lane::Lane;
 use crate::thread::current::StateGuard;
 
 // SAFETY:
-// - No unwinding: nothing below panics, and misuse aborts.
-// - A block is a slot or one of the fallback's. A slot is aligned and large enough for its layout by the choice of its class, and
-//   this caller's alone from the moment that the set let go of it until `give`. The fallback keeps the contract for
-//   its own blocks, and gets back exactly those, because the address tells: it is inside the reservation or it is not.
-// - What `stats` and the like read is never relied upon for any of this.
-// Coroutines suspend between two calls and go on on another thread. What is inlined into one of them may keep the address of a thread-local over that:
-// the compiler takes it for a constant of the function. So whatever reads a thread-local is never inlined there.
+// - Nothing unwinds: nothing below panics, and misuse aborts.
+// - A block is a slot or one of the fallback's. The choice of the class makes a slot aligned and large enough
+//   for its layout. It is this caller's alone from the moment that the set let go of it until `give`. The
+//   fallback keeps the contract for its own blocks. It gets back exactly those, because the address tells: it
+//   is inside the reservation, or it is not.
+// - None of this relies on what `stats` and the like read.
+// Coroutines suspend between two calls and go on on another thread. The compiler takes the address of a
+// thread-local for a constant of the function. A function inlined into a coroutine may keep that address over
+// the suspension. So a function that reads a thread-local is never inlined there.
 unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for PoolAlloc<A> {
     #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -96,17 +99,20 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for PoolAlloc<A> {
     }
 }
 
-/// What is too long or too rare for the above. Safety is `GlobalAlloc`'s everywhere.
+/// The parts of the calls above that are too long or too rare for them. All `unsafe fn` have `GlobalAlloc`'s
+/// contract.
 impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
-    /// The fallback's `alloc`. `System` starts with the same question and has a stack frame for the second answer, which must not be set
-    /// up by hits.
+    /// Calls the fallback's `alloc`.
+    ///
+    /// `System` starts with the same question. It needs a stack frame for the second answer, which hits must
+    /// not set up.
     #[inline(always)]
     unsafe fn fall_back(&self, layout: Layout) -> *mut u8 {
         if has_malloc_alignment(layout) {
             // SAFETY: the caller's contract.
             self.call_fallback(|fallback| unsafe { fallback.alloc(layout) })
         } else {
-            // SAFETY: as above.
+            // SAFETY: the caller's contract.
             unsafe { self.fall_back_aligned(layout) }
         }
     }
@@ -117,7 +123,8 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         self.call_fallback(|fallback| unsafe { fallback.alloc(layout) })
     }
 
-    /// A lane that has nothing at hand. If it has nothing at all, this is on its way to the fallback at once.
+    /// Allocates from a lane of which this thread has nothing cached. If the lane has no slot at all, the
+    /// request goes to the fallback at once.
     #[inline(never)]
     unsafe fn alloc_from_empty_magazine(&self, layout: Layout, lane: Lane, guard: StateGuard) -> *mut u8 {
         if let Some(reason) = self.pools.exhausted(lane) {
@@ -143,7 +150,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         })
     }
 
-    /// Out of line, so that what it needs is not set up for blocks of the fallback.
+    /// Frees a slot. Out of line, so that a free of the fallback's block does not set up what this needs.
     #[inline(never)]
     unsafe fn dealloc_slot(&self, ptr: *mut u8, layout: Layout) {
         let metadata = self.pools.metadata();
@@ -168,7 +175,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         unsafe { self.dealloc_found(ptr) }
     }
 
-    /// During a recording blocks of the fallback come here, too.
+    /// Frees a block during a recording, when blocks of the fallback come here too.
     #[cold]
     unsafe fn dealloc_recorded(&self, ptr: *mut u8, layout: Layout) {
         self.pools.recorded_free(ptr, layout, self.is_in_fallback(), || {
@@ -183,7 +190,8 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         });
     }
 
-    /// Frees a slot that was found. Takes its address alone, so that who tail-calls this has a register left.
+    /// Frees a slot that was found. Takes only its address, so that a function that tail-calls this has a
+    /// register left.
     #[inline(never)]
     unsafe fn dealloc_found(&self, ptr: *mut u8) {
         // SAFETY: the caller's contract.

@@ -1,4 +1,4 @@
-//! `realloc`: growth in place while the slot is large enough (P6), and what moves where.
+//! `realloc`: growth in place while the slot is large enough (P6), and where a block goes that moves.
 
 use core::alloc::{GlobalAlloc, Layout};
 
@@ -6,17 +6,21 @@ use super::PoolAlloc;
 use crate::pools::{LiveSlot, Shrink};
 use crate::stats::counters::FallbackReason;
 
-/// Safety is `GlobalAlloc`'s everywhere.
+/// All `unsafe fn` here have `GlobalAlloc`'s contract.
 impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
-    /// A slot keeps its block as long as it is large enough; a block that shrinks to at most a quarter of it goes where a new request would
-    /// go. Fails only if the block outgrows its slot and neither pools nor fallback have memory; then it stays as it was.
+    /// Reallocates a block of the pools.
+    ///
+    /// The block keeps its slot as long as the slot is large enough. If it shrinks to at most a quarter of
+    /// the slot, it goes where a new request would go. This fails only if the block outgrows its slot and
+    /// neither pools nor fallback have memory. Then the block stays as it was.
     #[inline(never)]
     pub(super) unsafe fn realloc_slot(&self, ptr: *mut u8, layout: Layout, new_layout: Layout) -> *mut u8 {
         if self.pools.is_recording() {
             // SAFETY: the caller's contract.
             return unsafe { self.realloc_recorded(ptr, layout, new_layout) };
         }
-        // By the byte alone: to find the lane by the layout, as a free does, was measured to take half a nanosecond more here.
+        // The byte alone tells the lane. Finding it by the layout, as a free does, takes half a nanosecond
+        // more here (measured).
         let found = self.pools.find(ptr, layout);
         let (size, new_size) = (layout.size(), new_layout.size());
         let fits = new_size <= self.pools.slot_bytes(found);
@@ -28,8 +32,10 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         unsafe { self.realloc_out_of_slot(ptr, layout, new_layout) }
     }
 
-    /// A block that outgrows its slot, or that is but a remainder in it. A function of its own, so that growth in place saves no registers for it;
-    /// and it asks for its thread's place each time, because a fallback that suspends may go on on another thread.
+    /// Reallocates a block that outgrows its slot, or that is only a remainder in it.
+    ///
+    /// A function of its own, so that growth in place saves no registers for it. It looks this thread's place
+    /// up each time, because a fallback that suspends may continue on another thread.
     #[inline(never)]
     unsafe fn realloc_out_of_slot(&self, ptr: *mut u8, layout: Layout, new_layout: Layout) -> *mut u8 {
         let found = self.pools.live_slot_at(ptr);
@@ -56,8 +62,9 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         new
     }
 
-    /// A new block for what is left of one that shrank to at most a quarter of its slot; `None` if it stays there. In a signal handler this may
-    /// call the fallback.
+    /// Allocates a new block for the remainder of one that shrank to at most a quarter of its slot.
+    ///
+    /// `None` if the block stays in its slot. In a signal handler this may call the fallback.
     fn place_for_remainder(&self, layout: Layout, found: LiveSlot) -> Option<*mut u8> {
         if self.is_in_fallback_now() {
             return None;
@@ -77,8 +84,10 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         }
     }
 
-    /// A block of the fallback moves into a pool if it grows and there is a slot for it; else the fallback's own `realloc` does
-    /// the work.
+    /// Reallocates a block of the fallback.
+    ///
+    /// If the block grows and a slot is free for it, it moves into a pool. Otherwise the fallback's own
+    /// `realloc` does the work.
     #[inline(never)]
     pub(super) unsafe fn realloc_fallback(
         &self,
@@ -95,7 +104,8 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         if new_layout.size() <= layout.size() {
             self.tally_now().fallback(FallbackReason::ShrunkInFallback, new_layout.size());
         } else if let Some(block) = self.pools.take(self.tally_now(), new_layout) {
-            // SAFETY: two different blocks, both of at least the old size; the old one goes back where it came from.
+            // SAFETY: two different blocks, both of at least the old size. The old one goes back to the
+            // fallback, where it came from.
             unsafe {
                 block.start.copy_from_nonoverlapping(ptr, layout.size());
                 self.call_fallback(|fallback| fallback.dealloc(ptr, layout));
@@ -107,7 +117,10 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         self.call_fallback(|fallback| unsafe { fallback.realloc(ptr, layout, new_layout.size()) })
     }
 
-    /// The same as `realloc`, but a block that moves is allocated and freed, so that both are recorded; old and new live at once for a moment.
+    /// Does the work of `realloc` during a recording.
+    ///
+    /// A block that moves is allocated and freed, so that both are recorded. Old and new are live at once for
+    /// a moment.
     #[cold]
     unsafe fn realloc_recorded(&self, ptr: *mut u8, layout: Layout, new_layout: Layout) -> *mut u8 {
         let (size, new_size) = (layout.size(), new_layout.size());
@@ -125,7 +138,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
             None
         };
         if let Some(new) = stays {
-            // One block, of another size from now on.
+            // It is still one block, now of another size.
             if !new.is_null() {
                 self.pools.record_resize((ptr, layout), (new, new_layout), self.is_in_fallback_now());
             }

@@ -1,4 +1,4 @@
-//! The face of memory that is ready: `prewarm`, the report of what there is, and `trim`.
+//! Resident memory on request: `prewarm`, the report of what is resident, and `trim`.
 
 use core::alloc::GlobalAlloc;
 
@@ -7,14 +7,17 @@ use super::fallback::FallbackSource;
 use crate::memory::residency::Residency;
 
 impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
-    /// Makes all slots resident now, so that writing to a frame never has to wait for memory, and reports what the system gave.
+    /// Makes all slots resident now, so that a write to a frame never waits for memory, and reports what the
+    /// system gave.
     ///
-    /// Reserves the pools if nothing was allocated yet, and asks the system again for what the [`Config`](crate::Config) says
-    /// (huge pages, locked memory, core dumps). May be called at any time, by any thread, with blocks live: no byte changes,
-    /// and slots that were never handed out [still count as zeroed](crate::Stats::memsets_skipped). Worth calling again
-    /// in the child of a `fork`, where pages are shared until they are written to, and after `trim`.
+    /// If nothing was allocated yet, this reserves the pools. It asks the system again for what the
+    /// [`Config`](crate::Config) says (huge pages, locked memory, core dumps). Any thread may call it at any
+    /// time, with blocks live. No byte changes, and slots that were never handed out [still count as
+    /// zeroed](crate::Stats::memsets_skipped). Call it again after `trim`, and in the child of a `fork`,
+    /// where pages are shared until they are written to.
     ///
-    /// All figures are 0 if the pools could not be reserved, or if another thread is at that right now.
+    /// All figures are 0 if the pools could not be reserved, or if another thread is reserving them right
+    /// now.
     ///
     /// ```
     /// use framepool::{PoolAlloc, MemoryOption};
@@ -31,14 +34,15 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     ///
     /// # Errors
     ///
-    /// None: what the system denies is in the report. Where the process may not have so much memory (a container's limit, not
-    /// an `rlimit`), the system may end it instead, as it would had the program written to its slots by itself.
+    /// None: the report says what the system denied. If a container's limit (not an `rlimit`) allows the
+    /// process less memory, the system may kill it, as it would if the program had written to its slots
+    /// itself.
     ///
     /// # Complexity
     ///
-    /// 0.1 to 0.4 ms a MiB, which the system needs to clear it (2 ms in a virtual machine that has to be given it first),
-    /// 0.04 ms once it is there, and the time of [`residency`](Self::residency). Allocates nothing, takes no lock of the
-    /// allocator's.
+    /// 0.1 to 0.4 ms a MiB, which the system needs to clear the memory; 2 ms in a virtual machine that must
+    /// be given it first. 0.04 ms a MiB once it is resident. The time of [`residency`](Self::residency) is
+    /// added. Allocates nothing, and takes no lock of the allocator.
     pub fn prewarm(&self) -> Residency {
         Residency::timed(|| {
             self.pools.prepare(&FallbackSource(self));
@@ -48,41 +52,46 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
 }
 
 impl<A> PoolAlloc<A> {
-    /// What the slots' memory is made of right now. Touches none of it, and reserves nothing.
+    /// Reports what memory the slots have right now. Touches no slot, and reserves nothing.
     ///
     /// # Complexity
     ///
-    /// On Linux one reading of `/proc/thread-self/smaps`: a system call for every few mappings of the process, and some 10 us for each
-    /// MiB that is resident in small pages, whoever's. Allocates nothing.
+    /// On Linux, one reading of `/proc/thread-self/smaps`: a system call for every few mappings of the
+    /// process, and about 10 us for each MiB that the process has resident in small pages, in slots or
+    /// elsewhere. Allocates nothing.
     pub fn residency(&self) -> Residency {
         Residency::timed(|| self.pools.residency())
     }
 
-    /// What the system denied so far, without the figures.
+    /// Reports what the system denied so far, without the figures.
     pub(crate) fn denials(&self) -> Residency {
         self.pools.denials()
     }
 
     /// Gives the memory of free slots back to the system, and returns how many bytes of it were resident.
     ///
-    /// For when a load has gone: from a housekeeping thread, a few times an hour rather than a few times a second, because the next use of
-    /// a slot has to fault its memory in again (or [`prewarm`](Self::prewarm) does). Slots that threads have cached go back as well, those
-    /// of sleeping threads too. What is given back is all zeros afterwards, so that `alloc_zeroed`
-    /// [need not clear it](crate::Stats::memsets_skipped).
+    /// Call it after a load has ended, from a housekeeping thread: a few times an hour rather than a few
+    /// times a second. The next use of a slot has to fault its memory in again (or [`prewarm`](Self::prewarm)
+    /// does). Slots that threads have cached go back too, also those of sleeping threads. The memory given
+    /// back is all zeros afterwards, so `alloc_zeroed` [need not clear it](crate::Stats::memsets_skipped).
     ///
-    /// May be called at any time, by any thread, several at once (but not by a signal handler), switched on or off; nobody ever waits for
-    /// it. No live block changes. At most an eighth of the slots are out of reach at any moment, and half of the free ones; a
-    /// page is the least that can be dealt with. Pages stay that are shared with a live slot, where slots are not
-    /// multiples of pages, and one at the border of what is [held back](crate::Config::hold_back).
+    /// Any thread may call this at any time, several at once, with the pools on or off. A signal handler may
+    /// not. No thread ever waits for it, and no live block changes. At any moment it holds at most an eighth
+    /// of a class's slots and half of the free ones, but always as many as one page touches. Where slots are
+    /// not multiples of pages, a page that is shared with a live slot stays. So does one page at the border
+    /// of the slots that are [held back](crate::Config::hold_back).
     ///
-    /// 0, and nothing done, before the pools are reserved. Memory that is [locked](crate::Config::lock_memory) stays, and up to an eighth
-    /// of a class's slots next to it; elsewhere than on Linux all of it then. The figure is the system's (elsewhere than on Linux
-    /// it counts all pages of slots that were ever used), and 0 if a filter of system calls keeps it to itself.
+    /// Before the pools are reserved, it does nothing and returns 0. On Linux, memory that is
+    /// [locked](crate::Config::lock_memory) stays, and up to an eighth of a class's slots next to it. On
+    /// other systems, with locked memory, all of it stays. The result is the system's figure, and 0 if a
+    /// filter of system calls refuses it. On other systems than Linux it counts all pages of slots that were
+    /// ever used.
     ///
     /// # Complexity
     ///
-    /// Two or a few system calls for each run of free slots that were used, and some 0.1 ms a MiB, which the system needs to take it back;
-    /// 15 us where there is nothing to do, with the default table. Allocates nothing.
+    /// Two system calls for each run of free slots that were used, and one more for each further 4 MiB of the
+    /// run. The system needs about 0.1 ms a MiB to take the memory back. With the default table and nothing
+    /// to do, 15 us. Allocates nothing.
     pub fn trim(&self) -> usize {
         self.pools.trim()
     }

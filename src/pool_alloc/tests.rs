@@ -1,4 +1,5 @@
-//! P10: whatever call a system refuses, at whatever moment of an allocator's life: no crash, no lost block, and statistics that add up.
+//! P10: if the system refuses any call, at any moment of an allocator's life, there is no crash and no lost
+//! block, and the statistics add up.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::Cell;
@@ -8,7 +9,8 @@ use std::thread;
 use crate::os::calls::inject_failure::{Call, inject_failure};
 use crate::{Class, Config, PoolAlloc, Stats};
 
-/// Asks the system for everything that there is to ask, with few slots, because a trim takes them in turns.
+/// A table that requests everything the system can be asked for. It has few slots, because a trim takes them
+/// in turns.
 const CONFIG: Config = Config::new()
     .class(Class::Small, 1 << 10, 80)
     .hold_back(Class::Small, 0, 0)
@@ -21,13 +23,13 @@ const CONFIG: Config = Config::new()
     .lock_memory(true)
     .core_dumps(false);
 
-/// What a program does with its allocator, and how often it asked for memory.
+/// The calls of a program to its allocator, and how often it asked for memory.
 struct Program {
     pool: &'static PoolAlloc,
     requests: Cell<u64>,
 }
 
-/// A block full of its number.
+/// A block filled with its number.
 struct Block {
     start: *mut u8,
     layout: Layout,
@@ -38,13 +40,13 @@ fn whole(class: Class) -> Layout {
     Layout::from_size_align(CONFIG.slot_bytes(class), 8).unwrap()
 }
 
-/// Some of a block's bytes, the first and the last among them.
+/// Returns the offsets of 10 bytes of a block, its first and its last among them.
 fn sample(layout: Layout) -> impl Iterator<Item = usize> {
-    (0..layout.size()).step_by(layout.size() / 8 - 1)
+    (0..layout.size()).step_by(layout.size() / 8 - 1).chain([layout.size() - 1])
 }
 
 impl Program {
-    /// With pools of its own, for ever.
+    /// Creates a program with pools of its own, which are never dropped.
     fn new() -> Self {
         Self { pool: Box::leak(Box::new(PoolAlloc::with_config(CONFIG))), requests: Cell::new(0) }
     }
@@ -71,13 +73,13 @@ impl Program {
         }
     }
 
-    /// As many blocks as a class has slots.
+    /// Takes as many blocks as a class has slots.
     fn take_all(&self, class: Class) -> Vec<Block> {
         (0..CONFIG.slots(class)).map(|slot| self.take(whole(class), 1 + slot as u8)).collect()
     }
 
-    /// Every way that there is to the system: start-up, a thread's first use, slots called in from another thread, memory that is
-    /// given back and asked for again.
+    /// Takes every path to the system: start-up, a thread's first use, a reclaim of slots that another thread
+    /// has cached, memory that is given back and requested again.
     fn run(&self) {
         Class::ALL.into_iter().map(|class| self.take(whole(class), 7)).for_each(|block| self.give(block));
         let (cached, done) = (Barrier::new(2), Barrier::new(2));
@@ -87,7 +89,7 @@ impl Program {
             let other = scope.spawn(move || {
                 let other = Self { pool, requests: Cell::new(0) };
                 for class in Class::ALL {
-                    // So often that the thread gets magazines of the larger slots, too.
+                    // Often enough that the thread gets magazines of the larger slots, too.
                     for _ in 0..20 {
                         let blocks = [1, 2].map(|number| other.take(whole(class), number));
                         blocks.into_iter().for_each(|block| other.give(block));
@@ -108,7 +110,7 @@ impl Program {
         });
     }
 
-    /// The statistics, which have to account for each request.
+    /// Returns the statistics, and checks that they account for each request.
     fn stats(&self) -> Stats {
         let stats = self.pool.stats();
         assert_eq!(stats.total_allocs(), self.requests.get(), "{stats}");
@@ -121,7 +123,7 @@ impl Program {
     }
 }
 
-/// A program whose calls number `refused` are refused with `errno`; what calls there were.
+/// Runs a program whose calls number `refused` fail with `errno`, and returns all calls.
 fn run_with_failures(refused: core::ops::Range<usize>, errno: i32) -> Vec<Call> {
     // On a thread of its own, which has its place with this allocator.
     let program = thread::spawn(move || {
@@ -129,8 +131,8 @@ fn run_with_failures(refused: core::ops::Range<usize>, errno: i32) -> Vec<Call> 
         let ((), calls) = inject_failure(refused, errno, || program.run());
         let stats = program.stats();
 
-        // The page that tells a forked child from its parent comes right after the registration, and can be done without. The reservation is
-        // the last `mmap` of start-up; later ones are trials.
+        // The page that tells a forked child from its parent comes right after the registration, and is not
+        // needed. The reservation is the last `mmap` of start-up; later ones are trials.
         let is_needed = |before: Option<&Call>, call: &Call| match call.name {
             "mmap" => before.is_none_or(|before| before.name != "membarrier" || before.was_denied),
             name => name == "mprotect",
@@ -143,7 +145,8 @@ fn run_with_failures(refused: core::ops::Range<usize>, errno: i32) -> Vec<Call> 
             assert_eq!((stats.hits(), stats.misses()), (0, 0), "{stats}");
             return calls;
         }
-        // What others have cached nobody touches without a fence, and everybody has with one. (The first call only registers.)
+        // Without a fence, no thread may take what other threads have cached. With one, every thread may.
+        // (The first call only registers.)
         let fences: Vec<_> = calls.iter().filter(|call| call.name == "membarrier").collect();
         match &fences[..] {
             [_, fences @ ..] if !fences.is_empty() && fences.iter().all(|fence| fence.was_denied) => {
@@ -171,7 +174,7 @@ fn any_call_may_be_refused_and_no_block_is_lost() {
     }
     for number in 0..calls.len() {
         run_with_failures(number..number + 1, libc::ENOMEM);
-        // As by a filter that comes then.
+        // As if a filter were installed at this moment.
         run_with_failures(number..usize::MAX, libc::EPERM);
     }
 }

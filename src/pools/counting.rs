@@ -1,4 +1,4 @@
-//! Where a thread counts, what it counts, and the sums.
+//! Where a thread counts, its counts, and the sums of all threads.
 
 use super::{LiveSlot, Pools};
 use crate::lifecycle::serving::State;
@@ -10,7 +10,7 @@ use crate::stats::counters::FallbackReason;
 use crate::stats::{Reservation, Stats};
 
 impl Pools {
-    /// Where threads count that have no place.
+    /// The counters that all threads without a place share.
     pub(crate) fn shared_tally(&self) -> Tally<'_> {
         Tally::Shared(&self.metadata_cell)
     }
@@ -21,11 +21,11 @@ impl Pools {
         stats
     }
 
-    /// Before there is metadata, or if there was no memory for it.
+    /// The statistics before there is metadata, or if there was no memory for it.
     fn stats_of_none(&self) -> Stats {
         let mut stats = Stats::default();
         if self.serving.state() == State::Failed {
-            // There was no memory for the metadata, which tells more.
+            // There was no memory for the metadata, where the exceeded limit would be noted.
             stats.reservation = Reservation::Failed(None);
         }
         for class in Class::ALL {
@@ -36,7 +36,8 @@ impl Pools {
         stats
     }
 
-    /// Where this thread counts; reserves the pools first and gives the thread a place, if need be.
+    /// Returns where this thread counts. If necessary, it first reserves the pools and gives the thread a
+    /// place.
     #[inline]
     pub(crate) fn tally(&self, source: os::Source<'_>) -> Tally<'_> {
         let own = self.own().or_else(|| {

@@ -1,9 +1,11 @@
-//! The short ways: a slot out of this thread's magazine, one back into it, and a refusal found at once.
+//! The fast paths: a slot out of this thread's magazine, one back into it, and a refusal that a few loads
+//! decide.
 //!
-//! Each is a few plain loads and stores, and none calls anything. "No" says nothing: the caller goes the long way.
+//! Each is a few plain loads and stores, and none calls a function. `None` and `false` mean undecided, not
+//! refused: the caller takes the slow path.
 //!
-//! Builds with debug assertions do not force them inline: there each would add its own variables to the stack frame of `alloc`, which may run on
-//! a small stack.
+//! Builds with debug assertions do not force them inline. There, each would add its own variables to the
+//! stack frame of `alloc`, which may run on a small stack.
 
 use core::alloc::Layout;
 use core::ptr;
@@ -17,19 +19,20 @@ use crate::stats::counters::{self, FallbackReason};
 use crate::thread::current::{OwnState, StateGuard};
 
 impl Pools {
-    /// This thread's place, entered, and the metadata that it lies in, for an allocation; `None` if the pools do not serve, if the
-    /// thread has no place, or if this interrupted it inside.
+    /// Enters this thread's place for an allocation, and returns the metadata with it.
+    ///
+    /// `None` if the pools do not serve, if the thread has no place, or if this call interrupted it inside.
     #[inline(always)]
     pub(crate) fn enter(&self) -> Option<(StateGuard, &Metadata)> {
         let metadata = self.serving.pointer();
         let guard = OwnState::enter_at(metadata.addr())?;
-        // SAFETY: a thread has a place at metadata that start-up published, for ever.
+        // SAFETY: a thread has a place only in metadata that start-up published, and that is never unmapped.
         Some((guard, unsafe { &*metadata }))
     }
 
-    /// A live slot out of this thread's magazine: a hit in a few plain loads and stores. `None` says nothing.
+    /// Takes a live slot out of this thread's magazine: a hit in a few plain loads and stores.
     ///
-    /// The lane is that of a usual layout, so there are slots.
+    /// `None` means undecided. The lane is that of a usual layout, so it has slots.
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn take_cached(
@@ -39,13 +42,15 @@ impl Pools {
         size: usize,
     ) -> Option<*mut u8> {
         let start = Self::pop(guard, metadata, lane, size)?;
-        // SAFETY: the start of a slot of this lane, which is this thread's alone since the magazine let go of it.
+        // SAFETY: the start of a slot of this lane, which is this thread's alone since the magazine let go of
+        // it.
         unsafe { metadata.map.cell_of_start(start.addr()) }.hand_out(lane);
         asan::unpoison_prefix(start, size, metadata.slot_bytes(lane));
         Some(start)
     }
 
-    /// The same for `alloc_zeroed`, counted as such too.
+    /// Takes a slot as [`take_cached`](Self::take_cached) does, for `alloc_zeroed`, and counts whether it is
+    /// clean.
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn take_cached_zeroed(
@@ -72,7 +77,10 @@ impl Pools {
         Some(start)
     }
 
-    /// Why a lane with an empty magazine surely has nothing for a layout, found with a load or a few; `None` says nothing.
+    /// Returns the reason why a lane with an empty magazine certainly has no slot for a layout, found with a
+    /// few loads.
+    ///
+    /// `None` means undecided.
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn exhausted(&self, lane: Lane) -> Option<FallbackReason> {
@@ -86,10 +94,12 @@ impl Pools {
         is_exhausted.then(|| FallbackReason::of_exhausted(lane))
     }
 
-    /// The live slot that starts at an address of the reservation, and its byte, if a glance tells; `None` says nothing.
+    /// Returns the live slot that starts at an address of the reservation, and its byte, if one comparison
+    /// decides.
     ///
-    /// The layout tells what the byte must be. One comparison then says that a slot starts there, that it is live, and that the
-    /// layout can have come from it, without waiting for the byte to find the magazine.
+    /// `None` means undecided. The layout tells what the byte must be. The comparison then says that a slot
+    /// starts there, that it is live, and that the layout can have come from it. So the magazine is found
+    /// without waiting for the byte.
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn find_fast<'a>(
@@ -108,8 +118,10 @@ impl Pools {
         cell.read().matches(self.freed_fast, lane).then_some((LiveSlot { start: ptr, lane }, cell))
     }
 
-    /// Puts a slot that was [found quickly](Self::find_fast) into this thread's magazine: a free in a few plain loads and stores.
-    /// Otherwise `false`, and nothing was done.
+    /// Puts a slot that was [found quickly](Self::find_fast) into this thread's magazine: a free in a few
+    /// plain loads and stores.
+    ///
+    /// `false` means undecided, and nothing was done.
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn give_cached(
@@ -122,7 +134,7 @@ impl Pools {
         if !metadata.modes[lane.index()].is_cached() || !guard.magazine(lane).push(own) {
             return false;
         }
-        // Nobody can take the slot before this thread is outside again.
+        // No thread can take the slot before this thread is outside again.
         cell.retire(lane);
         asan::poison(start, metadata.slot_bytes(lane));
         counters::owned(&guard.counters(lane).returns, 1);

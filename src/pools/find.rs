@@ -1,4 +1,5 @@
-//! From an address to its slot: whose a block is, which slot it has, and what is wrong if it has none.
+//! From an address to its slot: which allocator a block belongs to, which slot it has, and the error if it
+//! has none.
 
 use core::alloc::Layout;
 
@@ -8,7 +9,7 @@ use crate::slots::class::Class;
 use crate::slots::lane::Lane;
 use crate::slots::slot_map::SlotTag;
 
-/// A live slot of ours.
+/// A live slot of these pools.
 #[derive(Clone, Copy)]
 pub(crate) struct LiveSlot {
     pub(super) start: *mut u8,
@@ -16,16 +17,18 @@ pub(crate) struct LiveSlot {
 }
 
 impl Pools {
-    /// Whether an address lies in the reservation, guards included: all that decides where a block goes back to. (During a
-    /// [recording](super::recording), whether it may.)
+    /// Whether an address lies in the reservation, guard pages included. This alone decides where a block
+    /// goes back to.
+    ///
+    /// During a [recording](super::recording), `true` means only that the address may lie there.
     #[inline(always)]
     pub(crate) fn spans(&self, ptr: *const u8) -> bool {
-        // First: it publishes the base.
+        // Read first, because it publishes the base.
         let span = self.serving.span();
         self.offset_of(ptr) < span
     }
 
-    /// The same, whether there is a recording or not.
+    /// Whether an address lies in the reservation, guard pages included, even during a recording.
     #[inline]
     pub(crate) fn is_ours(&self, ptr: *const u8) -> bool {
         self.spans(ptr) && self.offset_of(ptr) < self.plan().span
@@ -36,9 +39,9 @@ impl Pools {
         ptr.addr().wrapping_sub(self.serving.base().addr())
     }
 
-    /// The live slot that starts at an address of the reservation.
+    /// Finds the live slot that starts at an address of the reservation.
     ///
-    /// Aborts if none does, or if `layout` cannot have come from it (P7).
+    /// Aborts if no live slot starts there, or if `layout` cannot have come from it (P7).
     pub(crate) fn find(&self, ptr: *mut u8, layout: Layout) -> LiveSlot {
         if let Some(found) = self.look_up(ptr)
             && self.plan().classes[found.lane.class()].fits(layout)
@@ -48,7 +51,7 @@ impl Pools {
         self.misuse(ptr, layout)
     }
 
-    /// What [`find`](Self::find) found before at the same address.
+    /// Returns the slot that [`find`](Self::find) found at the same address before.
     pub(crate) fn live_slot_at(&self, ptr: *mut u8) -> LiveSlot {
         LiveSlot { start: ptr, lane: self.tag_at(ptr.addr()).lane() }
     }
@@ -58,7 +61,7 @@ impl Pools {
         slot.is_live().then(|| LiveSlot { start: ptr, lane: slot.lane() })
     }
 
-    /// What the map says of an address of the reservation.
+    /// Reads the slot map's byte for an address of the reservation.
     pub(super) fn tag_at(&self, address: usize) -> SlotTag {
         // SAFETY: an address of the reservation.
         unsafe { self.metadata().map.cell(address) }.read()
@@ -85,13 +88,13 @@ impl Pools {
         self.is_ours(ptr) && self.plan().locate(self.offset_of(ptr)).is_some()
     }
 
-    /// Bytes of the live slot that starts at `ptr`.
+    /// Returns the bytes of the live slot that starts at `ptr`.
     pub(crate) fn usable_size(&self, ptr: *const u8) -> Option<usize> {
         let found = if self.is_ours(ptr) { self.look_up(ptr.cast_mut()) } else { None };
         found.map(|found| self.slot_bytes(found))
     }
 
-    /// Finds out what is wrong with a pointer or its layout, says so, and ends the process.
+    /// Finds out what is wrong with a pointer or its layout, reports it, and ends the process.
     #[cold]
     #[inline(never)]
     fn misuse(&self, ptr: *mut u8, layout: Layout) -> ! {

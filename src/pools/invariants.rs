@@ -12,7 +12,7 @@ use crate::metadata::Metadata;
 use crate::slots::class::Class;
 use crate::slots::lane::Lane;
 
-/// How many slots of a lane are where.
+/// The number of a lane's slots in each kind of place.
 #[derive(Default)]
 struct Places {
     free: usize,
@@ -21,11 +21,11 @@ struct Places {
 }
 
 impl Pools {
-    /// Checks all of them. Allocates nothing unless one is broken.
+    /// Checks all the equations. Allocates nothing if they hold.
     ///
     /// # Panics
     ///
-    /// If one is broken. Other threads must be outside the allocator, or it may seem so.
+    /// If an equation does not hold. While another thread is inside the allocator, it may only seem so.
     pub(crate) fn check_invariants(&self) {
         let Some(metadata) = self.metadata_cell.get().filter(|metadata| !metadata.base.is_null()) else {
             return;
@@ -70,7 +70,7 @@ fn check_lane(metadata: &Metadata, lane: Lane) -> Places {
     places
 }
 
-/// How often a slot is in a magazine.
+/// Counts how often a slot is in a magazine.
 fn magazines_with(metadata: &Metadata, lane: Lane, start: *mut u8) -> usize {
     let magazines = (0..metadata.used_places()).map(|place| metadata.magazine(place, lane));
     magazines.map(|magazine| magazine.peek().filter(|&slot| slot == start).count()).sum()
@@ -85,7 +85,7 @@ mod tests {
     use crate::config::Config;
     use crate::pools::Block;
 
-    /// Pools with one live slot of Large, and its number.
+    /// Makes pools with one live slot of Large, and returns its index too.
     fn with_a_live_slot() -> (Pools, Block, u32) {
         let pools = Pools::of_a_value(&Config::new());
         pools.reserve(&System);
@@ -101,7 +101,7 @@ mod tests {
         let (pools, block, _) = with_a_live_slot();
         pools.check_invariants();
         let found = pools.find(block.start, Layout::new::<[u8; 100_000]>());
-        // SAFETY: just found, and nobody uses it any more.
+        // SAFETY: just found, and the block is not used any more.
         unsafe { pools.give(pools.shared_tally(), found) };
         pools.check_invariants();
     }

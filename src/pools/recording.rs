@@ -1,7 +1,8 @@
-//! How a [`Recording`] gets to see each request and each free without a word on anybody's short way.
+//! How a [`Recording`] sees each request and each free, at no cost to the fast path of a run without one.
 //!
-//! While there is one, threads have no places and no size has a route, so every allocation goes the long way; and all addresses look
-//! like the pools' own at first sight, so every free does. The long ways come here.
+//! During a recording, threads have no places and no size has a route, so every allocation takes the slow
+//! path. All addresses look like the pools' own at first, so every free takes the slow path too. The slow
+//! paths call the functions here.
 
 use core::alloc::Layout;
 
@@ -20,7 +21,9 @@ impl Pools {
         self.recording().is_some()
     }
 
-    /// What `alloc` returns, a block of this layout or null. A request that `is_in_fallback` asks nothing of the pools, so it makes no demand on a class.
+    /// Runs `alloc`, records its request, and returns its result: a block of this layout, or null.
+    ///
+    /// A request that `is_in_fallback` asks nothing of the pools, so it makes no demand on a class.
     #[inline]
     pub(crate) fn recorded(
         &self,
@@ -39,7 +42,7 @@ impl Pools {
         ptr
     }
 
-    /// Runs `free`, which gives a block of this layout back.
+    /// Runs `free`, which gives back a block of this layout, and records it.
     #[inline]
     pub(crate) fn recorded_free(
         &self,
@@ -54,13 +57,13 @@ impl Pools {
         recording.end(layout);
     }
 
-    /// A block that was one is the other now.
+    /// Records that the block `old` became the block `new`.
     #[cold]
     pub(crate) fn record_resize(&self, old: (*mut u8, Layout), new: (*mut u8, Layout), is_in_fallback: bool) {
         if let Some(recording) = self.recording() {
             let classes = [old, new].map(|(ptr, layout)| self.class_in_demand(ptr, layout, is_in_fallback));
             recording.resize(old.1, new.1);
-            // Never missing in between.
+            // The new class comes first. In between, the block counts in both classes and never in none.
             if classes[0] != classes[1] {
                 recording.occupy(classes[1]);
                 recording.vacate(classes[0]);
@@ -68,7 +71,8 @@ impl Pools {
         }
     }
 
-    /// The class of the slot that a block has, or would have if there were enough; `None` for what bypasses the pools.
+    /// Returns the class of the slot that a block has, or would have if there were enough slots; `None` if it
+    /// bypasses the pools.
     fn class_in_demand(&self, ptr: *mut u8, layout: Layout, is_in_fallback: bool) -> Option<usize> {
         if self.is_ours(ptr) {
             return Some(self.tag_at(ptr.addr()).lane().class());

@@ -1,4 +1,4 @@
-//! Memory that is there before it is asked for, what there is, and how it goes back. Never on the allocation path.
+//! Making slots resident before they are used, and reporting what is resident. Never on the allocation path.
 
 use core::ptr::NonNull;
 
@@ -8,25 +8,25 @@ use crate::memory::residency::Residency;
 use crate::os;
 
 impl Pools {
-    /// Asks the system for all that the configuration says, and makes every slot resident.
+    /// Asks the system for everything that the configuration says, and makes every slot resident.
     pub(crate) fn prewarm(&self) -> Residency {
         let Some(reserved) = self.reserved() else { return Residency::default() };
         self.options.ask(reserved);
         self.options.populate(reserved);
         if let Some(metadata) = self.metadata_cell.get() {
-            // So that first uses of slots cause no fault there. Not reported: a few hundred KiB.
-            // SAFETY: its own mapping, which outlives the reference.
+            // First uses of slots then cause no fault there. Not reported: it is a few hundred KiB.
+            // SAFETY: the metadata's own mapping, which outlives the reference.
             let _ = unsafe { os::populate(metadata.mapping.pages) };
         }
         self.options.report(reserved)
     }
 
-    /// What the slots have, without touching any.
+    /// Reports what memory the slots have, without touching any.
     pub(crate) fn residency(&self) -> Residency {
         self.reserved().map_or_else(Residency::default, |reserved| self.options.report(reserved))
     }
 
-    /// What of it was denied.
+    /// Reports what the system denied so far.
     pub(crate) fn denials(&self) -> Residency {
         self.options.denials()
     }

@@ -1,7 +1,8 @@
 //! From a layout to its lane: a few comparisons with numbers that lie side by side.
 //!
-//! Branches, because programs ask for the same few sizes over and over, and then a guess is free; Small first, because there a
-//! nanosecond counts most. A size that may have every slot of its class takes one comparison there, one that may not takes two.
+//! The comparisons are branches: programs ask for the same few sizes again and again, and a predicted branch
+//! is free. Small comes first, because there a nanosecond counts most. In its class, a size that may have
+//! every slot takes one comparison, any other takes two.
 
 use core::alloc::Layout;
 
@@ -13,15 +14,16 @@ use crate::slots::lane::Lane;
 use crate::stats::counters::FallbackReason;
 use crate::thread::current::StateGuard;
 
-/// What it takes to find a size's lane.
+/// The numbers that lead from a size to its lane.
 #[repr(C)]
 pub(super) struct Routes {
-    /// Sizes below this fit the class's slots: one more than a slot has bytes, or 0 where no size has a route, not even 0.
+    /// Sizes below this fit the class's slots: the slot's bytes plus one, or 0 if no size has a route, not
+    /// even 0.
     fits_below: [usize; CLASSES],
-    /// Sizes that may have the held-back lane and are not below the floor.
+    /// Sizes from this on may have the held-back lane and are not below the floor.
     held_back_from: [usize; CLASSES],
     floor: [usize; CLASSES],
-    /// Sizes of the smallest class below `held_back_from`, and none that is larger than its slots.
+    /// Sizes below this fit the smallest class, and are below its `held_back_from`.
     tiny_below: usize,
 }
 
@@ -46,29 +48,31 @@ impl Routes {
         routes
     }
 
-    /// So that no size has a route. What decides within a class stays, and so does what is asked only inside a thread's own place.
+    /// Removes the routes of all sizes. The numbers that decide within a class stay, and so does
+    /// `tiny_below`, which is read only inside a thread's own place.
     pub(super) fn remove_all(&mut self) {
         self.fits_below = [0; CLASSES];
     }
 }
 
-/// Why a layout has no lane to go to at once.
+/// The reason why the fast path finds no lane for a layout.
 pub(crate) enum NoRoute {
     /// The fallback serves it.
     Fallback(FallbackReason),
-    /// Something rare: [`Pools::take`] finds out.
+    /// A rare case, which [`Pools::take`] decides.
     NeedsSlowPath,
 }
 
 impl Pools {
-    /// The lane of a layout, whether the pools serve or not.
+    /// Returns the lane of a layout, whether the pools serve or not.
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn route(&self, layout: Layout) -> Result<Lane, NoRoute> {
         self.by_class(layout, |class| self.lane_above_floor(class, layout.size()))?.map_err(NoRoute::Fallback)
     }
 
-    /// The lane that a live block of this layout is most likely of, served at present or not.
+    /// Returns the lane that a live block of this layout most likely came from, whether the pools serve it
+    /// now or not.
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn lane_of(&self, layout: Layout) -> Option<Lane> {
@@ -76,7 +80,8 @@ impl Pools {
         self.by_class(layout, |class| Lane::new(class, is_held_back(class))).ok()
     }
 
-    /// What `of_class` says of the smallest class that has room for a layout. A branch for each class, which knows its number.
+    /// Calls `of_class` with the smallest class that has room for a layout. Each class has a branch, which
+    /// knows its number.
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn by_class<R>(&self, layout: Layout, of_class: impl Fn(usize) -> R) -> Result<R, NoRoute> {
@@ -103,7 +108,7 @@ impl Pools {
         }
     }
 
-    /// The lane of any layout, also of a strictly aligned one, and while no size has a route. For slow paths.
+    /// Returns the lane of any layout, even if it is strictly aligned or no size has a route. For slow paths.
     pub(super) fn lane_for(&self, layout: Layout) -> Result<Lane, FallbackReason> {
         let classes = &self.plan().classes;
         match classes.iter().position(|class| class.fits(layout)) {
@@ -119,10 +124,12 @@ impl Pools {
         layout.size() < self.routes().tiny_below
     }
 
-    /// Why there is nothing for a tiny layout, if three comparisons tell; `None` says nothing.
+    /// Returns the reason why the pools have nothing for a tiny layout, if three comparisons decide; `None`
+    /// means undecided.
     ///
-    /// Asked before anything else, because tiny objects take all of Small's open lane within the first milliseconds of many programs.
-    /// Nobody's slots are called in for them, so what other threads have cached does not count.
+    /// It comes before everything else, because tiny objects take all of Small's open lane within the first
+    /// milliseconds of many programs. Tiny layouts start no reclaim, so what other threads have cached does
+    /// not count.
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn tiny_bypass(
@@ -153,13 +160,14 @@ impl Pools {
     }
 }
 
-/// Whether its alignment is one that `malloc` gives without being asked: `System` starts with the same question, and need not ask again.
+/// Whether `malloc` gives this alignment without being asked. `System` starts with the same question and can
+/// skip it.
 #[inline(always)]
 pub(crate) fn has_malloc_alignment(layout: Layout) -> bool {
     layout.align() <= 16 && layout.align() <= layout.size()
 }
 
-/// Makes the compiler lay the code that comes here aside.
+/// Tells the compiler that the branch which calls this is rarely taken, so that its code is laid out of line.
 #[cold]
 #[inline]
 pub(crate) fn cold_path() {}

@@ -1,4 +1,4 @@
-//! The slow paths: takes and gives that a fast path left undecided, each request counted once.
+//! The slow paths: takes and gives that a fast path left undecided. Each request is counted once.
 
 use core::alloc::Layout;
 
@@ -10,7 +10,7 @@ use crate::slots::lane::Lane;
 use crate::stats::counters::FallbackReason;
 
 impl Pools {
-    /// A slot for `layout`, or `None` if the fallback has to serve it; counted either way.
+    /// Takes a slot for `layout`; `None` if the fallback has to serve it. Counts the request in either case.
     pub(crate) fn take(&self, tally: Tally<'_>, layout: Layout) -> Option<Block> {
         if self.is_serving()
             && let Ok(lane) = self.route(layout)
@@ -20,7 +20,8 @@ impl Pools {
         self.take_slow(tally, layout)
     }
 
-    /// [`take`](Self::take) of a layout without a route, or while the pools do not serve.
+    /// Takes a slot as [`take`](Self::take) does, for a layout without a route, or while the pools do not
+    /// serve.
     #[inline(never)]
     fn take_slow(&self, tally: Tally<'_>, layout: Layout) -> Option<Block> {
         match self.check_serving().and_then(|()| self.lane_for(layout)) {
@@ -32,14 +33,15 @@ impl Pools {
         }
     }
 
-    /// Whether the pools serve, and why not.
+    /// Checks that the pools serve, or returns why not.
     fn check_serving(&self) -> Result<(), FallbackReason> {
         if self.is_serving() {
             return Ok(());
         }
         match self.serving.state() {
             State::Untouched | State::Starting => return Err(FallbackReason::Starting),
-            // Whoever changed one of the two has not said so yet, or never will: it is a thread that a `fork` left behind.
+            // The thread that changed `state` or `enabled` has not published the change yet. If a `fork` left
+            // that thread behind in the parent, it never will.
             State::Ready if self.serving.is_enabled() => {
                 self.serving.republish(self.metadata_cell.pointer());
             }
@@ -48,7 +50,8 @@ impl Pools {
         if self.is_serving() { Ok(()) } else { Err(FallbackReason::Disabled) }
     }
 
-    /// A slot of `lane`'s class for `size` bytes; counted either way. The pools are ready.
+    /// Takes a slot of `lane`'s class for `size` bytes, and counts the request in either case. The pools are
+    /// ready.
     fn take_from(&self, tally: Tally<'_>, lane: Lane, size: usize) -> Option<Block> {
         let taken = self.take_slot(tally, lane, size);
         if taken.is_some() {
@@ -58,7 +61,7 @@ impl Pools {
         None
     }
 
-    /// The lane that a layout is served from as soon as it has a slot; `None` if that will never be.
+    /// Returns the lane that serves a layout as soon as it has a slot; `None` if that can never happen.
     pub(crate) fn lane_to_wait_for(&self, layout: Layout) -> Option<Lane> {
         if !self.is_serving() {
             return None;
@@ -67,22 +70,27 @@ impl Pools {
         (lane.is_held_back() || !self.plan().lane(lane).is_empty()).then_some(lane)
     }
 
-    /// Nobody who gives a slot that a layout of this lane may have misses what this thread did before: see
-    /// [`SlotSet::order_with_gives`](crate::slots::slot_set::SlotSet::order_with_gives).
+    /// Orders this thread with each give of a slot that a layout of this lane may have.
+    ///
+    /// Either this thread finds the slot from here on, or the giving thread sees what this thread did before:
+    /// see [`SlotSet::order_with_gives`](crate::slots::slot_set::SlotSet::order_with_gives).
     pub(crate) fn order_with_gives(&self, lane: Lane) {
         for lane in [lane, lane.open()] {
             self.metadata().pool(lane).set().order_with_gives();
         }
     }
 
-    /// Whether a block that shrinks to `size` bytes is to leave its slot: it would leave three quarters of the slot empty.
+    /// Whether a block that shrinks to `size` bytes should leave its slot: at least three quarters of the
+    /// slot would be empty.
     #[inline]
     pub(crate) fn is_too_small_for(&self, size: usize, found: LiveSlot) -> bool {
         size <= self.slot_bytes(found) / 4
     }
 
-    /// Where a block goes that shrinks to a layout which is [too small](Self::is_too_small_for) for its slot: where a new request would go, but
-    /// without a reclaim. Only a hit is counted.
+    /// Decides where a block goes that shrinks to a layout which is [too small](Self::is_too_small_for) for
+    /// its slot.
+    ///
+    /// It goes where a new request would go, but this starts no reclaim. Only a hit is counted.
     pub(crate) fn shrink(&self, tally: Tally<'_>, layout: Layout, found: LiveSlot) -> Shrink {
         if !self.is_serving() {
             return Shrink::ToFallback;
@@ -92,10 +100,11 @@ impl Pools {
             Err(FallbackReason::BelowFloor(class)) if class <= found.lane.class() => {
                 return Shrink::ToFallback;
             }
-            // A stricter alignment than the slot's, which only `Allocator` can ask for.
+            // Its alignment is stricter than the slot's. Only `Allocator` can ask for that.
             _ => return Shrink::Stays,
         };
-        // A slot of its class is no larger than it needs, unless that is held back for larger layouts.
+        // A new request would get a slot of the same class. The block stays, unless its slot is a held-back
+        // one that its size may not have.
         if lane.class() == found.lane.class() && (lane.is_held_back() || !found.lane.is_held_back()) {
             return Shrink::Stays;
         }
@@ -103,13 +112,13 @@ impl Pools {
         taken.map_or(Shrink::ToFallback, |taken| Shrink::Moves(self.count_taken(tally, taken, layout.size())))
     }
 
-    /// A slot of `lane`'s class for `size` bytes; only a hit is counted. The pools are ready.
+    /// Takes a slot of `lane`'s class for `size` bytes, and counts only a hit. The pools are ready.
     pub(crate) fn take_slot(&self, tally: Tally<'_>, lane: Lane, size: usize) -> Option<Block> {
         let taken = self.metadata().pool(lane).take(tally.own())?;
         Some(self.count_taken(tally, taken, size))
     }
 
-    /// Hands out a slot that was taken for `size` bytes, counted as a hit.
+    /// Hands out a slot that was taken for `size` bytes, and counts a hit.
     fn count_taken(&self, tally: Tally<'_>, (start, lane): (*mut u8, Lane), size: usize) -> Block {
         let metadata = self.metadata();
         tally.hit(lane, size);
@@ -119,12 +128,12 @@ impl Pools {
 
     /// Frees a slot.
     ///
-    /// Aborts if it turns out that another thread has just freed it too. Always so with `hardened`; otherwise only if both frees
-    /// reach the set before the slot is taken again.
+    /// Aborts if another thread has freed it at the same time. With `hardened` this is always detected.
+    /// Otherwise it is detected only if both frees reach the set before the slot is taken again.
     ///
     /// # Safety
     ///
-    /// It was just found, and nobody uses its memory any more.
+    /// The slot was just found, and its memory is not used any more.
     pub(crate) unsafe fn give(&self, tally: Tally<'_>, found: LiveSlot) {
         let LiveSlot { start, lane } = found;
         let metadata = self.metadata();
@@ -147,7 +156,9 @@ impl Pools {
         metadata.pool(lane).give(tally.own(), metadata.own_pointer(start));
     }
 
-    /// All bytes of the live slot that starts at `start`, for its owner to use; `None` if it is none of ours.
+    /// Makes all bytes of the live slot that starts at `start` usable, and returns how many these are.
+    ///
+    /// `None` if no live slot of these pools starts there.
     pub(crate) fn unpoison_whole(&self, start: *mut u8) -> Option<usize> {
         let bytes = self.usable_size(start)?;
         asan::unpoison_prefix(start, bytes, bytes);

@@ -1,8 +1,8 @@
-//! How the pools come to serve, once, and how they are switched off and on.
+//! How the pools start to serve, once, and how they are switched off and on.
 //!
-//! One thread reserves; whoever comes meanwhile goes to the fallback for that call, and nobody waits. Outcome and switch are
-//! folded into `serving`, the only one of them that an allocation reads. A `fork` by another thread while the first allocation of all is at
-//! this leaves a child that bypasses the pools for good.
+//! One thread reserves. A thread that allocates meanwhile goes to the fallback for that call, and no thread
+//! waits. `serving` combines outcome and switch, so an allocation reads only that. If another thread forks
+//! while the very first allocation is in start-up, the child bypasses the pools until it exits.
 
 use core::ptr::{self, NonNull};
 
@@ -21,14 +21,14 @@ use crate::os;
 use crate::os::asan;
 use crate::stats::recording::Recording;
 
-/// What start-up has found out before it reserves anything.
+/// The decisions of start-up before it reserves anything.
 struct Settled {
     recording: Option<&'static Recording>,
     shows_stats: bool,
 }
 
 impl Pools {
-    /// Reserves the pools if nobody has yet, and gives this thread a place if it may have one.
+    /// Reserves the pools if no thread has yet, and gives this thread a place if it may have one.
     #[cold]
     pub(crate) fn prepare(&self, source: os::Source<'_>) {
         self.reserve(source);
@@ -36,31 +36,31 @@ impl Pools {
             return;
         }
         if let Some(metadata) = self.metadata_cell.get().filter(|metadata| metadata.recording.is_none()) {
-            // SAFETY: with places it is never unmapped.
+            // SAFETY: metadata with places is never unmapped.
             thread::bind(unsafe { &*ptr::from_ref(metadata) }, constructor::exit_hook);
         }
     }
 
-    /// Reserves the pools if nobody has yet.
+    /// Reserves the pools if no thread has yet.
     pub(crate) fn reserve(&self, source: os::Source<'_>) {
         if self.serving.begin() {
             self.start(source);
         }
     }
 
-    /// Lets the pools serve, or not; blocks that live in them stay there.
+    /// Switches the pools on or off for new blocks. Blocks that live in them stay there.
     pub(crate) fn set_enabled(&self, yes: bool) {
         self.serving.set_enabled(yes, || self.metadata_cell.pointer());
     }
 
-    /// Reserves everything. For the one that is to begin.
+    /// Reserves everything. Only the thread that won `begin` calls this.
     #[cold]
     #[inline(never)]
     fn start(&self, source: os::Source<'_>) {
         os::keeping_errno(|| self.start_once(source));
     }
 
-    /// Settles what the environment may change, and whether there is a recording.
+    /// Settles the table, which the environment may change, and whether there is a recording.
     fn settle(&self, source: os::Source<'_>) -> Settled {
         if !self.has_places {
             return Settled { recording: None, shows_stats: false };
@@ -74,10 +74,10 @@ impl Pools {
         Settled { recording, shows_stats: false }
     }
 
-    /// Settles what the environment says; `None` if it says nothing.
+    /// Reads the environment and settles what it says; `None` if it says nothing.
     ///
-    /// By itself, like each step of start-up, so that what it needs of the stack is not added to what the others need: the first allocation of
-    /// a process may come on a signal stack.
+    /// A function of its own, as each step of start-up is, so that the steps do not add up their needs of
+    /// stack. The first allocation of a process may come on a signal stack.
     #[cold]
     #[inline(never)]
     fn read_environment(&self, source: os::Source<'_>) -> Option<Settled> {
@@ -85,7 +85,7 @@ impl Pools {
         let words = environment::read(&mut config)?;
         // SAFETY: start-up, which runs once, and has published nothing yet.
         unsafe {
-            // It makes sense: `read` has checked that.
+            // The plan is valid: `read` has checked the table.
             self.plan.set_with(|plan| _ = plan.fill(&config));
             self.routes.set_with(|routes| *routes = Routes::new(self.plan()));
         }
@@ -96,12 +96,12 @@ impl Pools {
         Some(Settled { recording, shows_stats: words.shows_stats })
     }
 
-    /// A recording of requests, which no route leads past.
+    /// Starts a recording, and removes all routes, which would lead past it.
     #[cold]
     #[inline(never)]
     fn start_recording(&self, config: &Config, source: os::Source<'_>) -> Option<&'static Recording> {
         let recording = Recording::new(config, source)?;
-        // SAFETY: as above.
+        // SAFETY: start-up, which runs once, and has published nothing yet.
         unsafe { self.routes.set_with(Routes::remove_all) };
         Some(recording)
     }
@@ -111,7 +111,7 @@ impl Pools {
         let plan = self.plan();
         let metadata = Metadata::new(plan, self.has_places, source);
         let reservation = metadata.and_then(|_| reservation::reserve(plan, source));
-        // Kept without slots too: threads still count their bypasses there.
+        // Kept even without slots: threads still count their bypasses there.
         if let Some(metadata) = metadata {
             self.publish(metadata, reservation, &settled);
         }
@@ -125,13 +125,14 @@ impl Pools {
         let span = if settled.recording.is_some() { usize::MAX } else { plan.span };
         let base = base.map_or(ptr::null_mut(), NonNull::as_ptr);
         self.serving.finish(base, span, self.metadata_cell.pointer());
-        // Last, because it takes long: the others need not wait for it, nor bypass the pools meanwhile.
+        // Last, because it takes long. Meanwhile, other threads already use the pools.
         if let Some(reserved) = reserved {
             self.options.prefault(reserved);
         }
     }
 
-    /// Completes the metadata, right after the slots were reserved or denied, and shows it to the other threads.
+    /// Completes the metadata, right after the slots were reserved or denied, and publishes it to the other
+    /// threads.
     fn publish(&self, mut metadata: NonNull<Metadata>, reservation: Option<os::Mapping>, settled: &Settled) {
         // SAFETY: just made, and not shared yet.
         let new = unsafe { metadata.as_mut() };
@@ -140,7 +141,8 @@ impl Pools {
             None => new.exceeded_limit = reservation::limit_behind(self.plan()),
         }
         new.exit_output = if settled.shows_stats { os::KeptStderr::new() } else { None };
-        // Without slots, frees take their fast path to the fallback, unseen.
+        // Without slots there is no recording: frees take their fast path to the fallback, so it would not
+        // see them.
         new.recording = settled.recording.filter(|_| reservation.is_some());
         // SAFETY: from here on only read; unmapped by `unmap` only.
         unsafe { self.metadata_cell.publish(metadata) };
@@ -154,14 +156,14 @@ impl Pools {
     ///
     /// # Safety
     ///
-    /// They are [those of a value](Pools::of_a_value), reserved out of this `source`, and nobody uses a slot of them, or calls anything here,
-    /// from now on.
+    /// The pools are [those of a value](Pools::of_a_value), reserved out of this `source`. From now on, no
+    /// thread uses a slot of them or calls anything here.
     pub(crate) unsafe fn unmap(&mut self, source: os::Source<'_>) {
         invariant!(!self.has_places, "what threads may come back to stays mapped");
         let metadata = self.metadata_cell.take_back();
         self.serving.close();
-        // SAFETY: by contract nobody else is here, so what start-up published is this caller's alone. The copies of the two mappings are
-        // taken out of one before it goes.
+        // SAFETY: by contract no other thread is here, so what start-up published is this caller's alone. The
+        // metadata describes both mappings and lies in one of them, so they are copied out before it goes.
         unsafe {
             let Some(metadata) = metadata else { return };
             let Metadata { reservation, mapping, .. } = *metadata.as_ref();

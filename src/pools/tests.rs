@@ -1,4 +1,4 @@
-//! What only the inside can see: who has a place, where a thread's exit can be watched.
+//! Tests that need access to private parts: which thread has a place, where a thread's exit can be watched.
 
 use super::*;
 use crate::stats::counters::FallbackReason;
@@ -6,22 +6,23 @@ use crate::sync::{AtomicU8, Ordering::SeqCst};
 use crate::thread::nested::FallbackFrame;
 use crate::tunables::PLACES;
 
-/// The number of its place, which it claims if it has none.
+/// Returns the number of this thread's place, which the thread claims if it has none.
 fn place_of_this_thread(pools: &'static Pools) -> Option<usize> {
     pools.prepare(&std::alloc::System);
     pools.own().map(|own| pools.metadata().place_of(own.state()))
 }
 
-/// As it is for a thread that finds another one at the reservation, which is over when it looks for a slot.
+/// Covers a thread that finds another thread reserving the pools, which is over when the first one looks for
+/// a slot.
 #[test]
-fn a_hit_is_counted_by_who_looked_where_to_count_before_the_pools_were_ready() {
+fn a_hit_is_counted_though_the_tally_was_taken_before_the_pools_were_ready() {
     let pools = Pools::of_a_value(&Config::new());
     let tally = pools.shared_tally();
     tally.fallback(FallbackReason::Starting, 0);
     pools.reserve(&std::alloc::System);
     let layout = Layout::new::<[u8; 100]>();
     let block = pools.take(tally, layout).unwrap();
-    // SAFETY: just taken, and nobody uses it any more.
+    // SAFETY: just taken, and the block is not used any more.
     unsafe { pools.give(tally, pools.find(block.start, layout)) };
     let stats = pools.stats();
     assert_eq!((stats.hits(), stats.returns(), stats.bypasses()), (1, 1, 1));
@@ -40,7 +41,8 @@ fn a_place_passes_from_a_thread_that_ends_to_the_next() {
     assert_eq!(pools.metadata().places.used(), 1);
 }
 
-/// Every place is taken when the process forks; in the child all but one belong to threads that did not come along.
+/// Every place is taken when the process forks. In the child, all but one belong to threads that are not
+/// there.
 #[test]
 fn the_child_of_a_fork_has_the_places_of_the_threads_that_are_gone() {
     use std::sync::Barrier;
@@ -103,7 +105,8 @@ fn the_child_of_a_fork_inside_a_fallback_keeps_its_own_place() {
     std::thread::scope(|scope| scope.spawn(forks).join().unwrap());
 }
 
-/// Keys are visited in the order of their making, so the destructor of a younger one runs after the allocator's.
+/// Keys are visited in the order in which they were made, so a younger key's destructor runs after the
+/// allocator's.
 #[test]
 fn a_thread_past_its_exit_has_no_place() {
     use std::sync::OnceLock;
@@ -132,10 +135,10 @@ fn a_thread_past_its_exit_has_no_place() {
     assert_eq!(HAD_PLACE.load(SeqCst), 0);
 }
 
-/// A bare system call, so that nothing runs in the child by itself.
+/// Forks by a bare system call, so that the C library runs no handler in the child.
 #[test]
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-fn until_the_thread_that_forked_has_settled_those_that_it_starts_have_no_place() {
+fn until_the_thread_that_forked_has_settled_the_threads_that_it_starts_have_no_place() {
     let pools: &Pools = Box::leak(Box::new(Pools::new(&Config::new())));
     let has_place = || {
         pools.prepare(&std::alloc::System);
@@ -143,7 +146,8 @@ fn until_the_thread_that_forked_has_settled_those_that_it_starts_have_no_place()
     };
     let forks = move || {
         assert!(has_place());
-        // SAFETY: what `fork` does; the child starts threads, which the C library happens to allow there, and ends.
+        // SAFETY: as `fork` does. The child starts threads, which the C library happens to allow there, and
+        // ends.
         let child = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
         if child == 0 {
             let early = std::thread::spawn(has_place).join().is_ok_and(|has_place| has_place);
@@ -160,7 +164,8 @@ fn until_the_thread_that_forked_has_settled_those_that_it_starts_have_no_place()
     std::thread::scope(|scope| scope.spawn(forks).join().unwrap());
 }
 
-/// A thread that first allocates when no destructor of its own will run any more. There are more of them than places.
+/// The threads first allocate when no destructor of their own will run any more. There are more of them than
+/// places.
 #[test]
 #[cfg(target_os = "linux")]
 fn places_of_threads_that_died_without_giving_them_back_are_found_by_the_next() {
@@ -168,7 +173,7 @@ fn places_of_threads_that_died_without_giving_them_back_are_found_by_the_next() 
 
     static POOLS: OnceLock<Pools> = OnceLock::new();
     static KEY: OnceLock<libc::pthread_key_t> = OnceLock::new();
-    /// The C library calls it again as long as it sets the key, four times in all.
+    /// The C library calls this again as long as it sets the key, four times in all.
     extern "C" fn destructor(left: *mut core::ffi::c_void) {
         if left.addr() == 1 {
             POOLS.get().unwrap().prepare(&std::alloc::System);
@@ -201,7 +206,7 @@ fn places_of_threads_that_died_without_giving_them_back_are_found_by_the_next() 
     for _ in 0..PLACES {
         assert!(std::thread::spawn(gets_a_place).join().unwrap(), "the dead keep their places");
     }
-    // All that lives keeps its own.
+    // Each living thread keeps its own place.
     let (bound, done) = (std::sync::Barrier::new(PLACES + 1), std::sync::Barrier::new(PLACES + 1));
     std::thread::scope(|scope| {
         for _ in 0..PLACES {
@@ -221,7 +226,8 @@ fn places_of_threads_that_died_without_giving_them_back_are_found_by_the_next() 
     });
 }
 
-/// As when a handler of the program's, which the C library calls before ours, comes to a slow path and starts a thread.
+/// A handler of the program, which the C library calls before the crate's, may take a slow path and start a
+/// thread.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_child_of_a_fork_that_has_settled_does_not_settle_again() {
@@ -250,7 +256,7 @@ fn a_child_of_a_fork_that_has_settled_does_not_settle_again() {
     assert_eq!(status, 0);
 }
 
-/// As by `pthread_exit` in a signal handler that interrupted the thread inside.
+/// The thread ends as by `pthread_exit` in a signal handler that interrupted it inside.
 #[test]
 fn the_place_of_a_thread_that_ended_inside_has_no_next_owner() {
     let pools: &Pools = Box::leak(Box::new(Pools::new(&Config::new())));

@@ -1,4 +1,5 @@
-//! How the memory of free slots goes back to the system: which lanes, under which lock. Never on the allocation path.
+//! How the memory of free slots goes back to the system: which lanes, under which lock. Never on the
+//! allocation path.
 
 mod walk;
 
@@ -10,7 +11,7 @@ use crate::slots::lane::{LANES, Lane};
 use walk::trim_lane;
 
 impl Pools {
-    /// Gives the memory of all free slots back to the system, and returns how many bytes that were.
+    /// Gives the memory of all free slots back to the system, and returns how many bytes of it were resident.
     pub(crate) fn trim(&self) -> usize {
         match self.reserved() {
             Some(reserved) if self.options.can_discard() => os::keeping_errno(|| self.trim_all(reserved)),
@@ -20,17 +21,19 @@ impl Pools {
 
     fn trim_all(&self, reserved: Reserved<'_>) -> usize {
         let metadata = self.metadata();
-        // Before any slot is held: of what is made resident later than this, the next trim learns.
-        // What is cleared when it is freed is clean although it is resident.
+        // Read before any slot is held: what becomes resident later is left to the next trim. With
+        // `zero_on_free`, a freed slot is clean although it is resident.
         let is_warm = self.options.take_warmed() || self.zero_on_free;
         let is_settled = metadata.settle_after_fork();
         let mut closed = [false; LANES];
         let mut bytes = 0;
         let mut is_complete = true;
-        // Asked in each trim that has something to discard: a filter of system calls may have come since the last one.
+        // Tried in each trim that has something to discard: a filter of system calls may be new since the
+        // last one.
         let mut leaves_zeros = None;
         for lane in Lane::ALL {
-            // Lane by lane, so that a thread that is stopped with the lock keeps back what is cached of one.
+            // Lane by lane. A thread that is stopped with the reclaim lock then keeps back the cached slots
+            // of one lane only.
             if is_settled {
                 [closed[lane.index()]] = metadata.with_reclaim(|reclaim| reclaim.revoke(metadata, [lane]));
             }

@@ -14,7 +14,7 @@ pub enum Class {
     XLarge,
 }
 
-/// How many classes there are.
+/// The number of size classes.
 pub(crate) const CLASSES: usize = Class::ALL.len();
 
 impl Class {
@@ -33,11 +33,12 @@ impl Class {
 }
 
 impl core::fmt::Display for Class {
-    /// Pads as a string does: `{:<6}` lines the four names up.
+    /// Writes the name and pads it as a string: `{:<6}` aligns the four names.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.pad(self.name())
     }
 }
 
-/// Slot sizes are multiples of this: a cache line on most machines, and the alignment that every slot has at least.
+/// The step of slot sizes, which are multiples of it: a cache line on most machines. Every slot has at least
+/// this alignment.
 pub(crate) const SLOT_STEP: usize = 64;

@@ -1,15 +1,15 @@
-//! A lane: the open or the held-back slots of one class, each with its own set and magazines.
+//! A lane: the open or the held-back slots of one class, each with a set and magazines of its own.
 //!
-//! The held-back lane is tried first by the layouts that may have it, the open lane is the only one for the others. So a hold-back
-//! costs a hit nothing but one more size boundary. In a class that holds nothing back every layout may have every slot: all are in
-//! the held-back lane, and its open lane is empty.
+//! Layouts that may have held-back slots try the held-back lane first. The other layouts use the open lane
+//! only. So a hold-back costs a hit one more size boundary, and nothing else. If a class holds nothing back,
+//! every layout may have every slot. All slots are then in the held-back lane, and the open lane is empty.
 
 use crate::slots::class::CLASSES;
 
-/// How many lanes there are.
+/// The number of lanes.
 pub(crate) const LANES: usize = 2 * CLASSES;
 
-/// One of them, by its number: twice the class's, plus one if it is the held-back one.
+/// A lane, by its number: twice the number of its class, plus one if it is the held-back lane.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Lane(u32);
 
@@ -17,7 +17,7 @@ impl Lane {
     pub(crate) const ALL: [Lane; LANES] =
         [Lane(0), Lane(1), Lane(2), Lane(3), Lane(4), Lane(5), Lane(6), Lane(7)];
 
-    /// Of the smallest class, the only one for tiny objects.
+    /// The open lane of the smallest class, the only lane for tiny objects.
     pub(crate) const TINY: Lane = Lane::new(0, false);
 
     #[inline(always)]
@@ -25,7 +25,7 @@ impl Lane {
         Self(((class << 1) as u32 | is_held_back as u32) & (LANES as u32 - 1))
     }
 
-    /// From the low bits of a byte.
+    /// Returns the lane in the low bits of a byte.
     #[inline(always)]
     pub(super) const fn from_bits(bits: u8) -> Self {
         Self(bits as u32 & (LANES as u32 - 1))
@@ -36,7 +36,7 @@ impl Lane {
         self.0 as u8
     }
 
-    /// Below [`LANES`], as the compiler can see.
+    /// Returns the lane's number, masked so that the compiler knows that it is below [`LANES`].
     #[inline(always)]
     pub(crate) const fn index(self) -> usize {
         (self.0 & (LANES as u32 - 1)) as usize
@@ -53,7 +53,7 @@ impl Lane {
         self.0 & 1 != 0
     }
 
-    /// The open lane of the same class.
+    /// Returns the open lane of the same class.
     #[inline(always)]
     pub(crate) const fn open(self) -> Self {
         Self(self.0 & !1)

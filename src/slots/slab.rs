@@ -1,30 +1,31 @@
-//! One class's memory: slot index <-> offset, and the only place that makes a payload pointer.
+//! The memory of one class: conversion between slot index and offset, and the pointer to a slot.
 //!
-//! Offsets count from the base of the reservation. A slab holds nothing but slots: no header, no link (P8). Index to offset is a
-//! multiplication; offset to index is one too, by the inverse of the slot size (Granlund and Montgomery 1994, exact
-//! division), because slot sizes need not be powers of two and a division would cost ten times as much.
+//! Offsets count from the base of the reservation. A slab holds only slots: no headers and no links (P8).
+//! Index to offset is a multiplication. Offset to index is a multiplication by the inverse of the slot size
+//! (exact division, Granlund and Montgomery 1994). Slot sizes need not be powers of two, and a division would
+//! cost ten times as much.
 
 use crate::fatal::invariant;
 
-/// The place and the cut of one slab; computed at compile time for a `static`.
+/// The position and the layout of one slab, computed at compile time for a `static`.
 #[derive(Clone, Copy)]
 pub(crate) struct Slab {
-    /// Of the first slot.
+    /// The offset of the first slot.
     pub(crate) offset: usize,
     pub(crate) slot_bytes: usize,
     pub(crate) slots: usize,
-    /// What every slot is aligned to: the largest power of two that divides `slot_bytes`.
+    /// The alignment of every slot: the largest power of two that divides `slot_bytes`.
     pub(crate) align: usize,
-    /// `slot_bytes / align`, inverted modulo 2^BITS.
+    /// The inverse of `slot_bytes / align` modulo 2^BITS.
     inverse: usize,
 }
 
 impl Slab {
-    /// `offset` is a multiple of the slot alignment, and the slab's end does not overflow.
+    /// Returns the slab at `offset`, a multiple of the slot alignment. The end of the slab must not overflow.
     pub(crate) const fn new(offset: usize, slot_bytes: usize, slots: usize) -> Self {
         let align = 1 << slot_bytes.trailing_zeros();
         let odd = slot_bytes / align;
-        // Newton's iteration doubles the correct low bits: 3, 6, 12, 24, 48, 96.
+        // Newton's iteration doubles the number of correct low bits: 3, 6, 12, 24, 48, 96.
         let mut inverse = odd;
         let mut correct_bits = 3;
         while correct_bits < usize::BITS {
@@ -44,7 +45,8 @@ impl Slab {
         self.offset + index * self.slot_bytes
     }
 
-    /// `offset` is the start of a slot of this slab; any other gives a number without meaning.
+    /// Returns the index of the slot that starts at `offset`. For any other offset, the result has no
+    /// meaning.
     #[inline]
     pub(crate) fn index_of(&self, offset: usize) -> usize {
         let index =
@@ -53,7 +55,8 @@ impl Slab {
         index
     }
 
-    /// For an offset anywhere in the slab: the slot that it lies in, and how many bytes in. Divides.
+    /// Returns the slot that an offset lies in, and how many bytes in; `None` if the offset is outside the
+    /// slab. Divides.
     pub(crate) const fn locate(&self, offset: usize) -> Option<(usize, usize)> {
         match offset.checked_sub(self.offset) {
             Some(bytes) if bytes < self.bytes() => Some((bytes / self.slot_bytes, bytes % self.slot_bytes)),
@@ -61,11 +64,12 @@ impl Slab {
         }
     }
 
-    /// The pointer to the slot at `offset`.
+    /// Returns the pointer to the slot at `offset`.
     ///
     /// # Safety
     ///
-    /// `base` is that of the reservation which this slab is part of, and `offset` one of its slots'.
+    /// `base` is the base of the reservation that the slab is part of. `offset` is the offset of one of its
+    /// slots.
     #[inline]
     pub(crate) unsafe fn pointer(base: *mut u8, offset: usize) -> *mut u8 {
         // SAFETY: by contract the offset lies inside the one mapping that `base` starts.

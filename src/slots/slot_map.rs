@@ -1,34 +1,37 @@
-//! One byte a slot, out of line: which lane it is of, whether it is live, whether its memory may hold something.
+//! A byte for each slot, outside the slots. It says which lane the slot is of, whether it is live, and
+//! whether its memory may hold data.
 //!
-//! The reservation is cut into granules (the largest power of two that divides every slot size), and the byte at a
-//! slot's first granule speaks for the slot. All others stay 0, and so does the byte of a slot that was never handed
-//! out, so start-up writes nothing and an interior pointer finds no slot. The owner of a slot writes its byte: `hand_out`
-//! after the slot was taken, `retire` before it goes back.
+//! The reservation is cut into granules of the largest power of two that divides every slot size. The byte of
+//! a slot's first granule is the slot's byte. All other bytes stay 0, and so does the byte of a slot that was
+//! never handed out. So start-up writes nothing, and an interior pointer finds no slot.
+//!
+//! The owner of a slot writes its byte: `hand_out` after it took the slot, `retire` before it gives the slot
+//! back.
 //!
 //! | field | who writes | ordering |
 //! |---|---|---|
-//! | a byte | whoever took the slot, then whoever frees it | Relaxed: the slot set and the magazines carry it |
+//! | a byte | the thread that took the slot, then the thread that frees it | Relaxed: the slot set and the magazines carry it |
 //!
-//! Each step is one load or one store; `hardened` makes the free one exchange.
+//! Each step is one load or one store. With `hardened`, a free is one exchange instead.
 
 use crate::fatal::invariant;
 use crate::slots::lane::Lane;
 use crate::sync::{AtomicU8, Ordering::Relaxed};
 
-/// Set in every byte that speaks for a slot.
+/// The bit that is set in every byte of a slot that was ever handed out.
 const SLOT: u8 = 0x80;
 const LIVE: u8 = 0x40;
-/// Handed out since it was last known to be zero.
+/// The bit of a slot that was handed out since it was last known to be zero.
 const DIRTY: u8 = 0x20;
 
-/// What a byte says. The low bits are the lane's.
+/// The value of a slot's byte. The low bits are the lane's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct SlotTag(u8);
 
 impl SlotTag {
-    /// What the byte of a live slot says, but for its lane.
+    /// The byte of a live slot, without its lane.
     pub(crate) const LIVE: Self = Self(SLOT | LIVE | DIRTY);
-    /// What no byte ever says, whatever the lane.
+    /// A value that no byte has with any lane.
     pub(crate) const NEVER: Self = Self(LIVE | DIRTY);
 
     #[inline]
@@ -36,7 +39,7 @@ impl SlotTag {
         Self(self.0 | lane.bits())
     }
 
-    /// Whether this is [`of`](Self::of) that lane. The same, in the form that takes least on the way of a free.
+    /// Whether this byte is `what` [`of`](Self::of) that lane, by the comparison that costs a free least.
     #[inline(always)]
     pub(crate) const fn matches(self, what: Self, lane: Lane) -> bool {
         self.0 ^ what.0 == lane.bits()
@@ -47,30 +50,31 @@ impl SlotTag {
         self.0 & LIVE != 0
     }
 
-    /// Never handed out, or not a slot's start.
+    /// Whether the slot was never handed out, or no slot starts here.
     pub(crate) const fn is_unknown(self) -> bool {
         self.0 == 0
     }
 
-    /// Of a live or freed slot.
+    /// Returns the lane of a slot that was handed out at least once.
     #[inline]
     pub(crate) const fn lane(self) -> Lane {
         Lane::from_bits(self.0)
     }
 }
 
-/// The bytes of one reservation, asked by address.
+/// The bytes of one reservation, found by address.
 #[derive(Clone, Copy)]
 pub(crate) struct SlotMap {
-    /// Where the byte of address 0 would be, so that no base need be taken off.
+    /// The position that the byte of address 0 would have, so that a lookup subtracts no base.
     origin: *const AtomicU8,
     granule_shift: u32,
-    /// What no address of a granule's start has.
+    /// The address bits that are 0 where a granule starts.
     within_granule: usize,
 }
 
 impl SlotMap {
-    /// `bytes` has one for each granule, `1 << granule_shift` bytes, of the reservation at `base`, a multiple of it.
+    /// Returns the map of the reservation at `base`, which is a multiple of a granule, `1 << granule_shift`
+    /// bytes. `bytes` has one byte for each granule.
     pub(crate) fn new(bytes: *const AtomicU8, base: *mut u8, granule_shift: u32) -> Self {
         Self {
             origin: bytes.wrapping_sub(base.addr() >> granule_shift),
@@ -79,11 +83,12 @@ impl SlotMap {
         }
     }
 
-    /// The cell of the slot that starts at `address`; one that says nothing if no granule does.
+    /// Returns the cell of the slot that starts at `address`. If no granule starts there, returns a cell that
+    /// is always 0.
     ///
     /// # Safety
     ///
-    /// `address` lies in the reservation that this map is for.
+    /// `address` lies in the reservation of this map.
     #[inline(always)]
     pub(crate) unsafe fn cell(&self, address: usize) -> TagCell<'_> {
         // SAFETY: the caller's contract.
@@ -96,22 +101,24 @@ impl SlotMap {
         address & self.within_granule == 0
     }
 
-    /// [`cell`](Self::cell) of an address that is known to be a granule's start, as every slot's start is.
+    /// Returns the [`cell`](Self::cell) of an address that is known to be a granule's start, as every slot's
+    /// start is.
     ///
     /// # Safety
     ///
-    /// It is, and lies in the reservation that this map is for.
+    /// A granule starts at `address`, which lies in the reservation of this map.
     #[inline(always)]
     pub(crate) unsafe fn cell_of_start(&self, address: usize) -> TagCell<'_> {
-        // SAFETY: the map has a byte for each granule of the reservation, and the metadata is never unmapped.
+        // SAFETY: the map has a byte for each granule of the reservation. The bytes lie in the metadata,
+        // which stays mapped as long as the reservation is used.
         TagCell(unsafe { &*self.origin.wrapping_add(address >> self.granule_shift) })
     }
 }
 
-/// What stands for addresses that no granule starts at. Never written: it is no live slot's.
+/// The byte for addresses at which no granule starts. No thread writes to it, because it is no live slot's.
 static NO_TAG: AtomicU8 = AtomicU8::new(0);
 
-/// The byte of one slot. Only who has the slot may change it.
+/// The byte of one slot. Only the thread that has the slot may change it.
 #[derive(Clone, Copy)]
 pub(crate) struct TagCell<'a>(&'a AtomicU8);
 
@@ -121,13 +128,14 @@ impl TagCell<'_> {
         SlotTag(self.0.load(Relaxed))
     }
 
-    /// Whether a slot that was taken, and not marked live yet, is still all zeros.
+    /// Whether a slot that was taken, and is not marked live yet, is still all zeros.
     #[inline(always)]
     pub(crate) fn is_clean(self) -> bool {
         self.read().0 & DIRTY == 0
     }
 
-    /// Marks a slot of `lane` live that was taken just now. The caller may write to it from here on.
+    /// Marks a slot of `lane`, which the caller has taken, live. From here on the caller may write to the
+    /// slot.
     #[inline(always)]
     pub(crate) fn hand_out(self, lane: Lane) {
         invariant!(
@@ -143,12 +151,12 @@ impl TagCell<'_> {
         self.0.store(SLOT | DIRTY | lane.bits(), Relaxed);
     }
 
-    /// The same with one exchange, which tells whether the slot was live until this very moment.
+    /// Marks a slot of `lane` free by one exchange. Returns whether the slot was live until then.
     pub(crate) fn retire_once(self, lane: Lane) -> bool {
         self.0.swap(SLOT | DIRTY | lane.bits(), Relaxed) & LIVE != 0
     }
 
-    /// Notes that a free slot of `lane`, which only the caller can get at, is all zeros.
+    /// Marks a free slot of `lane`, which only the caller can reach, as all zeros.
     pub(crate) fn set_clean(self, lane: Lane) {
         invariant!(!self.read().is_live(), "a slot that becomes clean is free");
         self.0.store(SLOT | lane.bits(), Relaxed);

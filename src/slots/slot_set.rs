@@ -1,30 +1,47 @@
-//! The free slots of one lane: a bitmap in atomic words, one bit a slot, shared by all threads and lock-free.
+//! The free slots of one lane: a bitmap in atomic words, one bit for each slot, shared by all threads and
+//! lock-free.
 //!
-//! Takes the lowest free slots, so that the touched part of a slab stays small, several of them with one atomic operation where
-//! they lie in one word; gives several likewise, and the old value of a word betrays a second give of the same slot. There
-//! are no links: no ABA, nothing that a stray write could redirect, nothing to repair after `fork`. A refusal costs one load.
+//! Takes prefer the lowest free slots, which keeps the touched part of a slab small. A take or give moves
+//! several slots with one atomic operation if they lie in one word. The old value of a word shows that a slot
+//! was given twice. There are no links. So there is no ABA, no pointer that a stray write could redirect, and
+//! nothing to repair after `fork`.
 //!
-//! **Up to 64 slots** are one word, `level` itself: take and give are one atomic operation each.
+//! # Up to 64 slots
 //!
-//! **More slots** are an array of words behind `level`, which then counts *permits*: free slots. A take gets its permits first and
-//! then looks for as many bits, a give sets its bits first and then adds the permits. So there are never fewer bits than permits,
-//! whoever holds a permit will find a bit, and nobody refuses while a slot is free. A thread stopped half-way keeps back the
-//! slots that it was moving. Which words to look at is a hint, a summary bit for each group of words:
+//! `level` itself is the one word of bits. A take and a give are one atomic operation each.
+//!
+//! # More than 64 slots
+//!
+//! The bits are an array of words, and `level` counts *permits*: free slots. A take gets its permits first
+//! and then looks for as many bits. A give sets its bits first and then adds the permits. So there are never
+//! fewer bits than permits. A thread that holds a permit finds a bit, and no take is refused while a slot is
+//! free. A thread that stopped between the two steps keeps back only the slots that it was moving.
+//!
+//! A summary bit for each group of words is a hint at which words to look:
 //!
 //! | giver | taker that emptied a group |
 //! |---|---|
 //! | 1. sets the slot's bit (SeqCst) | 1. clears the summary bit (SeqCst) |
 //! | 2. reads the summary bit (SeqCst), sets it if clear | 2. reads the words (SeqCst), sets the summary bit if one is not 0 |
 //!
-//! Whichever of the two first steps comes last, the second step after it sees the other. A hint that is missing all the same,
-//! because a thread stopped between its steps, costs those with a permit a scan of the words, nothing else.
+//! One of the two first steps comes last. The second step of that thread then sees the other thread's first
+//! step, and the summary bit is set. A hint is missing only while a thread is stopped between its steps.
+//! Then a take that holds a permit scans the words, and finds its bit.
+//!
+//! # Cost
+//!
+//! A refusal costs one load. At best, a take or a give is one atomic operation up to 64 slots, and two above
+//! that. A compare-and-swap fails only if another thread took or gave a slot. At worst, a take scans all
+//! words, and scans them again only if another thread took the bit that it was looking for.
+//!
+//! # Fields
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
 //! | `level`, words | takers (Acquire), givers (SeqCst; AcqRel in `level`) | the slots' contents, their bytes in the slot map; what [`order_with_gives`](SlotSet::order_with_gives) says |
 //! | `level` as permits | takers (Acquire), givers (AcqRel) | the bits that the permits stand for; the same |
 //! | `summary` | givers, takers (SeqCst) | nothing; the table above |
-//! | `visitor` | whoever says who comes (Relaxed) | nothing |
+//! | `visitor` | owners of cold magazines, when they visit (Relaxed) | nothing |
 
 use core::ops::Range;
 use core::ptr::NonNull;
@@ -37,21 +54,22 @@ use crate::sync::{
 };
 use crate::tunables::{IS_MODEL, LINE_PAIR};
 
-/// The most slots that a set can index: 64 groups of 32 words of 64 bits.
+/// The maximum number of slots in a set: 64 groups of 32 words of 64 bits.
 pub(crate) const MAX_SLOTS: usize = MAX_GROUPS * MAX_GROUP_WORDS * WORD_SLOTS;
 
 const MAX_GROUPS: usize = if IS_MODEL { 2 } else { 64 };
 const MAX_GROUP_WORDS: usize = 32;
-/// Slots of a word.
+/// The number of slots in a word.
 const WORD_SLOTS: usize = if IS_MODEL { 2 } else { 64 };
 
-/// Lives in the metadata. What never changes after [`new`](Self::new) is kept off the line that threads write.
+/// A slot set, which lies in the metadata. Fields that never change after [`new`](Self::new) are not on the
+/// cache line that threads write.
 #[repr(C)]
 pub(crate) struct SlotSet {
     slots: usize,
-    /// Null for a set of one word.
+    /// The words; null for a set of one word.
     words: *const AtomicU64,
-    /// Words of a group: `1 << group_shift`.
+    /// The binary logarithm of the number of words in a group.
     group_shift: u32,
     shared: SharedPart,
 }
@@ -60,7 +78,7 @@ pub(crate) struct SlotSet {
 struct SharedPart {
     level: AtomicU64,
     summary: AtomicU64,
-    /// Who came last, of those who say so.
+    /// The last visitor that [arrived](SlotSet::arrive).
     visitor: AtomicU32,
 }
 
@@ -68,24 +86,25 @@ const _: () = assert!(align_of::<SharedPart>() == LINE_PAIR, "give SharedPart th
 
 // SAFETY: all that changes in a set is atomic, and its words outlive it, by `new`'s contract.
 unsafe impl Sync for SlotSet {}
-// SAFETY: as above.
+// SAFETY: all that changes in a set is atomic, and its words outlive it, by `new`'s contract.
 unsafe impl Send for SlotSet {}
 
-/// A set was given this slot, which it has: the slot was freed twice.
+/// The error of a give: the set already has this slot, which was therefore freed twice.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct AlreadyFree(pub(crate) usize);
 
 impl SlotSet {
-    /// How many words `new` needs for `slots` slots.
+    /// Returns how many words `new` needs for `slots` slots.
     pub(crate) const fn words_needed(slots: usize) -> usize {
         if slots <= WORD_SLOTS { 0 } else { slots.div_ceil(WORD_SLOTS) }
     }
 
-    /// A full set of the slots `0..slots`.
+    /// Returns a full set of the slots `0..slots`.
     ///
     /// # Safety
     ///
-    /// `words` points to [`words_needed`](Self::words_needed) zeroed words that nobody else uses and that outlive the set.
+    /// `words` points to [`words_needed`](Self::words_needed) zeroed words, which nothing else uses and which
+    /// outlive the set.
     pub(crate) unsafe fn new(words: NonNull<AtomicU64>, slots: usize) -> Self {
         let word_count = Self::words_needed(slots);
         let one_word = word_count == 0;
@@ -116,14 +135,15 @@ impl SlotSet {
         self.shared.level.load(Relaxed) == 0
     }
 
-    /// Slots that are in the set: exact at some moment of the call.
+    /// Returns how many slots are in the set: exact at some moment of the call.
     #[inline]
     pub(crate) fn free(&self) -> usize {
         let level = self.shared.level.load(Relaxed);
         if self.is_one_word() { level.count_ones() as usize } else { level as usize }
     }
 
-    /// Says who is about to take or give; whether it was the last one to do so. On the line that it needs anyway.
+    /// Records a visitor that is about to take or give. Returns whether the visitor before was the same.
+    /// Uses the cache line that the visit needs anyway.
     #[inline]
     pub(crate) fn arrive(&self, visitor: u32) -> bool {
         let was_last = self.is_last(visitor);
@@ -133,16 +153,17 @@ impl SlotSet {
         was_last
     }
 
-    /// Whether nobody else has arrived since.
+    /// Whether no other visitor has arrived since this one.
     #[inline]
     pub(crate) fn is_last(&self, visitor: u32) -> bool {
         self.shared.visitor.load(Relaxed) == visitor
     }
 
-    /// Takes up to `out.len()` free slots, the lowest ones first, and returns how many.
+    /// Takes up to `out.len()` free slots, the lowest ones first, and returns how many it took. Lock-free.
     ///
-    /// Less than asked for only if no more were free at some moment of the call. In a set of several words the search starts at
-    /// word `search_start`, modulo their number, so that threads of different homes take slots apart. Lock-free.
+    /// It takes fewer than `out.len()` only if no more were free at some moment of the call. In a set of
+    /// several words the search starts at word `search_start`, modulo their number. So threads with different
+    /// starts take slots from different words.
     #[inline]
     pub(crate) fn take_some(&self, out: &mut [u32], search_start: usize) -> usize {
         if self.is_one_word() {
@@ -152,10 +173,11 @@ impl SlotSet {
         }
     }
 
-    /// Takes the free ones of the slots `range`, up to `out.len()` of them, the lowest first, and returns how many.
+    /// Takes up to `out.len()` of the free slots in `range`, the lowest ones first, and returns how many it
+    /// took.
     ///
-    /// No more permits than slots were seen there are held meanwhile, and those that find no bit go back. Lock-free; looks at each word
-    /// of the range twice.
+    /// It holds no more permits meanwhile than it saw slots in the range. Permits that find no bit go back.
+    /// Lock-free; looks at each word of the range twice.
     #[cold]
     pub(crate) fn take_among(&self, range: Range<usize>, out: &mut [u32]) -> usize {
         if self.is_one_word() {
@@ -178,7 +200,7 @@ impl SlotSet {
         found
     }
 
-    /// Gives slots back that the set does not have. Lock-free. After an error the set is not to be used any more.
+    /// Gives slots that the set does not have. Lock-free. After an error the set must not be used any more.
     #[inline]
     pub(crate) fn give(&self, slots: &[u32]) -> Result<(), AlreadyFree> {
         invariant!(
@@ -192,14 +214,15 @@ impl SlotSet {
         }
     }
 
-    /// Of a give by another thread and this call one comes first. Either this caller finds the slot from here on, or the giver, once it has
-    /// given, sees all that the caller did before this. Never costs a give anything.
+    /// Orders this call with each give of another thread: one of the two comes first. If the give is first,
+    /// the caller finds the slot from here on. Otherwise the giver, once it has given, sees all that the
+    /// caller did before this call. A give pays nothing for it.
     #[cold]
     pub(crate) fn order_with_gives(&self) {
         self.shared.level.fetch_add(0, AcqRel);
     }
 
-    /// Whether a slot is in the set right now.
+    /// Whether a slot is in the set at this moment.
     pub(crate) fn has(&self, slot: usize) -> bool {
         let word = if self.is_one_word() { &self.shared.level } else { self.word(slot / WORD_SLOTS) };
         word.load(Relaxed) & 1 << (slot % WORD_SLOTS) != 0
@@ -218,7 +241,7 @@ impl SlotSet {
         permits
     }
 
-    /// Up to `wanted`.
+    /// Takes up to `wanted` permits.
     #[inline]
     fn take_permits(&self, wanted: usize) -> usize {
         let mut level = self.shared.level.load(Relaxed);
@@ -253,8 +276,8 @@ impl SlotSet {
         Ok(())
     }
 
-    /// Turns permits into slots. Ends: a permit stands for a bit, so a pass that finds none was lost_race by another thread,
-    /// which found one.
+    /// Turns permits into slots. This ends: each permit stands for a bit. If a pass finds no bit, another
+    /// thread took it, which has made progress.
     fn find(&self, out: &mut [u32], search_start: usize) {
         let search_start = search_start % self.word_count();
         let mut found = take_bits(self.word(search_start), search_start * WORD_SLOTS, out);
@@ -305,12 +328,12 @@ impl SlotSet {
         Self::words_needed(self.slots)
     }
 
-    /// The summary bit that speaks for a word.
+    /// Returns the summary bit of a word's group.
     fn hint(&self, word: usize) -> u64 {
         1 << (word >> self.group_shift)
     }
 
-    /// The words of one group.
+    /// Returns the indices of a group's words.
     fn group(&self, group: usize) -> core::ops::Range<usize> {
         let first = group << self.group_shift;
         first..(first + (1 << self.group_shift)).min(self.word_count())
@@ -318,19 +341,19 @@ impl SlotSet {
 
     fn word(&self, word: usize) -> &AtomicU64 {
         invariant!(word < self.word_count(), "a word of a set is one of those that it has");
-        // SAFETY: `new` was given `words_needed` words, and `word` is one of them: it comes from `group` or `search_start`, which stay below
-        // `word_count`, or from the index of a slot that the set has.
+        // SAFETY: `new` was given `words_needed` words, and `word` is one of them. It comes from `group` or
+        // `search_start`, which stay below `word_count`, or from the index of a slot that the set has.
         unsafe { &*self.words.add(word) }
     }
 }
 
-/// Takes the lowest bits of a word, as slots from `first` on; returns how many.
+/// Takes the lowest bits of a word, as slots from `first` on. Returns how many it took.
 #[inline]
 fn take_bits(word: &AtomicU64, first: usize, out: &mut [u32]) -> usize {
     take_bits_of(word, u64::MAX, first, out)
 }
 
-/// The same, of the bits in `mask` only.
+/// Takes the lowest bits of a word that are in `mask`, as slots from `first` on. Returns how many it took.
 #[inline]
 fn take_bits_of(word: &AtomicU64, mask: u64, first: usize, out: &mut [u32]) -> usize {
     let mut bits = word.load(Relaxed);
@@ -353,7 +376,7 @@ fn take_bits_of(word: &AtomicU64, mask: u64, first: usize, out: &mut [u32]) -> u
     }
 }
 
-/// Sets the bits of slots that all lie in one word, whose first slot is `first`.
+/// Sets the bits of slots that all lie in the word whose first slot is `first`.
 #[inline]
 fn give_bits(
     word: &AtomicU64,
@@ -372,13 +395,13 @@ fn give_bits(
     Err(AlreadyFree(if twice != 0 { first + twice.trailing_zeros() as usize } else { slots[0] as usize }))
 }
 
-/// The bits, in the word whose first slot is `first`, of the slots `range`.
+/// Returns the bits of the slots in `range`, for the word whose first slot is `first`.
 fn bits_of(range: &Range<usize>, first: usize) -> u64 {
     let below = |slot: usize| ones(slot.saturating_sub(first).min(WORD_SLOTS));
     below(range.end) & !below(range.start)
 }
 
-/// The low `n` bits.
+/// Returns a word with the low `n` bits set.
 const fn ones(n: usize) -> u64 {
     if n == 0 { 0 } else { u64::MAX >> (u64::BITS as usize - n) }
 }

@@ -1,23 +1,26 @@
-//! Who waits for a slot of a class: first come, first served, asleep meanwhile. Who gives a slot and finds nobody waiting pays a load for it.
+//! The threads that wait for a slot of a class. They are served in the order in which they came, and sleep
+//! until then.
 //!
-//! A give does not hand its slot over: it puts it back like any other, and then takes what is free for those who wait, in their order.
+//! If no thread waits, a give pays one load for it. A give does not hand its own slot over. It puts the slot
+//! back as always, and then takes what is free for the waiting threads, in their order. No call of a
+//! `GlobalAlloc` comes here.
 //!
 //! | waiter, under the lock | giver |
 //! |---|---|
 //! | 1. counts itself (Relaxed) | 1. gives a slot, which changes the level of its set (AcqRel) |
-//! | 2. [meets the givers](crate::slots::slot_set::SlotSet::order_with_gives): changes the level by nothing (AcqRel) | 2. reads the count (Relaxed) |
-//! | 3. takes what is free, for whoever is first | 3. unless it is 0, takes the lock and what is free, for whoever is first |
+//! | 2. [orders itself with the givers](crate::slots::slot_set::SlotSet::order_with_gives): adds 0 to the level (AcqRel) | 2. reads the count (Relaxed) |
+//! | 3. takes what is free, for the first waiter | 3. unless it is 0, takes the lock and what is free, for the first waiter |
 //! | 4. sleeps, which opens the lock, until it has a slot or its time is up | |
 //!
-//! Both change the level, one after the other. If the give is the first, the waiter finds its slot; if it is the second, it sees the count. So
-//! no wake-up is lost, whatever the two do at once. A slot that somebody else takes before it gets to who waits comes back with that one's give,
-//! which looks again.
+//! Both change the level, one after the other. If the give comes first, the waiter finds its slot. If the
+//! waiter comes first, the giver sees the count. So no wake-up is lost. A third thread may take the slot
+//! before a waiter gets it. That thread's give then looks at the queue again.
 //!
-//! The line is made of waiters on the waiters' own stacks, so nothing is allocated under the lock. No `GlobalAlloc` call comes here.
+//! Waiting threads form a FIFO queue of nodes on their own stacks, so nothing is allocated under the lock.
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
-//! | `count` | whoever holds the lock (Relaxed), read by givers (Relaxed) | nothing: the sets' levels do |
+//! | `count` | the thread that holds the lock (Relaxed), read by givers (Relaxed) | nothing: the sets' levels do |
 
 use core::cell::Cell;
 use core::{iter, ptr};
@@ -26,31 +29,31 @@ use std::time::Instant;
 use crate::slots::lane::Lane;
 use crate::sync::{AtomicUsize, Condvar, Lock, Ordering::Relaxed};
 
-/// What somebody waits for.
+/// The slot that a thread waits for.
 #[derive(Clone, Copy)]
 pub(crate) struct WaitRequest {
     pub(crate) lane: Lane,
     pub(crate) size: usize,
 }
 
-/// The queue before one class. `T` is a slot that was taken.
+/// The FIFO queue of one class. `T` is a slot that was taken.
 pub(crate) struct Waiters<T> {
     count: AtomicUsize,
     queue: Lock<Queue<T>>,
 }
 
-/// The waiters in the order in which they are served.
+/// The waiters, in the order in which they are served.
 struct Queue<T> {
     first: Cell<Link<T>>,
 }
 
-/// Null at the end.
+/// A link of the queue; null at the end.
 type Link<T> = *const Waiter<T>;
 
-// SAFETY: what waiters hold is touched under the lock only, by whoever holds it, and a slot may be handed to any thread.
+// SAFETY: only the thread that holds the lock touches what waiters hold, and a slot may move to any thread.
 unsafe impl<T: Send> Send for Queue<T> {}
 
-/// On the stack of the thread that waits. In the queue until it has a slot.
+/// A node on the stack of a waiting thread. It is in the queue until it has a slot, or its time is up.
 struct Waiter<T> {
     request: WaitRequest,
     slot: Cell<Option<T>>,
@@ -63,13 +66,13 @@ impl<T> Waiters<T> {
         Self { count: AtomicUsize::new(0), queue: Lock::new(Queue { first: Cell::new(ptr::null()) }) }
     }
 
-    /// One load.
+    /// Whether any thread waits. One load.
     #[inline]
     pub(crate) fn are_there_any(&self) -> bool {
         self.count.load(Relaxed) != 0
     }
 
-    /// To be called after a slot was given: hands what `take` finds to those who wait.
+    /// Hands the slots that `take` finds to waiting threads. Called after each give.
     #[inline]
     pub(crate) fn serve(&self, take: impl FnMut(WaitRequest) -> Option<T>) {
         if self.are_there_any() {
@@ -82,8 +85,8 @@ impl<T> Waiters<T> {
         self.queue.with(|queue| self.serve_first(queue, take));
     }
 
-    /// What `take` has for this request, once it has something and nobody is before this thread; `None` when the time is up, if there is a
-    /// deadline.
+    /// Joins the queue, sleeps until `take` has found a slot for this request, and returns the slot. If there
+    /// is a deadline, returns `None` once it has passed.
     #[cold]
     pub(crate) fn wait(
         &self,
@@ -114,10 +117,12 @@ impl<T> Waiters<T> {
         )
     }
 
-    /// Serves as many as there are slots for. Under the lock.
+    /// Serves as many waiters as there are slots for, in their order. A waiter that may have only open slots
+    /// is passed over if there are none. Called under the lock.
     fn serve_first(&self, queue: &Queue<T>, mut take: impl FnMut(WaitRequest) -> Option<T>) {
         let mut next = queue.first.get();
-        // SAFETY: waiters in the queue are alive: under the lock they are taken out before their thread goes on.
+        // SAFETY: waiters in the queue are alive: each is taken out, under the lock, before its thread goes
+        // on.
         while let Some(waiter) = unsafe { next.as_ref() } {
             next = waiter.next.get();
             if let Some(slot) = take(waiter.request) {
@@ -126,7 +131,8 @@ impl<T> Waiters<T> {
                 waiter.slot.set(Some(slot));
                 waiter.wakeup.notify_one();
             } else if waiter.request.lane.is_held_back() {
-                // Who may have every slot got none, so nobody will.
+                // This waiter may have every slot of the class and got none. So no waiter behind it would get
+                // one.
                 return;
             }
         }
@@ -154,7 +160,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Of a waiter that is in the queue.
+    /// Removes a waiter that is in the queue.
     fn remove(&self, waiter: &Waiter<T>) {
         match self.waiters().find(|before| ptr::eq(before.next.get(), waiter)) {
             Some(before) => before.next.set(waiter.next.get()),
@@ -163,7 +169,8 @@ impl<T> Queue<T> {
     }
 
     fn waiters(&self) -> impl Iterator<Item = &Waiter<T>> {
-        // SAFETY: waiters in the queue are alive: under the lock they are taken out before their thread goes on.
+        // SAFETY: waiters in the queue are alive: each is taken out, under the lock, before its thread goes
+        // on.
         let at = |link: Link<T>| unsafe { link.as_ref() };
         iter::successors(at(self.first.get()), move |waiter| at(waiter.next.get()))
     }

@@ -1,12 +1,18 @@
-//! The numbers behind [`Stats`]: one set for each thread that has a place, one that the others share.
+//! The counters behind [`Stats`]: a group for each thread that has a place, and a group that all other
+//! threads share.
 //!
-//! A thread adds to its own with a load and a store, which no other thread's cache line pays for; the shared ones take an
-//! atomic addition. Both count for ever: a place keeps its counts when its thread ends, and the next thread goes on
-//! from them. Sums wrap after 2^64.
+//! A thread adds to its own counters with a load and a store, in cache lines that no other thread writes.
+//! Adding to the shared ones takes an atomic addition. No counter is ever reset: a place keeps its counts
+//! when its thread ends, and the next thread goes on from them. Sums wrap at 2^64.
 //!
-//! All are written by their owner (load and store) or by anybody (addition), read by snapshots (Relaxed), and publish nothing, but for
-//! `hits` (Release): whoever reads all hits, fences (Acquire) and then reads all returns, finds at least the returns that
-//! made those hits possible, and so no more slots in use than there were.
+//! | field | who writes | what its order publishes |
+//! |---|---|---|
+//! | `hits` | the owner (store, Release); in the shared group any thread (addition, Release) | the returns before: see below |
+//! | all others | the owner (store, Relaxed); in the shared group any thread (addition, Relaxed) | nothing |
+//!
+//! Snapshots read all of them (Relaxed). A thread that reads all hits, fences (Acquire) and then reads all
+//! returns finds at least the returns that made those hits possible. So it finds no more slots in use than
+//! there were.
 
 use crate::slots::class::CLASSES;
 use crate::slots::lane::{LANES, Lane};
@@ -16,7 +22,7 @@ use crate::sync::{
     Ordering::{Relaxed, Release},
 };
 
-/// Counters of one lane.
+/// The counters of one lane.
 #[repr(C)]
 pub(crate) struct LaneCounters {
     pub(crate) hits: AtomicU64,
@@ -25,31 +31,31 @@ pub(crate) struct LaneCounters {
     pub(crate) reallocs_in_place: AtomicU64,
 }
 
-/// Why a call goes to the fallback.
+/// The reason why a call goes to the fallback.
 #[derive(Clone, Copy)]
 pub(crate) enum FallbackReason {
     /// No slot of this class was free.
     Miss(usize),
-    /// All that this class had left was held back for larger layouts.
+    /// All slots of this class that the layout may have are taken; others may be held back for larger layouts.
     HeldBack(usize),
     /// The layout is below the floor of this class.
     BelowFloor(usize),
-    /// No class has slots so large.
+    /// No class has slots that large.
     TooLarge,
-    /// No class has slots both so large and so aligned.
+    /// No class has slots that are both large enough and aligned enough.
     OverAligned,
     /// The pools are switched off, or could not be reserved.
     Disabled,
     /// The pools are being reserved.
     Starting,
-    /// A block of the fallback that does not grow.
+    /// A block of the fallback does not grow.
     ShrunkInFallback,
-    /// A block that shrank to at most a quarter of its slot, and left it.
+    /// A block shrank to at most a quarter of its slot, and left it.
     ShrunkToFallback,
 }
 
 impl FallbackReason {
-    /// Why a request goes to the fallback that found a lane without a slot.
+    /// Returns the reason for a request that found no slot in the lane.
     #[inline(always)]
     pub(crate) fn of_exhausted(lane: Lane) -> Self {
         if lane.is_held_back() { Self::Miss(lane.class()) } else { Self::HeldBack(lane.class()) }
@@ -64,7 +70,7 @@ struct UnservedByClass {
     below_floor: AtomicU64,
 }
 
-/// What is not a lane's.
+/// The counters that belong to no lane.
 #[repr(C)]
 pub(crate) struct Counters {
     pub(crate) fallback_bytes: AtomicU64,
@@ -80,17 +86,18 @@ pub(crate) struct Counters {
     memsets_done: AtomicU64,
 }
 
-/// All counters of those who have none of their own, on lines of their own. All zeros are valid.
+/// The counters that threads without their own share, on separate cache lines. All zeros are valid.
 #[repr(C, align(128))]
 pub(crate) struct SharedCounters {
     pub(crate) lanes: [LaneCounters; LANES],
     pub(crate) rest: Counters,
 }
 
-/// Whether anything is counted. `--cfg framepool_stats="off"` builds the crate without, only to measure what counting costs.
+/// Whether threads count in their own counters. `--cfg framepool_stats="off"` builds the crate without, only
+/// to measure what counting costs.
 const COUNTS: bool = cfg!(not(framepool_stats = "off"));
 
-/// How to add to a counter: [`owned`] or [`shared`].
+/// A function that adds to a counter: [`owned`] or [`shared`].
 pub(crate) type Add = fn(&AtomicU64, u64);
 
 /// Adds to a counter that only this thread writes.
@@ -101,7 +108,7 @@ pub(crate) fn owned(counter: &AtomicU64, n: u64) {
     }
 }
 
-/// Adds to a counter that any thread writes.
+/// Adds to a counter that all threads may write.
 pub(crate) fn shared(counter: &AtomicU64, n: u64) {
     counter.fetch_add(n, Relaxed);
 }
@@ -116,7 +123,7 @@ impl LaneCounters {
         }
     }
 
-    /// A hit of `bytes` bytes by the owner of these counters.
+    /// Counts a hit of `bytes` bytes. For the owner of these counters.
     #[inline(always)]
     pub(crate) fn count_hit(&self, bytes: usize) {
         owned(&self.requested_bytes, bytes as u64);
@@ -125,13 +132,13 @@ impl LaneCounters {
         }
     }
 
-    /// The same by anybody.
+    /// Counts a hit of `bytes` bytes. For any thread.
     pub(crate) fn count_shared_hit(&self, bytes: usize) {
         shared(&self.requested_bytes, bytes as u64);
         self.hits.fetch_add(1, Release);
     }
 
-    /// All but the hits.
+    /// Adds all counters except the hits to `stats`.
     pub(crate) fn add_to(&self, stats: &mut ClassStats) {
         add(&mut stats.requested_bytes, &self.requested_bytes);
         add(&mut stats.returns, &self.returns);
@@ -162,14 +169,14 @@ impl Counters {
         }
     }
 
-    /// A call of the fallback for `bytes` bytes, by the owner of these counters.
+    /// Counts a call of the fallback for `bytes` bytes. For the owner of these counters.
     #[inline(always)]
     pub(crate) fn count_fallback(&self, reason: FallbackReason, bytes: usize) {
         owned(self.fallback_calls(reason), 1);
         owned(&self.fallback_bytes, bytes as u64);
     }
 
-    /// The calls of the fallback for one reason.
+    /// Returns the counter of the fallback's calls for one reason.
     #[inline(always)]
     pub(crate) fn fallback_calls(&self, reason: FallbackReason) -> &AtomicU64 {
         match reason {
@@ -185,7 +192,7 @@ impl Counters {
         }
     }
 
-    /// Calls of `alloc_zeroed` that found their slot clean, or not.
+    /// Returns the counter of calls of `alloc_zeroed` that found their slot clean, or of those that did not.
     #[inline(always)]
     pub(crate) fn memsets(&self, is_clean: bool) -> &AtomicU64 {
         if is_clean { &self.memsets_skipped } else { &self.memsets_done }

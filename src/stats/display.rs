@@ -1,4 +1,4 @@
-//! The statistics as text: the table, its heading, and what it counts in.
+//! The statistics as text: the table, its heading, and the units of sizes.
 
 use core::fmt;
 
@@ -44,7 +44,7 @@ impl fmt::Display for Stats {
     }
 }
 
-/// A size in the largest unit that divides it.
+/// A size, written in the largest unit that divides it.
 struct Bytes(u64);
 
 impl fmt::Display for Bytes {

@@ -1,20 +1,26 @@
-//! The most slots of a class that were live at once, without a count that every hit would have to change.
+//! The maximum number of slots of a class that were live at once, without a count that every hit would have
+//! to change.
 //!
-//! How many slots are live takes a sum over all threads, because some of those out of the set are cached. It is taken only when a class has
-//! fewer slots left in its sets than at any sum before, which is no more often than the class has slots, and at a miss until one
-//! has seen them all live. Between two sums, threads
-//! can have used up what they had cached; so the peak is short of the truth by at most one magazine a thread, and never above it.
+//! To count the live slots takes a sum over all threads, because some of the slots outside the sets are
+//! cached. The sum is taken in two cases:
+//!
+//! - A class has fewer slots left in its sets than at any sum before. That happens at most as often as the
+//!   class has slots.
+//! - A request misses, and no sum has seen all slots live yet.
+//!
+//! Between two sums, threads can use up what they had cached. So the peak is too low by at most one magazine
+//! for each thread and lane. It is never too high.
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
-//! | both | whoever looks (Relaxed) | nothing |
+//! | both | any thread that takes a sum (Relaxed) | nothing |
 
 use crate::sync::{AtomicUsize, Ordering::Relaxed};
 
-/// Of one class.
+/// The peak of one class.
 pub(crate) struct Peak {
     highest: AtomicUsize,
-    /// The fewest slots left in the sets so far.
+    /// The minimum number of slots left in the sets so far.
     lowest_free: AtomicUsize,
 }
 
@@ -23,29 +29,32 @@ impl Peak {
         Self { highest: AtomicUsize::new(0), lowest_free: AtomicUsize::new(usize::MAX) }
     }
 
-    /// Whether more slots can be live, of `slots` of which `free` are in the sets, than at the last sum.
+    /// Whether more slots can be live than at the sums before, if `free` of `slots` slots are in the sets.
     #[inline]
     pub(crate) fn may_rise(&self, slots: usize, free: usize) -> bool {
         free < self.lowest_free.load(Relaxed) && slots.saturating_sub(free) > self.highest.load(Relaxed)
     }
 
-    /// Whether all of `slots` slots were never seen live.
+    /// Whether every sum so far was below `slots`.
     pub(crate) fn is_below(&self, slots: usize) -> bool {
         self.highest.load(Relaxed) < slots
     }
 
-    /// What the sum was while `free` slots were in the sets.
+    /// Stores a sum that was taken while `free` slots were in the sets.
     pub(crate) fn note(&self, in_use: usize, free: usize) {
         self.lowest_free.fetch_min(free, Relaxed);
         self.highest.fetch_max(in_use, Relaxed);
     }
 
-    /// To be called when slots that were neither live nor cached are back in the sets: how few were left without them says nothing.
+    /// Forgets how few slots were left in the sets.
+    ///
+    /// It must be called when slots that were neither live nor cached are back in the sets. While they were
+    /// missing there, the figure did not follow from live and cached slots alone.
     pub(crate) fn look_anew(&self) {
         self.lowest_free.store(usize::MAX, Relaxed);
     }
 
-    /// A sum was taken for another reason.
+    /// Raises the peak to a sum that was taken for another reason, and returns the peak.
     pub(crate) fn raise_to(&self, in_use: usize) -> usize {
         self.highest.fetch_max(in_use, Relaxed).max(in_use)
     }

@@ -1,17 +1,29 @@
-//! What a program asks for, exactly: how many blocks of which sizes live at once, whoever serves them.
+//! A recording of what a program requests: exactly how many blocks of each size live at once, in slots or in
+//! the fallback.
 //!
-//! For finding a table, not for production: every request and every free goes a long way while this is on, and changes some thirty shared
-//! counters. Off, which is the default, it does not exist.
+//! # Cost
 //!
-//! Sizes fall into *bins*: steps of 64 bytes up to 4 KiB, then 64 steps for each power of two. How many blocks of one bin live at once is
-//! counted, and the most there ever were; and the same for every pair of bins, every four, and so on, up to all of them: a tree. So the most
-//! that lived at once in any run of bins is bounded by the sum of the few largest pieces that make it up, and known exactly where that is one piece.
+//! It serves to find a table, and is not for production. While it is on, every request and every free takes
+//! the slow path. An allocation and its free together change about 30 shared counters, and about 45 if every
+//! maximum rises. If it is off, which is the default, it does not exist.
+//!
+//! # The tree of bins
+//!
+//! Sizes fall into *bins*: steps of 64 bytes up to 4 KiB, then 64 steps for each power of two. For each bin,
+//! two numbers are counted: how many blocks live now, and the maximum that ever lived at once. The same
+//! numbers are counted for every pair of bins, every four, and so on, up to all of them: a tree.
+//!
+//! So for any run of bins, the maximum at once is bounded by a sum over the few largest pieces that make it
+//! up. If the run is one piece, the maximum is known exactly.
+//!
+//! # Fields and order
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
-//! | all | whoever allocates or frees (Relaxed) | nothing |
+//! | all | any thread that allocates or frees (Relaxed) | nothing |
 //!
-//! A block counts from before it is looked for until after it was given back, so at no moment do more slots serve than are counted.
+//! A block counts from before the search for its place until after it was given back. So at no moment do more
+//! slots serve blocks than are counted.
 
 use core::alloc::Layout;
 use core::ops::Range;
@@ -21,27 +33,29 @@ use crate::os;
 use crate::slots::class::CLASSES;
 use crate::sync::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
-/// A power of two, for the tree.
+/// The number of bins: a power of two, for the tree.
 const BINS: usize = 2048;
 
-/// Bins up to the first size that has 64 steps to a power of two.
+/// The number of bins below the first size that has 64 steps for each power of two.
 const EVEN_BINS: usize = 64;
 const EVEN_STEP: usize = 64;
 const EVEN_SIZES_LOG2: u32 = (EVEN_BINS * EVEN_STEP).ilog2();
 
-/// Mapped zeroed, which is a valid one but for its `config`.
+/// A recording, in memory that is mapped zeroed. All zeros are valid, except for its `config`.
 #[repr(C)]
 pub(crate) struct Recording {
-    /// The table that it was recorded with.
+    /// The table that the program was recorded with.
     pub(crate) config: Config,
-    /// Blocks that were hits or misses, of each class.
+    /// Blocks of each class that were hits or misses.
     demand: [Level; CLASSES],
-    /// The tree: all bins at 1, the halves of `n` at `2 * n` and `2 * n + 1`, bins from `BINS` on.
+    /// The tree: node 1 is all bins, the halves of node `n` are `2 * n` and `2 * n + 1`, and the bins start
+    /// at node `BINS`.
     levels: [Level; 2 * BINS],
     bins: [Bin; BINS],
 }
 
-/// How many live, and the most that ever did. Signed: a block may be freed here that was allocated before this was on.
+/// The number of live blocks, and its maximum. Signed, because a block may be freed here that was allocated
+/// before the recording was on.
 struct Level {
     live: AtomicI64,
     max: AtomicI64,
@@ -51,21 +65,23 @@ struct Bin {
     requests: AtomicU64,
     largest: AtomicU64,
     align: AtomicU64,
-    /// Blocks that shrank to a size of this bin, and the largest size that any of them had before.
+    /// Blocks that shrank to a size of this bin. `shrunk_from` is the largest size that any of them had
+    /// before.
     shrunk: AtomicU64,
     shrunk_from: AtomicU64,
 }
 
-/// What was seen of one bin.
+/// The counts of one bin.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen {
     pub(crate) bin: usize,
     pub(crate) requests: u64,
-    /// Bytes of the largest request.
+    /// The maximum of size and alignment over all requests, in bytes.
     pub(crate) largest: usize,
-    /// The strictest alignment that any of them asked for.
+    /// The strictest alignment of any request.
     pub(crate) align: usize,
-    /// Blocks that shrank to a size of this bin: they may be in a slot of any class that has room for `shrunk_from` bytes.
+    /// Blocks that shrank to a size of this bin. They may be in a slot of any class that has room for
+    /// `shrunk_from` bytes.
     pub(crate) shrunk: usize,
     pub(crate) shrunk_from: usize,
 }
@@ -87,7 +103,7 @@ impl Level {
     }
 }
 
-/// The bin of a size: 1 and more.
+/// Returns the bin of a size of 1 or more.
 pub(crate) fn bin_of(size: usize) -> usize {
     let last = size.saturating_sub(1);
     if last < EVEN_BINS * EVEN_STEP {
@@ -98,7 +114,7 @@ pub(crate) fn bin_of(size: usize) -> usize {
     (EVEN_BINS * (1 + (log2 - EVEN_SIZES_LOG2) as usize) + step).min(BINS - 1)
 }
 
-/// The lowest size of a bin.
+/// Returns the lowest size of a bin.
 pub(crate) fn lowest_size(bin: usize) -> usize {
     if bin < EVEN_BINS {
         return bin * EVEN_STEP + 1;
@@ -107,7 +123,7 @@ pub(crate) fn lowest_size(bin: usize) -> usize {
     (((EVEN_BINS + step) * EVEN_STEP) << octave) + 1
 }
 
-/// What decides where a block may be: a slot is at least as large as it is aligned.
+/// Returns the size that decides where a block may be: a slot is at least as large as it is aligned.
 fn size_of_slot_for(layout: Layout) -> usize {
     layout.size().max(layout.align())
 }
@@ -117,30 +133,33 @@ fn bin_for(layout: Layout) -> usize {
 }
 
 impl Recording {
-    /// An empty one, for ever; `None` if there is no memory for it.
+    /// Creates an empty recording, which is never unmapped. `None` if there is no memory for it.
     pub(crate) fn new(config: &Config, source: os::Source<'_>) -> Option<&'static Self> {
         let memory = os::map_zeroed(size_of::<Self>(), source)?.base().cast::<Self>();
-        // SAFETY: zeroed memory of the right size and alignment, which nobody else knows and which is never unmapped; all but the
-        // configuration may be zeros, and that is written before it is read.
+        // SAFETY: zeroed memory of the right size and alignment, which no other thread knows and which is
+        // never unmapped. All fields but the configuration may be zeros, and that is written before it is
+        // read.
         unsafe {
             (&raw mut (*memory.as_ptr()).config).write(*config);
             Some(memory.as_ref())
         }
     }
 
-    /// A block of this layout is about to be looked for.
+    /// Counts a block of this layout. Must be called before the search for its place.
     pub(crate) fn begin(&self, layout: Layout) {
         self.path(bin_for(layout)).for_each(Level::rise);
     }
 
-    /// It was found.
+    /// Counts the request after its block was found.
     pub(crate) fn found(&self, layout: Layout, class: Option<usize>) {
         self.count(layout);
         self.occupy(class);
     }
 
-    /// A block gets another size. Whether it can stay where it is depends on the table, unless both sizes are of one bin; so for a moment
-    /// there are two, and one that shrank may keep what it had.
+    /// Counts a block that gets another size.
+    ///
+    /// Unless both sizes are of one bin, the table decides whether the block can stay in its place. So for a
+    /// moment it counts as two blocks. A block that shrank may keep the slot that it had.
     pub(crate) fn resize(&self, old: Layout, new: Layout) {
         let (bin, old_bin) = (self.count(new), bin_for(old));
         if bin < old_bin {
@@ -163,33 +182,33 @@ impl Recording {
         bin
     }
 
-    /// It is gone, or was not to be had.
+    /// Counts the end of a block: it was given back, or no memory was found for it.
     pub(crate) fn end(&self, layout: Layout) {
         self.path(bin_for(layout)).for_each(Level::fall);
     }
 
-    /// A block has a slot of this class, or would have one if there were enough.
+    /// Counts a block that has a slot of this class, or would have one if there were enough.
     pub(crate) fn occupy(&self, class: Option<usize>) {
         class.into_iter().for_each(|class| self.demand[class].rise());
     }
 
-    /// It is about to be given back.
+    /// Takes back what [`occupy`](Self::occupy) counted for a block that is about to be given back.
     pub(crate) fn vacate(&self, class: Option<usize>) {
         class.into_iter().for_each(|class| self.demand[class].fall());
     }
 
-    /// All levels that a bin is part of.
+    /// Returns all levels that a bin is part of.
     fn path(&self, bin: usize) -> impl Iterator<Item = &Level> {
         let up = |node: &usize| (*node > 1).then_some(*node / 2);
         core::iter::successors(Some(BINS + bin), up).map(|node| &self.levels[node])
     }
 
-    /// The most hits and misses of a class that lived at once.
+    /// Returns the maximum number of hits and misses of a class that lived at once.
     pub(crate) fn peak_demand(&self, class: usize) -> usize {
         self.demand[class].max()
     }
 
-    /// What was seen up to now. There were `unseen` blocks more.
+    /// Returns the counts so far. `unseen` blocks that were not recorded are added to each maximum.
     pub(crate) fn profile(&self, unseen: usize) -> Profile {
         let max = self.levels.iter().map(|level| level.max() + unseen).collect();
         let number = |counter: &AtomicU64| counter.load(Relaxed) as usize;
@@ -208,23 +227,24 @@ impl Recording {
     }
 }
 
-/// What was seen of all bins.
+/// The counts of all bins.
 pub(crate) struct Profile {
-    /// Those that were asked for, smallest first.
+    /// The bins that were requested, smallest first.
     pub(crate) seen: Vec<Seen>,
-    /// Of each node of the tree.
+    /// The maximum of each node of the tree.
     max: Vec<usize>,
-    /// For each bin, how many of `seen` are below it.
+    /// The number of entries of `seen` that are below each bin.
     used_below: Vec<usize>,
 }
 
 impl Profile {
-    /// No fewer than the most blocks of these bins that ever lived at once. Looks at a few dozen nodes.
+    /// Returns an upper bound of the number of blocks of these bins that ever lived at once. Looks at a few
+    /// dozen nodes.
     pub(crate) fn max_at_once(&self, bins: Range<usize>) -> usize {
         self.max_below(1, 0..BINS, &bins)
     }
 
-    /// The same for what a node has of them.
+    /// Returns that bound for the wanted bins of one node.
     fn max_below(&self, node: usize, of_node: Range<usize>, wanted: &Range<usize>) -> usize {
         let common = of_node.start.max(wanted.start)..of_node.end.min(wanted.end);
         if common.is_empty() || self.used(&common) == 0 {

@@ -1,4 +1,4 @@
-//! The table to the letter, and the arithmetic behind it.
+//! Tests of the printed table, to the letter, and of the arithmetic behind it.
 
 use super::*;
 

@@ -1,8 +1,9 @@
-//! How the model checker is run, and what it watches in a slot. What it checks is in `loom_tests.rs`, and beside what is checked alone.
+//! How the model checker is run, and what it watches in a slot. The tests are in `loom_tests.rs`, and in
+//! `model.rs` beside a module that is checked alone.
 
 use loom::cell::UnsafeCell;
 
-/// Runs `threads` in every way in which they are interrupted at most `switches` times against their will.
+/// Runs `threads` in every interleaving with at most `switches` preemptions, or in all if that is `None`.
 pub(crate) fn check(switches: impl Into<Option<usize>>, threads: impl Fn() + Send + Sync + 'static) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = switches.into();
@@ -10,10 +11,11 @@ pub(crate) fn check(switches: impl Into<Option<usize>>, threads: impl Fn() + Sen
     model.check(threads);
 }
 
-/// Of a slot: who has it. Not atomic, so loom finds whoever has it without knowing all that the last owner did.
+/// The number of a slot's owner. It is not atomic. So loom fails a test if a thread accesses it without
+/// having seen all that the last owner did.
 pub(crate) struct Content(UnsafeCell<u32>);
 
-/// In the slots that nobody has.
+/// The number in a free slot.
 const NO_OWNER: u32 = 0;
 
 // SAFETY: loom checks each access.
@@ -24,25 +26,25 @@ impl Content {
         Self(UnsafeCell::new(NO_OWNER))
     }
 
-    /// To be called by who took the slot.
+    /// Stores the owner's number. Called by the thread that took the slot.
     pub(crate) fn write(&self, id: u32) {
         self.change(NO_OWNER, id);
     }
 
-    /// To be called by who is going to give the slot.
+    /// Removes the owner's number. Called by the thread that is about to give the slot.
     pub(crate) fn wipe(&self, id: u32) {
         self.change(id, NO_OWNER);
     }
 
-    /// To be called by who knows that it was written.
+    /// Checks the owner's number. Called by a thread that has seen it written.
     pub(crate) fn read(&self, id: u32) {
-        // SAFETY: loom stops the test if anybody may write to it now.
+        // SAFETY: loom stops the test if another thread may write to it now.
         assert_eq!(self.0.with(|content| unsafe { *content }), id);
     }
 
     fn change(&self, from: u32, to: u32) {
-        // SAFETY: loom stops the test if anybody else may be at it.
+        // SAFETY: loom stops the test if another thread may access it now.
         let before = self.0.with_mut(|content| unsafe { content.replace(to) });
-        assert_eq!(before, from, "two have this slot");
+        assert_eq!(before, from, "two threads have this slot");
     }
 }

@@ -1,4 +1,4 @@
-//! The model checker's, in their place.
+//! The model checker's atomics, fences and lock, in place of the native ones.
 
 use core::ops::Deref;
 
@@ -12,7 +12,7 @@ use loom::sync::atomic::{
 
 pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize};
 
-/// The model's processors have no `membarrier`, so both sides pay.
+/// A full fence: the model's processors have no `membarrier`, so both sides pay.
 pub(crate) fn light_fence() {
     fence(SeqCst);
 }
@@ -37,13 +37,16 @@ macro_rules! load_unsync {
 }
 load_unsync!(AtomicU32: u32, AtomicUsize: usize, AtomicPtr<u8>: *mut u8);
 
-/// Lets the others go on, and makes sure that what was read before is not read again if there is newer.
+/// Lets the other threads go on, and makes the next load return a newer value if there is one.
 pub(crate) fn lost_race() {
     loom::thread::yield_now();
 }
 
-/// loom takes `SeqCst` for `AcqRel`, so its loads may miss what the one order of all `SeqCst` operations puts before them. Here they are
-/// read-modify-writes that change nothing, which miss nothing.
+/// Defines atomics with `SeqCst` loads that are stronger than loom's.
+///
+/// loom treats `SeqCst` as `AcqRel`. So its loads may return older values than the single order of all
+/// `SeqCst` operations allows. Here such a load is a read-modify-write that changes nothing, and always
+/// returns the latest value.
 macro_rules! with_strong_loads {
     ($($atomic:ident of $value:ty, nothing: $nothing:expr;)+) => {
         $(
@@ -75,9 +78,9 @@ with_strong_loads! {
     AtomicU64 of u64, nothing: 0;
 }
 
-/// What `spin`'s is; not loom's own mutex, which makes who tries wait.
+/// A lock that is only tried, as the native one is. loom's own mutex makes the trying thread wait.
 pub(crate) struct TryLock<T> {
-    is_held_back: AtomicBool,
+    is_held: AtomicBool,
     value: UnsafeCell<T>,
 }
 
@@ -86,21 +89,21 @@ unsafe impl<T: Send> Sync for TryLock<T> {}
 
 impl<T> TryLock<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self { is_held_back: AtomicBool::new(false), value: UnsafeCell::new(value) }
+        Self { is_held: AtomicBool::new(false), value: UnsafeCell::new(value) }
     }
 
     pub(crate) fn try_with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
-        self.is_held_back.compare_exchange(false, true, Acquire, Relaxed).ok()?;
-        // SAFETY: whoever changed the flag to `true` has the value until it changes it back.
+        self.is_held.compare_exchange(false, true, Acquire, Relaxed).ok()?;
+        // SAFETY: the thread that changed the flag to `true` has the value until it changes the flag back.
         let result = self.value.with_mut(|value| f(unsafe { &mut *value }));
-        self.is_held_back.store(false, Release);
+        self.is_held.store(false, Release);
         Some(result)
     }
 
     /// # Safety
     ///
-    /// No thread that lives holds it or tries to get it.
+    /// No thread of this process holds the lock or tries to take it.
     pub(crate) unsafe fn reopen(&self) {
-        self.is_held_back.store(false, Release);
+        self.is_held.store(false, Release);
     }
 }

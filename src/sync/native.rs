@@ -13,11 +13,14 @@ pub(crate) fn light_fence() {
     compiler_fence(SeqCst);
 }
 
-/// Between two passes of a loop in which another thread was quicker. It has got on, so there is nothing to wait for.
+/// Does nothing. It is called after a lost race: the other thread has made progress, so there is nothing to
+/// wait for.
 #[inline(always)]
 pub(crate) fn lost_race() {}
 
-/// Only after [`os::can_fence_all`](crate::os::can_fence_all) said yes. `false` if there was no fence.
+/// Makes every thread of this process pass a full fence. Called only if
+/// [`os::can_fence_all`](crate::os::can_fence_all) returned `true`. Returns `false` if the system refused the
+/// fence.
 #[must_use]
 pub(crate) fn heavy_fence() -> bool {
     crate::os::fence_all()
@@ -38,7 +41,7 @@ macro_rules! load_unsync {
 }
 load_unsync!(AtomicU32: u32, AtomicUsize: usize, AtomicPtr<u8>: *mut u8);
 
-/// A lock that nobody ever waits for.
+/// A lock that is only tried: no thread waits for it.
 pub(crate) struct TryLock<T>(spin::Mutex<T>);
 
 impl<T> TryLock<T> {
@@ -46,18 +49,18 @@ impl<T> TryLock<T> {
         Self(spin::Mutex::new(value))
     }
 
-    /// Runs `f` with the lock held; `None`, at once, if somebody else holds it.
+    /// Runs `f` with the lock held. Returns `None` at once if another thread holds it.
     pub(crate) fn try_with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
         self.0.try_lock().map(|mut value| f(&mut value))
     }
 
-    /// Opens the lock that a thread held which a `fork` left behind.
+    /// Opens a lock that was held by a thread that a `fork` left behind.
     ///
     /// # Safety
     ///
-    /// No thread that lives holds it or tries to get it.
+    /// No thread of this process holds the lock or tries to take it.
     pub(crate) unsafe fn reopen(&self) {
-        // SAFETY: nobody holds the lock, by contract, so nothing is unlocked under anybody's feet.
+        // SAFETY: by contract no thread of this process holds the lock, so this takes it from none.
         unsafe { self.0.force_unlock() };
     }
 }

@@ -1,4 +1,5 @@
-//! A lock, and sleep under it: std's mutex and condition variable, or loom's. For what is not a global allocator's.
+//! A lock that blocks, and sleep under it: std's mutex and condition variable, or loom's. No path of a global
+//! allocator uses it.
 
 use std::sync::PoisonError;
 use std::time::Instant;
@@ -13,7 +14,7 @@ pub(crate) use loom::sync::Condvar;
 #[cfg(not(framepool_loom))]
 pub(crate) use std::sync::Condvar;
 
-/// A lock without poison: what it guards is in order whenever code outside this crate runs.
+/// A lock without poison: the value it guards is consistent whenever code outside this crate runs.
 pub(crate) struct Lock<T>(Mutex<T>);
 
 impl<T> Lock<T> {
@@ -25,8 +26,8 @@ impl<T> Lock<T> {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Sleeps until `is_done`, which is asked under the lock whenever `wakeup` rings, or until the deadline, if there is one; then runs `then`
-    /// under the same lock.
+    /// Sleeps until `is_done` returns `true`, or until the deadline, if there is one. Then runs `then` under
+    /// the same lock. `is_done` runs under the lock, at first and after each `wakeup`.
     pub(crate) fn wait<R>(
         &self,
         wakeup: &Condvar,

@@ -1,12 +1,13 @@
-//! A value that start-up may change once.
+//! A value that start-up may change.
 
-/// What is written at most once, before anybody else reads it, so that reading costs what a constant's reading does.
+/// A value that only start-up writes, before other threads read it. So reading it costs as much as reading a
+/// constant.
 pub(crate) struct StartUpCell<T>(core::cell::UnsafeCell<T>);
 
 // SAFETY: shared readers get shared references, and by `set_with`'s contract there is no writer beside them.
 unsafe impl<T: Send + Sync> Sync for StartUpCell<T> {}
 
-/// A panic elsewhere leaves nothing half written: nobody can read while it is written.
+/// A panic shows no half-written value to readers: no thread reads while start-up writes.
 impl<T: core::panic::RefUnwindSafe> core::panic::RefUnwindSafe for StartUpCell<T> {}
 
 impl<T> StartUpCell<T> {
@@ -16,18 +17,20 @@ impl<T> StartUpCell<T> {
 
     /// # Safety
     ///
-    /// Called by one thread, and whoever calls [`get`](Self::get) without being the caller knows that it has returned.
+    /// Only one thread calls this, and uses no reference from [`get`](Self::get) meanwhile. Other threads
+    /// call `get` only if they know that all calls of this have returned.
     pub(crate) unsafe fn set_with(&self, change: impl FnOnce(&mut T)) {
-        // SAFETY: by contract nobody has a reference to it.
+        // SAFETY: by contract no reference to the value is in use.
         change(unsafe { &mut *self.0.get() });
     }
 
     /// # Safety
     ///
-    /// [`set_with`](Self::set_with) has returned, as far as this thread can see, or will never be called.
+    /// All calls of [`set_with`](Self::set_with) by other threads have returned, as far as this thread can
+    /// see. No call runs while the reference is used.
     #[inline(always)]
     pub(crate) unsafe fn get(&self) -> &T {
-        // SAFETY: by contract nobody writes it any more.
+        // SAFETY: by contract no thread writes the value while the reference is used.
         unsafe { &*self.0.get() }
     }
 }

@@ -8,20 +8,21 @@ use crate::slots::lane::Lane;
 use crate::stats::counters::{Counters, LaneCounters};
 use crate::sync::{AtomicBool, AtomicPtr, Ordering::Relaxed, light_fence};
 
-/// No place yet: the next slow path claims one.
+/// A stand-in for no place yet: the next slow path claims one.
 static NOT_YET_BOUND: ThreadState = ThreadState::stand_in(1);
-/// No place now: claiming one, refused, past the thread's exit, or [inside a fallback](super::nested).
+/// A stand-in for no place now. The thread is claiming one, was refused one, is past its exit, or is [inside
+/// a fallback](super::nested).
 static NO_PLACE: ThreadState = ThreadState::stand_in(2);
 
 thread_local! {
-    /// What requests look at; never null. Atomic because signal handlers on the same thread write it too; Relaxed, because no other thread
-    /// does.
+    /// The state that requests look at; never null. It is atomic because signal handlers on the same thread
+    /// write it too. Relaxed is enough, because no other thread does.
     static STATE: AtomicPtr<ThreadState> = const { AtomicPtr::new(from_ref(&NOT_YET_BOUND).cast_mut()) };
-    /// What the thread has, shown in `STATE` or not. The same goes for its fields.
+    /// The thread's binding, whether `STATE` shows it or not. Its fields are atomic for the same reason.
     static BINDING: Binding = const { Binding { own: AtomicPtr::new(null_mut()), is_bound: AtomicBool::new(false) } };
 }
 
-/// A thread's bond with the table of places.
+/// The binding of a thread to the table of places.
 struct Binding {
     /// The thread's place, from the claim to the exit.
     own: AtomicPtr<ThreadState>,
@@ -30,7 +31,7 @@ struct Binding {
 }
 
 impl Binding {
-    /// What requests may look at while the thread is inside no fallback.
+    /// Returns the state that requests may look at while the thread is inside no fallback.
     fn visible(&self) -> *mut ThreadState {
         let own = self.own.load(Relaxed);
         if !own.is_null() {
@@ -46,24 +47,25 @@ impl Binding {
 #[inline(always)]
 fn current_state() -> &'static ThreadState {
     let state = STATE.with(|state| state.load(Relaxed));
-    // SAFETY: one of the stand-ins, or a record of a table, none of which is ever unmapped.
+    // SAFETY: one of the stand-ins, or a place in a table. None of these is ever unmapped.
     unsafe { &*state }
 }
 
-/// Takes this thread's record away from its requests until it is [resumed](resume) again.
+/// Hides this thread's place from its requests until [`resume`].
 pub(super) fn suspend() {
     STATE.with(|state| state.store(from_ref(&NO_PLACE).cast_mut(), Relaxed));
 }
 
-/// Shows requests what this thread has.
+/// Shows this thread's place to its requests.
 ///
-/// A signal handler may have bound the thread since that was looked up; then that shows it.
+/// A signal handler may bind the thread between the look-up and the store. Then requests see no place until
+/// the next slow path, which resumes again.
 pub(crate) fn resume() {
     let visible = BINDING.with(Binding::visible);
     STATE.with(|state| state.store(visible, Relaxed));
 }
 
-/// This thread's place, hidden or not; null if it has none.
+/// Returns this thread's place, hidden or not; null if it has none.
 pub(crate) fn own_state() -> *const ThreadState {
     BINDING.with(|binding| binding.own.load(Relaxed))
 }
@@ -73,52 +75,56 @@ pub(crate) fn is_unbound() -> bool {
     core::ptr::eq(current_state(), &NOT_YET_BOUND)
 }
 
-/// Takes this thread's one chance to get a place: whether that was still there, or `None` if a handler that interrupted this, or that this
-/// interrupts, is at it. To be [resumed](resume) afterwards.
+/// Takes this thread's one chance to get a place, and returns whether it still had that chance.
+///
+/// `None` if another claim on this thread came first: one that this call interrupts, or that of a signal
+/// handler that interrupted this call. After `Some`, the caller must [`resume`].
 pub(crate) fn begin_to_bind() -> Option<bool> {
     let unbound = from_ref(&NOT_YET_BOUND).cast_mut();
     let without = from_ref(&NO_PLACE).cast_mut();
-    // One step, so that of a thread and the handlers that interrupt it only one goes on to claim a place.
+    // One step: of a thread and the handlers that interrupt it, only one goes on to claim a place.
     STATE.with(|state| state.compare_exchange(unbound, without, Relaxed, Relaxed)).ok()?;
     light_fence();
     let was_bound = BINDING.with(|binding| binding.is_bound.swap(true, Relaxed));
     Some(!was_bound)
 }
 
-/// Gives this thread a place. Seen by its requests once it is [resumed](resume).
+/// Gives this thread a place. Its requests see the place after [`resume`].
 pub(crate) fn set_own_state(state: &'static ThreadState) {
     BINDING.with(|binding| binding.own.store(from_ref(state).cast_mut(), Relaxed));
 }
 
-/// Takes this thread's place away from it, for ever.
+/// Takes this thread's place away from it. The thread gets no other place.
 pub(crate) fn forget_own_state() {
     BINDING.with(|binding| binding.own.store(null_mut(), Relaxed));
     light_fence();
     suspend();
 }
 
-/// This thread's own place: plain loads and stores.
+/// This thread's own place, which it accesses by plain loads and stores.
 #[derive(Clone, Copy)]
 pub(crate) struct OwnState {
     state: &'static ThreadState,
     key: usize,
 }
 
-/// This thread's own place, entered: counters and, while a lane is cached, its magazine are this thread's alone until this is dropped.
+/// This thread's own place, entered. Until this is dropped, the counters are written by this thread alone. So
+/// is the magazine of each lane that is cached.
 pub(crate) struct StateGuard {
     state: &'static ThreadState,
     key: usize,
 }
 
 impl OwnState {
-    /// This thread's place with the allocator of this key; `None` if it has none, or if it was interrupted inside.
+    /// Returns this thread's place with the allocator of this key. `None` if it has none, or if it was
+    /// interrupted inside.
     #[inline(always)]
     pub(crate) fn at(key: usize) -> Option<Self> {
         let state = current_state();
         state.gate().is_mine(key).then_some(Self { state, key })
     }
 
-    /// A place that is this thread's, whether its requests see it or not.
+    /// Wraps a place that is this thread's, whether its requests see it or not.
     pub(crate) fn hidden(state: &'static ThreadState) -> Self {
         Self { state, key: state.gate().key() }
     }
@@ -127,14 +133,14 @@ impl OwnState {
         self.state
     }
 
-    /// Never `None` for a caller that was outside when it got this.
+    /// Enters the place. Never returns `None` to a caller that was outside when it got this.
     #[inline(always)]
     pub(crate) fn enter(self) -> Option<StateGuard> {
-        // Lazily: what is dropped opens the gate.
+        // Lazily, because dropping a guard opens the gate.
         self.state.gate().enter(self.key).then(|| StateGuard { state: self.state, key: self.key })
     }
 
-    /// Runs `f` inside.
+    /// Runs `f` inside the place, if this thread can enter it.
     #[inline(always)]
     pub(crate) fn with(self, f: impl FnOnce(&StateGuard)) {
         if let Some(guard) = self.enter() {
@@ -142,7 +148,7 @@ impl OwnState {
         }
     }
 
-    /// [`at`](Self::at) and [`enter`](Self::enter) in one.
+    /// Finds this thread's place and enters it: [`at`](Self::at) and [`enter`](Self::enter) in one.
     #[inline(always)]
     pub(crate) fn enter_at(key: usize) -> Option<StateGuard> {
         Self { state: current_state(), key }.enter()

@@ -1,21 +1,35 @@
-//! Which allocators this thread is inside the fallback of: its requests to them go to the fallback too, uncounted, until it has left.
+//! The allocators whose fallbacks this thread is inside of. Until it has left, its requests to them go to the
+//! fallback too, uncounted.
 //!
-//! A profiler as the fallback allocates for itself inside a call (dhat: maps and backtraces), through the global allocator, which made the
-//! call. The pools must neither serve nor count that as the program's own. The same goes for all of
-//! [`unpooled`](crate::PoolAlloc::unpooled).
+//! A profiler as the fallback allocates for itself inside a call (dhat: maps and backtraces), through the
+//! global allocator that made the call. The pools must neither serve such a request nor count it as the
+//! program's own. The same goes for all requests inside [`unpooled`](crate::PoolAlloc::unpooled).
 //!
-//! How deep the thread is inside each allocator is counted in a `const` thread-local without `Drop`. While any count is above 0, the thread
-//! has no [record](crate::thread::state): a hit checks nothing, fails to enter, and the slow path asks here. That costs one load on a thread
-//! that is inside of none.
+//! A `const` thread-local without `Drop` counts how deep the thread is inside each allocator. While any count
+//! is above 0, the thread's [place](crate::thread::state) is hidden. A hit then checks nothing more: it fails
+//! to enter, and the slow path asks here. On a thread that is inside no fallback, that costs one load. On any
+//! other it also compares up to [`NESTED_ALLOCATORS`] addresses.
 //!
-//! **Coroutines.** A piece of code that enters may suspend inside, others may run meanwhile and leave in any order, and it may go on on another
-//! thread. So nothing here lies on a stack, and a [`FallbackFrame`] keeps numbers, no addresses of anything of a thread: the thread's, which no other
-//! thread ever has, and the allocator's. A guard that ends on another thread than it began on changes nothing there. The thread on which it
-//! began stays inside, because nothing can change another thread's counts. [`is_inside`] is inlined only where no suspension follows: code that
-//! goes on on another thread must not use a thread-local's address that was computed before.
+//! # Coroutines
 //!
-//! **Signal handlers** may interrupt any step and enter and leave themselves; that leaves all counts as they were. A `siglongjmp` out of the
-//! code inside, like a coroutine that never ends, leaves the thread inside for good.
+//! A coroutine that has entered may suspend inside. Meanwhile other coroutines may run, and leave in any
+//! order. The first one may resume on another thread.
+//!
+//! So nothing here lies on a stack. A [`FallbackFrame`] keeps the number of its thread, which no other thread
+//! ever has, and the address of its allocator. It keeps no address of anything that belongs to a thread. If a
+//! frame ends on another thread than it began on, it changes nothing there. The thread on which it began
+//! stays inside, because no thread can change another's counts.
+//!
+//! [`is_inside`] is inlined only where no suspension follows: code that resumes on another thread must not
+//! use a thread-local's address that was computed before.
+//!
+//! # Signal handlers
+//!
+//! A signal handler may interrupt any step, and may enter and leave itself. That leaves all counts as they
+//! were. If a `siglongjmp` leaves the code inside, or a coroutine never ends, the thread stays inside until
+//! its end.
+//!
+//! # Fields
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
@@ -27,22 +41,23 @@ use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, light_fe
 use crate::thread::current;
 use crate::tunables::NESTED_ALLOCATORS;
 
-/// What one thread is inside of.
+/// The depths of one thread.
 struct Depths {
-    /// This thread's number; 0 until it is needed.
+    /// The thread's number; 0 until it is needed.
     thread: AtomicU64,
-    /// All depths together.
+    /// The sum of all depths.
     total: AtomicU32,
-    /// Depth of the allocators that found no free row.
+    /// The sum of the depths of the allocators that found no free row.
     unlisted: AtomicU32,
     rows: [Row; NESTED_ALLOCATORS],
 }
 
-/// How deep the thread is inside one allocator.
+/// The depth of the thread inside one allocator.
 struct Row {
-    /// Its address; 0 in a free row.
+    /// The allocator's address; 0 in a free row.
     allocator: AtomicUsize,
-    /// 0 in a free row. Stored before `allocator` when the row is taken, and after it when the row becomes free.
+    /// The depth; 0 in a free row. It is stored before `allocator` when the row is taken, and after it when
+    /// the row becomes free.
     depth: AtomicU32,
 }
 
@@ -57,10 +72,10 @@ thread_local! {
     };
 }
 
-/// Threads that have a number. More than 2^63 will never be.
+/// The number of threads that have a number. It never reaches 2^63.
 static THREADS: AtomicU64 = AtomicU64::new(0);
 
-/// Leaves when it is dropped.
+/// A thread's stay inside a fallback. The thread leaves when this is dropped.
 pub(crate) struct FallbackFrame {
     allocator: usize,
     thread: u64,
@@ -74,7 +89,8 @@ pub(crate) fn is_inside(allocator: *const ()) -> bool {
 }
 
 impl FallbackFrame {
-    /// This thread enters the fallback of the allocator at this address. It leaves when the frame is dropped, also by unwinding.
+    /// Enters the fallback of the allocator at this address, on this thread. It leaves when the frame is
+    /// dropped, also by unwinding.
     #[inline(never)]
     pub(crate) fn enter(allocator: *const ()) -> Self {
         let allocator = allocator.addr();
@@ -117,24 +133,24 @@ impl Drop for FallbackFrame {
 }
 
 impl Depths {
-    /// The number of this thread, of which no other thread has the same, not even later.
+    /// Returns the number of this thread. No other thread ever has the same number.
     fn thread(&self) -> u64 {
         let number = self.thread.load(Relaxed);
         if number != 0 {
             return number;
         }
         let new = THREADS.fetch_add(1, Relaxed) + 1;
-        // Fails if a signal handler on this thread has come first.
+        // Fails if a signal handler on this thread came first.
         self.thread.compare_exchange(0, new, Relaxed, Relaxed).map_or_else(|number| number, |_| new)
     }
 
-    /// One level deeper in an allocator's row, or in a free one; `false` if there is neither.
+    /// Goes one level deeper in an allocator's row, or in a free one. `false` if there is neither.
     fn list(&self, allocator: usize) -> bool {
         if let Some(row) = self.row_of(allocator) {
             change(&row.depth, 1);
             return true;
         }
-        // A single step, so that of a thread and the handlers that interrupt it only one gets the row.
+        // One step: of a thread and the handlers that interrupt it, only one gets the row.
         let is_free = |row: &&Row| row.depth.compare_exchange(0, 1, Relaxed, Relaxed).is_ok();
         let Some(row) = self.rows.iter().find(is_free) else { return false };
         light_fence();
@@ -152,7 +168,8 @@ impl Depths {
         change(&row.depth, -1);
     }
 
-    /// An allocator without a row counts as one that the thread is inside of while there are any such.
+    /// Whether the thread is inside this allocator. While it is inside any that has no row, it counts as
+    /// inside every allocator.
     fn has(&self, allocator: usize) -> bool {
         self.unlisted.load(Relaxed) != 0 || self.row_of(allocator).is_some()
     }
@@ -162,7 +179,7 @@ impl Depths {
     }
 }
 
-/// Adds to a count of this thread. A signal handler in between leaves it as it was.
+/// Adds to a count of this thread. A signal handler that runs in between leaves the count as it was.
 fn change(count: &AtomicU32, by: i32) {
     count.store(count.load(Relaxed).wrapping_add_signed(by), Relaxed);
 }

@@ -1,10 +1,10 @@
-//! Which places of the table of threads have an owner.
+//! The table of places: which of them have an owner.
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
-//! | `taken` | who claims (Acquire), who exits (Release) | the counts and cached slots that the last owner left |
-//! | `turn` | who looks for [orphans](crate::lifecycle::orphans) (Relaxed) | nothing |
-//! | `used` | who claims (Release), read by reclaims and snapshots (Acquire) | the gates of new places |
+//! | `taken` | claiming threads (Acquire), exiting threads and settling children (Release) | the counts and cached slots that the last owner left |
+//! | `turn` | threads that look for [orphans](crate::lifecycle::orphans) (Relaxed) | nothing |
+//! | `used` | claiming threads (Release), read by reclaims and snapshots (Acquire) | the gates of new places |
 
 use crate::fatal::invariant;
 use crate::sync::{
@@ -15,10 +15,10 @@ use crate::tunables::PLACES;
 
 const WORDS: usize = PLACES.div_ceil(64);
 
-/// Outside the model checker, memory of zeros.
+/// The bits and counts of the table. Outside the model checker they start as zeroed memory.
 #[repr(C, align(128))]
 pub(crate) struct Places {
-    /// A bit for each place.
+    /// A bit for each place, set while it is taken.
     taken: [AtomicU64; WORDS],
     /// Places that ever had an owner are below this.
     used: AtomicUsize,
@@ -32,7 +32,8 @@ impl Places {
         Self { taken: core::array::from_fn(|_| AtomicU64::new(0)), used: AtomicUsize::new(0) }
     }
 
-    /// Makes the lowest free place the caller's, after `set_up` made it ready for reclaims to look at; `None` if there is none.
+    /// Makes the lowest free place the caller's; `None` if there is none. Runs `set_up` on it before reclaims
+    /// look at a new place.
     pub(crate) fn claim(&self, set_up: impl FnOnce(usize)) -> Option<usize> {
         let place = self.taken.iter().zip((0..).step_by(64)).find_map(|(word, first)| {
             let lowest_clear = |bits: u64| bits.checked_add(1).map(|next| bits | next);
@@ -45,7 +46,7 @@ impl Places {
         Some(place)
     }
 
-    /// Gives a place back for the next one to claim.
+    /// Gives a place back for the next thread to claim.
     pub(crate) fn release(&self, place: usize) {
         let before = self.taken[place / 64].fetch_and(!(1 << (place % 64)), Release);
         invariant!(before & 1 << (place % 64) != 0, "a place that is given back was taken");
@@ -59,7 +60,7 @@ impl Places {
         })
     }
 
-    /// 64 places, in turn.
+    /// Returns 64 places: the next ones at each call, in turn.
     #[cfg(not(framepool_loom))]
     pub(crate) fn next_word(&self) -> core::ops::Range<usize> {
         let first = self.turn.fetch_add(1, Relaxed) % WORDS * 64;

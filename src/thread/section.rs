@@ -1,8 +1,11 @@
-//! Steps that a `fork` must not cut in two on the very thread that takes them. A signal handler may fork and return in the child, too.
+//! Sections: steps that a `fork` must not cut in two on the very thread that takes them. A signal handler may
+//! fork there, and may return in the child too.
 //!
-//! The thread that forked takes over all places of its allocators but its own. While it claims a place or leaves one, it cannot tell which
-//! place that is; while it holds the reclaim lock, the lock is not left behind. So each of these is a section, in which the
-//! thread puts off [settling](crate::metadata::fork_mark), and after which it settles. (Other threads of the parent may be anywhere; they are gone.)
+//! In the child, the thread that forked takes over all places of its allocators but its own. While it claims
+//! a place or leaves one, it cannot tell which place that is. While it holds the reclaim lock, no other
+//! thread has left the lock behind. So each of these steps is a section, and so is taking over itself. In a
+//! section the thread puts off [settling](crate::metadata::fork_mark), and after the section it settles. (The
+//! parent's other threads may be anywhere: they are not in the child.)
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
@@ -11,12 +14,13 @@
 use crate::fatal::invariant;
 use crate::sync::{AtomicU32, AtomicUsize, Ordering::Relaxed, light_fence};
 
-/// Sections that a thread and the handlers that interrupt it may be in at once. In more than that, all of them are put off.
+/// The maximum number of sections, of a thread and the handlers that interrupt it, whose allocators are kept.
+/// In more sections than that, settling is put off for every allocator.
 const MAX: usize = 4;
 
 struct Sections {
     depth: AtomicU32,
-    /// The allocator of each, by the address of its metadata; 0 where there is none.
+    /// The allocator of each section, by the address of its metadata; 0 where there is none.
     allocators: [AtomicUsize; MAX],
 }
 
@@ -26,7 +30,7 @@ thread_local! {
     };
 }
 
-/// This thread is in a section until this is dropped. Not to be kept across code that may suspend.
+/// A section of this thread, which ends when this is dropped. Not to be kept across code that may suspend.
 pub(crate) struct Section(());
 
 impl Section {
@@ -43,7 +47,8 @@ impl Section {
         Self(())
     }
 
-    /// `None` if this thread is in a section of this allocator already.
+    /// Enters a section. `None` if this thread is in a section of this allocator already, or in more than
+    /// [`MAX`] sections.
     pub(crate) fn enter_first(allocator: usize) -> Option<Self> {
         let is_inside = SECTIONS.with(|sections| {
             let depth = sections.depth.load(Relaxed) as usize;

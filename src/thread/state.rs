@@ -1,13 +1,18 @@
-//! A thread's place: magazines and counters that only it touches, from its first use of an allocator to its exit.
+//! A thread's place: its own magazines and counters, from its first use of an allocator to its exit.
 //!
-//! Places lie in a table in the metadata, which is never unmapped, so a record may outlive everything else. A thread has
-//! one record, with the first allocator that it uses; with any other, and while it has none, it uses the sets and the shared
-//! counters. It has none when the table is full (where the system cannot mark memory for `fork`, the child's is as full as its parent's), on
-//! systems without a way to learn of a thread's exit, [inside a fallback](crate::thread::nested), and after its own exit has begun.
+//! Places lie in a table in the metadata, which is never unmapped, so a place may outlive everything else. A
+//! thread has one place, with the first allocator that it uses. With any other allocator, and while it has no
+//! place, it uses the sets and the shared counters. It has no place
 //!
-//! A thread's record is reached by a `const` thread-local without `Drop`, which allocates nothing and works at any time of a
-//! thread's life; exit is the destructor of a pthread key, because registering a thread-local's `Drop` allocates. The
-//! [`Gate`] says whose the record is and whether its owner is inside, in one word.
+//! - when the table is full (where the system cannot mark memory for `fork`, the child's is as full as its
+//!   parent's);
+//! - on systems without a way to learn of a thread's exit;
+//! - [inside a fallback](crate::thread::nested);
+//! - after its own exit has begun.
+//!
+//! A `const` thread-local without `Drop` leads to a thread's place. It allocates nothing, and works at any
+//! time of a thread's life. The exit is the destructor of a pthread key, because registering a thread-local's
+//! `Drop` allocates. The [`Gate`] says in one word whose the place is and whether its owner is inside.
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
@@ -24,15 +29,16 @@ use crate::sync::AtomicU64;
 /// One place of the table.
 #[repr(C, align(128))]
 pub(crate) struct ThreadState {
-    /// Its key is the address of the metadata.
+    /// The gate. Its key is the address of the metadata.
     gate: Gate,
-    /// What [`os::this_thread`](crate::os::this_thread) says of its owner, or of who [asks](crate::lifecycle::orphans) for it; 0 if it has none.
+    /// The owner's number from [`os::this_thread`](crate::os::this_thread), or that of a thread that
+    /// [asks](crate::lifecycle::orphans) about the owner; 0 if there is neither.
     pub(crate) owner: AtomicU64,
     counters: Counters,
     lanes: [LaneState; LANES],
 }
 
-/// All of a lane that a hit touches here.
+/// The part of a place that a hit in one lane touches.
 #[repr(C, align(128))]
 struct LaneState {
     counters: LaneCounters,
@@ -47,7 +53,8 @@ const _: () = assert!(
 );
 
 impl ThreadState {
-    /// A stand-in for threads without a place. Nothing is ever counted or cached in it: no allocator has its key.
+    /// A stand-in for threads without a place. Nothing is ever counted or cached in it, because no allocator
+    /// has its key.
     pub(super) const fn stand_in(key: usize) -> Self {
         Self {
             gate: Gate::new(key),

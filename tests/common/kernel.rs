@@ -1,4 +1,4 @@
-//! What the kernel says of a piece of memory, and how to make it refuse a system call or a lock. Linux only.
+//! Reads what the kernel reports about memory, and makes it refuse a system call or a lock. Linux only.
 
 #![allow(dead_code, reason = "every test file compiles this module for itself and uses a part of it")]
 
@@ -32,29 +32,30 @@ impl Mapping {
         mappings
     }
 
-    /// The one that `ptr` lies in.
+    /// Returns the mapping that `ptr` lies in.
     pub(crate) fn of(ptr: *const u8) -> Self {
         Self::all().into_iter().find(|mapping| mapping.range.contains(&ptr.addr())).unwrap()
     }
 
-    /// Its name, for mappings that have one.
+    /// Returns the name that the kernel shows in brackets, if there is one.
     pub(crate) fn name(&self) -> Option<&str> {
         self.lines[0].split_once('[').map(|(_, name)| name.trim_end_matches(']'))
     }
 
-    /// A field in bytes.
+    /// Returns a field, in bytes.
     pub(crate) fn bytes(&self, field: &str) -> u64 {
         let value = self.lines.iter().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).unwrap();
         value.trim().strip_suffix(" kB").unwrap().trim().parse::<u64>().unwrap() << 10
     }
 
-    /// A flag of two letters.
+    /// Whether the mapping has a flag, given by its two letters.
     pub(crate) fn has(&self, flag: &str) -> bool {
         self.lines.last().unwrap().split(' ').any(|found| found == flag)
     }
 }
 
-/// The slabs of a pool none of whose slots is live, smallest class first. Takes a block of each class, and writes to none.
+/// Returns the slabs of a pool, smallest class first. No slot of the pool may be live. Takes and gives a
+/// block of each class, and writes to none.
 pub(crate) fn slabs(pool: &PoolAlloc) -> [Mapping; 4] {
     Class::ALL.map(|class| {
         let layout = super::common::layout(pool.stats().class(class).slot_bytes as usize, 1);
@@ -68,29 +69,29 @@ pub(crate) fn slabs(pool: &PoolAlloc) -> [Mapping; 4] {
     })
 }
 
-/// A field of all of them together.
+/// Returns the sum of a field over all slabs, in bytes.
 pub(crate) fn sum(slabs: &[Mapping], field: &str) -> u64 {
     slabs.iter().map(|slab| slab.bytes(field)).sum()
 }
 
-/// Whether each page of the range has memory, as `mincore` sees it.
+/// Whether each page of the range has memory, as `mincore` reports it.
 pub(crate) fn is_resident(range: &Range<usize>) -> bool {
     let mut pages = vec![0_u8; (range.len()).div_ceil(page_bytes())];
     let start = std::ptr::with_exposed_provenance_mut::<libc::c_void>(range.start);
-    // SAFETY: a byte for each page of the range, which the kernel only looks at.
+    // SAFETY: `pages` has a byte for each page of the range, which the kernel does not change.
     let refused = unsafe { libc::mincore(start, range.len(), pages.as_mut_ptr()) };
     assert_eq!(refused, 0, "{}", Error::last_os_error());
     pages.iter().all(|page| page & 1 != 0)
 }
 
 pub(crate) fn page_bytes() -> usize {
-    // SAFETY: a plain question.
+    // SAFETY: a query that takes no pointer.
     unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
 }
 
-/// Page faults of this thread so far.
+/// The number of page faults of this thread so far.
 pub(crate) fn faults() -> i64 {
-    // SAFETY: all integers, for which zeros are valid; the call writes them.
+    // SAFETY: `rusage` consists of integers, for which zeros are valid; the call writes them.
     unsafe {
         let mut usage: libc::rusage = std::mem::zeroed();
         assert_eq!(libc::getrusage(libc::RUSAGE_THREAD, &mut usage), 0);
@@ -98,22 +99,24 @@ pub(crate) fn faults() -> i64 {
     }
 }
 
-/// What transparent huge pages are set to: `always`, `madvise`, or `never` (also where the kernel has none).
+/// Returns the setting of transparent huge pages: `always`, `madvise`, or `never`. If the kernel has none, it
+/// is `never`.
 pub(crate) fn huge_pages_setting() -> String {
     let setting = read_to_string("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or_default();
     let chosen = setting.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
     chosen.map_or("never", |(chosen, _)| chosen).to_owned()
 }
 
-/// From now on this thread, and those that it starts, have system call `number` fail with `errno`; with `argument`, only
-/// where that one (its place, its value) is so.
+/// Makes system call `number` fail with `errno` from now on, on this thread and on the threads that it
+/// starts. If `argument` is an index and a value, only calls with that value there fail. If `errno` is 0, the
+/// call succeeds and does nothing.
 pub(crate) fn inject_failure(number: libc::c_long, argument: Option<(u32, u32)>, errno: libc::c_int) {
     let instruction =
         |code: u32, k: u32, otherwise: u8| libc::sock_filter { code: code as u16, jt: 0, jf: otherwise, k };
     let load = |offset| instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset, 0);
     let unless = |value, skip| instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, value, skip);
     let answer = |value| instruction(libc::BPF_RET | libc::BPF_K, value, 0);
-    // `seccomp_data`: the number first, six arguments of 8 bytes from byte 16 on, low half first.
+    // `seccomp_data` has the number first. Six arguments of 8 bytes follow from byte 16 on.
     let low_half = if cfg!(target_endian = "little") { 0 } else { 4 };
     let (place, value) = argument.unwrap_or((0, 0));
     let mut filter = vec![load(0), unless(number as u32, if argument.is_some() { 3 } else { 1 })];
@@ -130,14 +133,15 @@ pub(crate) fn inject_failure(number: libc::c_long, argument: Option<(u32, u32)>,
     }
 }
 
-/// Has `command` start with a limit, as one that has no right to exceed it.
+/// Makes `command` start with a limit, and without the right to exceed the limit on locked memory.
 pub(crate) fn limit(command: &mut Command, resource: u32, bytes: u64) {
     const CAP_IPC_LOCK: libc::c_ulong = 14;
     let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
     let apply = move || -> Result<()> {
-        // SAFETY: a valid limit; between fork and exec nothing but system calls.
+        // SAFETY: a valid limit; only system calls run between fork and exec.
         unsafe {
-            // Root has the right again after `exec` unless it is dropped here; others have nothing to drop, and may not.
+            // Root would have the right again after `exec`, so it is dropped here. Other users have nothing
+            // to drop, and the call fails.
             libc::prctl(libc::PR_CAPBSET_DROP, CAP_IPC_LOCK, 0, 0, 0);
             if libc::setrlimit(resource as _, &limit) == 0 { Ok(()) } else { Err(Error::last_os_error()) }
         }

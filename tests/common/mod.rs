@@ -1,4 +1,5 @@
-//! What the test files share: blocks that are checked when they go back, and children that run one test of the same binary.
+//! Code that the test files share: blocks that are checked when they are given back, and children that run
+//! one test of the same binary.
 
 #![allow(dead_code, reason = "every test file compiles this module for itself and uses a part of it")]
 
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use framepool::{Class, PoolAlloc};
 
-/// A child that takes longer than this hangs, unless its test says otherwise.
+/// The time after which a child counts as hanging, unless its test has another limit.
 pub(crate) const TIME_OUT: Duration = Duration::from_secs(30);
 const CASE: &str = "FRAMEPOOL_TEST_CASE";
 
@@ -19,12 +20,12 @@ pub(crate) fn layout(size: usize, align: usize) -> Layout {
     Layout::from_size_align(size, align).unwrap()
 }
 
-/// The layout that fills a slot of the default table's `class`, so one that may have every slot of it.
+/// Returns the layout that fills a slot of `class` in the default table. It may have every slot of the class.
 pub(crate) fn whole(class: Class) -> Layout {
     layout(framepool::Config::new().slot_bytes(class), 8)
 }
 
-/// A block that carries an id, and gives itself back by [`give`](Self::give) only.
+/// A block that carries an id. Only [`give`](Self::give) frees it.
 pub(crate) struct Block<'a, A> {
     alloc: &'a A,
     pub(crate) start: *mut u8,
@@ -32,11 +33,11 @@ pub(crate) struct Block<'a, A> {
     id: u64,
 }
 
-// SAFETY: a block is its owner's alone, and `GlobalAlloc` takes it back on any thread.
+// SAFETY: a block belongs to its owner alone, and `GlobalAlloc` frees it on any thread.
 unsafe impl<A: Sync> Send for Block<'_, A> {}
 
 impl<'a, A: GlobalAlloc> Block<'a, A> {
-    /// A block with `id` all over its first and last bytes; panics if there is none.
+    /// Takes a block and writes `id` over its first and last bytes. Panics if there is no block.
     pub(crate) fn take(alloc: &'a A, layout: Layout, id: u64) -> Self {
         // SAFETY: tests ask for no empty layouts.
         let start = unsafe { alloc.alloc(layout) };
@@ -49,7 +50,7 @@ impl<'a, A: GlobalAlloc> Block<'a, A> {
         block
     }
 
-    /// Reallocates to `size` bytes; panics if that fails, or if the block comes back as another's.
+    /// Reallocates to `size` bytes. Panics if that fails, or if the block no longer holds its id.
     pub(crate) fn resize(mut self, size: usize) -> Self {
         let new = layout(size, self.layout.align());
         // SAFETY: the block is live, with this layout.
@@ -67,14 +68,14 @@ impl<'a, A: GlobalAlloc> Block<'a, A> {
         self
     }
 
-    /// Frees the block; panics if somebody else wrote to it.
+    /// Frees the block. Panics if another owner wrote to it.
     pub(crate) fn give(self) {
         self.check();
         // SAFETY: the block is live, with this layout, and given up.
         unsafe { self.alloc.dealloc(self.start, self.layout) };
     }
 
-    /// Panics if somebody else wrote to the block.
+    /// Panics if another owner wrote to the block.
     pub(crate) fn check(&self) {
         for (offset, byte) in self.stamp() {
             // SAFETY: inside the block.
@@ -82,7 +83,8 @@ impl<'a, A: GlobalAlloc> Block<'a, A> {
         }
     }
 
-    /// What is where: the id's bytes over and over, at both ends, so that large blocks stay cheap.
+    /// The stamped bytes, each with its offset: the id repeated at both ends, so that large blocks stay
+    /// cheap.
     fn stamp(&self) -> impl Iterator<Item = (usize, u8)> + use<A> {
         let (id, size) = (self.id.to_ne_bytes(), self.layout.size());
         let ends = (0..STAMPED.min(size)).chain(size.saturating_sub(STAMPED)..size);
@@ -92,7 +94,8 @@ impl<'a, A: GlobalAlloc> Block<'a, A> {
 
 const STAMPED: usize = 16;
 
-/// Two blocks of each class at once, one of them resized in place: 8 hits and 4 reallocations.
+/// Takes two blocks of each class at once, resizes one of them in place, and gives both back: 8 hits and 4
+/// reallocations.
 pub(crate) fn use_every_class(pool: &'static PoolAlloc, id: u64) {
     for class in Class::ALL {
         let kept = Block::take(pool, whole(class), id);
@@ -103,7 +106,7 @@ pub(crate) fn use_every_class(pool: &'static PoolAlloc, id: u64) {
     }
 }
 
-/// Takes, writes, checks and gives two blocks over and over until `done`.
+/// Takes, writes, checks and gives blocks of two sizes in turn until `done`.
 pub(crate) fn write_until(done: &AtomicBool, pool: &'static PoolAlloc, first: u64) {
     for id in (first..).take_while(|_| !done.load(Relaxed)) {
         Block::take(pool, layout(700_000, 8), id).give();
@@ -111,7 +114,7 @@ pub(crate) fn write_until(done: &AtomicBool, pool: &'static PoolAlloc, first: u6
     }
 }
 
-/// Says that something is done when it is dropped, in a panic too: who waits for that must not hang.
+/// Sets a flag when it is dropped, in a panic too. A thread that waits for the flag must not hang.
 pub(crate) struct DoneWhenDropped<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for DoneWhenDropped<'_> {
@@ -120,7 +123,7 @@ impl Drop for DoneWhenDropped<'_> {
     }
 }
 
-/// Numbers that look random and are the same in every run. The seed is not 0.
+/// A generator of pseudo-random numbers, which are the same in every run. The seed is not 0.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -132,12 +135,12 @@ impl Random {
     }
 }
 
-/// In a child made by [`child`], the case that it is to play; `None` in the test run itself.
+/// Returns the case that a child made by [`child`] plays, or `None` in the test run itself.
 pub(crate) fn case() -> Option<String> {
     env::var(CASE).ok()
 }
 
-/// This binary again, as a process that runs `test` alone, plays `case`, and shows what it prints.
+/// Returns a command that runs this binary again: `test` alone, with `case`, and with its output shown.
 pub(crate) fn child<T: Fn()>(_test: T, case: &str) -> Command {
     let (_binary, test) = std::any::type_name::<T>().split_once("::").unwrap();
     let mut command = this_binary(case);
@@ -145,14 +148,14 @@ pub(crate) fn child<T: Fn()>(_test: T, case: &str) -> Command {
     command
 }
 
-/// This binary again, to play `case`.
+/// Returns a command that runs this binary again, to play `case`.
 pub(crate) fn this_binary(case: &str) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command.env(CASE, case);
     command
 }
 
-/// Runs a child to its end; panics if it hangs. It prints less than a pipe holds.
+/// Runs a child to its end. Panics if it hangs. The child must print less than a pipe holds.
 pub(crate) fn run(command: Command) -> Output {
     run_within(TIME_OUT, command)
 }
@@ -171,19 +174,20 @@ fn run_within(limit: Duration, mut command: Command) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// Runs a child that has to pass its test.
+/// Runs a child, which must pass its test.
 pub(crate) fn run_to_success(command: Command) {
     run_to_success_within(TIME_OUT, command);
 }
 
-/// The same for one that may take this long.
+/// Runs a child, which must pass its test within `limit`.
 pub(crate) fn run_to_success_within(limit: Duration, command: Command) {
     let output = run_within(limit, command);
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && stdout.contains("1 passed"), "{}\n{stdout}\n{stderr}", output.status);
 }
 
-/// Runs the test that asks in a child of its own, once; `true` there.
+/// Returns whether this process is the child. In the test run itself, first runs the calling test in a child
+/// of its own.
 pub(crate) fn is_in_child(test: impl Fn()) -> bool {
     let is_child = case().is_some();
     if !is_child {
@@ -192,8 +196,8 @@ pub(crate) fn is_in_child(test: impl Fn()) -> bool {
     is_child
 }
 
-/// Forks, runs `f` in the child, and says what the child ended with if it did not end well: what it panicked with, or its status. A child that
-/// hangs ends by SIGALRM.
+/// Forks and runs `f` in the child. If the child does not end well, returns its panic's text and its status.
+/// A child that hangs ends by SIGALRM.
 #[cfg(unix)]
 pub(crate) fn in_forked_child(f: impl FnOnce()) -> Result<(), String> {
     use std::io::{Error, Read, Write};
@@ -205,7 +209,7 @@ pub(crate) fn in_forked_child(f: impl FnOnce()) -> Result<(), String> {
     let child = match unsafe { libc::fork() } {
         -1 => panic!("no child: {}", Error::last_os_error()),
         0 => {
-            // SAFETY: a child that hangs has to die of it.
+            // SAFETY: takes no pointer. SIGALRM ends a child that hangs.
             unsafe { libc::alarm(20) };
             let outcome = catch_unwind(AssertUnwindSafe(f));
             if let Err(panic) = &outcome {
@@ -213,18 +217,18 @@ pub(crate) fn in_forked_child(f: impl FnOnce()) -> Result<(), String> {
                 let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("?");
                 let _ = tells.write_all(format!("panicked: {text}; ").as_bytes());
             }
-            // SAFETY: ends the child without running what belongs to its parent.
+            // SAFETY: ends the child without running the exit handlers of its parent.
             unsafe { libc::_exit(outcome.is_err().into()) }
         }
         child => child,
     };
     let mut status = 0;
-    // SAFETY: a child of this process, and a place for its status.
+    // SAFETY: a child of this process, and room for its status.
     assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
     if status == 0 {
         return Ok(());
     }
-    // Not to its end: children that were forked meanwhile have the other end too.
+    // Does not wait for the end of the stream: children that were forked meanwhile have the other end too.
     told.set_nonblocking(true).unwrap();
     let mut text = Vec::new();
     let _ = told.read_to_end(&mut text);

@@ -1,4 +1,4 @@
-//! What the files of a crate name: for tests of the structure. Reads them as tokens.
+//! Finds the paths that the files of a crate name, for tests of its structure. Reads the files as tokens.
 
 use std::fs;
 use std::path::Path;
@@ -8,22 +8,24 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// A file of a crate.
 pub(crate) struct Module {
-    /// Its path from the root of the repository.
+    /// The file's path from the root of the repository.
     pub(crate) file: String,
-    /// Its name, from `crate` on.
+    /// The module's name, from `crate` on.
     pub(crate) name: Vec<String>,
-    /// All paths in it. Those that lead to a module of this crate begin with `crate`, whatever they begin with in the file.
+    /// All paths in the file. A path to a module of this crate begins with `crate`, even if it begins
+    /// otherwise in the file.
     pub(crate) paths: Vec<Vec<String>>,
 }
 
 impl Module {
-    /// The first module of its name; `lib` for the root.
+    /// Returns the first name below the crate's root, or `lib` for the root.
     pub(crate) fn room(&self) -> &str {
         self.name.get(1).map_or("lib", |name| name)
     }
 }
 
-/// The files of the crate in a folder, whose root is `root.rs`, without those that are only compiled for tests.
+/// Returns the files of the crate in `folder`, whose root is `root.rs`, without those that are only compiled
+/// for tests.
 pub(crate) fn modules(folder: &str, root: &str) -> Vec<Module> {
     let mut files = Vec::new();
     collect(Path::new(folder), &mut files);
@@ -68,7 +70,7 @@ fn module(folder: &str, root: &str, file: String) -> Module {
     Module { file, name, paths }
 }
 
-/// Adds every path of a piece of code that stands in the module `here`, except in `#[cfg(test)]` modules.
+/// Adds every path in a piece of code of the module `here`, except in modules called `tests`.
 fn find_paths(tokens: TokenStream, here: &[String], paths: &mut Vec<Vec<String>>) {
     let tokens: Vec<_> = tokens.into_iter().collect();
     let mut at = 0;
@@ -104,7 +106,7 @@ fn is_colons(tokens: &[TokenTree], at: usize) -> bool {
     is_colon(tokens.get(at)) && is_colon(tokens.get(at + 1))
 }
 
-/// The name in `mod name { .. }`, if that is the group at this place.
+/// Returns the name in `mod name { .. }`, if the group at this index is that module's body.
 fn name_of_module(tokens: &[TokenTree], group: usize) -> Option<String> {
     match tokens.get(group.checked_sub(2)?..group)? {
         [TokenTree::Ident(keyword), TokenTree::Ident(name)] if keyword == "mod" => Some(name.to_string()),
@@ -112,7 +114,7 @@ fn name_of_module(tokens: &[TokenTree], group: usize) -> Option<String> {
     }
 }
 
-/// What the first name of a path stands for.
+/// Returns the names that the first name of a path stands for.
 fn resolve(first: &str, here: &[String]) -> Vec<String> {
     match first {
         "self" => here.to_vec(),
@@ -121,7 +123,8 @@ fn resolve(first: &str, here: &[String]) -> Vec<String> {
     }
 }
 
-/// Adds what follows the beginning of a path: names, or a group of them. Returns where that ends.
+/// Adds the continuations of `path` from token `at` on: names, or a group of them. Returns the index of the
+/// token after them.
 fn find_tails(
     tokens: &[TokenTree],
     mut at: usize,

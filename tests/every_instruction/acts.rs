@@ -1,17 +1,19 @@
-//! The acts of a signal handler between two instructions of the thread that it interrupts. It keeps blocks from one act to the next.
+//! The acts of a signal handler between two instructions of the thread that it interrupts. It keeps blocks
+//! from one act to the next.
 
 use std::cell::Cell;
 
 use crate::stepping;
 use crate::test_pool::{Block, Caller, SIZES, TestPool};
 
-/// Acts of a handler that interrupts another one. The reason is the same as for `MAX_ACTS`.
+/// The maximum number of acts of a handler that interrupts another one. The reason is the same as for
+/// `MAX_ACTS`.
 const MAX_INNER_ACTS: usize = 5_000;
 
 /// A handler, with the blocks that it keeps.
 pub(crate) struct Handler {
     caller: Caller,
-    /// Bytes of the blocks that the interrupted work is about.
+    /// The size of the interrupted work's blocks, in bytes.
     size: usize,
     blocks: [Cell<Option<Block>>; SIZES.len()],
     acts: Cell<usize>,
@@ -19,10 +21,10 @@ pub(crate) struct Handler {
     inner: Option<(&'static Handler, stepping::Act)>,
 }
 
-/// One way to act.
+/// A kind of act.
 pub(crate) type Behaviour = fn(&'static Handler);
 
-/// All but [`act_while_interrupted`], which takes long.
+/// All behaviours but [`act_while_interrupted`], which takes long.
 pub(crate) const BEHAVIOURS: [Behaviour; 6] =
     [give_then_take, take_then_give, take_two_or_give_two, visit_every_lane, exhaust, use_everything];
 
@@ -37,7 +39,7 @@ impl Handler {
         new(Some((inner, Box::leak(Box::new(move |_| give_then_take(inner))))))
     }
 
-    /// Gives back every block. To be called when the work is done.
+    /// Gives back every block, once the work is done.
     pub(crate) fn give_all(&self) {
         (0..self.blocks.len()).for_each(|index| self.give(index));
         if let Some((inner, _)) = self.inner {
@@ -130,7 +132,7 @@ fn use_everything(handler: &'static Handler) {
     handler.take(1, size);
 }
 
-/// Has another handler act after each instruction of its own act.
+/// Makes another handler act after each instruction of this handler's act.
 pub(crate) fn act_while_interrupted(handler: &'static Handler) {
     if let Some((_, act)) = handler.inner {
         stepping::within_act(MAX_INNER_ACTS, act, || take_then_give(handler));

@@ -1,8 +1,9 @@
-//! P9: a signal handler may allocate and free between any two instructions of the thread that it interrupts. No block ever has two owners, no
-//! slot is lost, and every request is counted once.
+//! P9: a signal handler may allocate and free between any two instructions of the thread that it interrupts.
+//! No block ever has two owners, no slot is lost, and every request is counted once.
 //!
-//! A new thread, whose first allocator is the one under test, does one of the [`pieces`] of work. [`stepping`] interrupts it, and a handler
-//! [acts](acts) between two of its instructions. [`test_pool`] keeps the account. Signal handlers belong to a process, so each test runs in a child.
+//! A new thread, whose first allocator is the one under test, does one of the [`pieces`] of work.
+//! [`stepping`] interrupts it, and a handler [acts](acts) between two of its instructions. [`test_pool`]
+//! counts every request. Signal handlers belong to a process, so each test runs in a child.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64", not(framepool_os = "none")))]
 
@@ -25,15 +26,16 @@ use pieces::{
 use stepping::Window;
 use test_pool::{CONFIG, SMALL, TestPool};
 
-/// Windows for each piece of work, size and behaviour: as many as a debug build has time for. All breakages of this test in tests/breakages.sh
-/// are found with them.
+/// The number of windows for each piece of work, size and behaviour: as many as a debug build has time for.
+/// They find all breakages of this test in `tests/breakages.sh`.
 const SOME_WINDOWS: usize = 30;
-/// More than any piece has in a release build.
+/// A number of windows that no piece reaches in a release build.
 const ALL_WINDOWS: usize = 20_000;
-/// Each start-up keeps its address space.
+/// The maximum number of windows of a start-up. Each start-up keeps its address space.
 const MAX_START_UPS: usize = 800;
 
-/// Acts in one run. A lock-free loop does not end while a handler changes the set after each of its instructions.
+/// The maximum number of acts in one run. A lock-free loop does not end while a handler changes the set after
+/// each of its instructions.
 const MAX_ACTS: usize = 10_000;
 
 /// A piece of work with one size of blocks, and how thoroughly it is interrupted.
@@ -42,9 +44,9 @@ struct Sweep {
     piece: &'static Piece,
     size: usize,
     may_call_back: bool,
-    /// Windows for each behaviour.
+    /// The number of windows for each behaviour.
     windows: usize,
-    /// Acts in the run that is interrupted at every instruction.
+    /// The maximum number of acts in a run.
     acts: usize,
     seed: u64,
 }
@@ -56,12 +58,12 @@ impl Sweep {
         pool
     }
 
-    /// Has a new thread do the work.
+    /// Does the work on a new thread.
     fn work(self, pool: &'static TestPool) {
         thread::spawn(move || (self.piece.work)(pool, self.size)).join().unwrap();
     }
 
-    /// Has the work done once, with acts from a window on or from the start. Returns whether there were any.
+    /// Does the work once, with acts from a window on or from the start. Returns whether there were any acts.
     fn run(self, pool: &'static TestPool, window: Option<Window>, acts: usize, behaviour: Behaviour) -> bool {
         let handler = Handler::new(pool, self.size);
         let act = Box::leak(Box::new(move |_| behaviour(handler)));
@@ -107,7 +109,7 @@ fn get_ready() {
     stepping::install();
 }
 
-/// Interrupts the pieces in some windows each, in a child.
+/// Interrupts each piece in [`SOME_WINDOWS`] windows, in a child.
 fn interrupt<T: Fn()>(test: T, pieces: &'static [Piece]) {
     if common::case().is_none() {
         return run_to_success(child(test, "interrupted"));
@@ -116,7 +118,7 @@ fn interrupt<T: Fn()>(test: T, pieces: &'static [Piece]) {
     for piece in pieces {
         for (&size, seed) in piece.sizes.iter().zip(1..) {
             for may_call_back in [false, true] {
-                // Each size with one of the two, where the fallback makes no difference to the work.
+                // If the fallback makes no difference to the work, each size is tried with one of the two.
                 if piece.calls_fallback || may_call_back == (seed % 2 == 0) {
                     let (windows, acts) = (SOME_WINDOWS, MAX_ACTS);
                     Sweep { piece, size, may_call_back, windows, acts, seed }.with(&BEHAVIOURS);
@@ -166,7 +168,8 @@ fn a_handler_interrupts_misses_and_questions() {
     interrupt(a_handler_interrupts_misses_and_questions, &REFUSALS_AND_QUESTIONS);
 }
 
-/// All windows, with a child for each behaviour; and some windows with a handler that another handler interrupts.
+/// Covers all windows, with a child for each behaviour, and 30 windows with a handler that another handler
+/// interrupts.
 #[test]
 #[ignore = "takes minutes"]
 fn a_handler_interrupts_everything_everywhere() {

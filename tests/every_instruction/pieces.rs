@@ -1,5 +1,6 @@
-//! The pieces of work that are interrupted, each on a new thread. Calls through [`TestPool::trapped`] are interrupted. Those through
-//! [`TestPool::plain`] bring the allocator into the state in which the others find it.
+//! The pieces of work that are interrupted, each on a new thread. Calls through [`TestPool::trapped`] are
+//! interrupted. Calls through [`TestPool::plain`] bring the allocator into the state in which the interrupted
+//! calls find it.
 
 use std::ffi::c_void;
 use std::sync::Barrier;
@@ -11,10 +12,10 @@ use framepool::Config;
 use crate::stepping;
 use crate::test_pool::{Block, CONFIG, FEW_SLOTS, MEDIUM, SIZES, SMALL, TINY, TestPool, XLARGE, class_of};
 
-/// More than a slot of the largest class.
+/// A size that is larger than a slot of the largest class.
 const TOO_LARGE: usize = 9_000;
 
-/// A piece of work, and the blocks that it is about.
+/// A piece of work, and the sizes of its blocks.
 pub(crate) struct Piece {
     /// A function of the allocator and the bytes of a block.
     pub(crate) work: fn(&'static TestPool, usize),
@@ -92,7 +93,7 @@ fn take_and_give(pool: &'static TestPool, size: usize) {
     pool.trapped().give(block);
 }
 
-/// The magazine is empty.
+/// Takes a slot while the magazine is empty.
 fn refill(pool: &'static TestPool, size: usize) {
     warm_up(pool, size);
     let mut blocks = Vec::new();
@@ -103,7 +104,7 @@ fn refill(pool: &'static TestPool, size: usize) {
     give_all(pool, blocks);
 }
 
-/// The magazine is full.
+/// Gives a slot while the magazine is full.
 fn flush(pool: &'static TestPool, size: usize) {
     warm_up(pool, size);
     let mut blocks: Vec<_> = (0..2 * capacity(size)).map(|_| pool.plain().take(size)).collect();
@@ -119,7 +120,8 @@ fn use_first(pool: &'static TestPool, size: usize) {
     pool.trapped().give(block);
 }
 
-/// The C library calls the destructors of its keys in the order in which the keys were made. The allocator's key is between these two.
+/// The C library calls the destructors of its keys in the order in which the keys were made. The allocator's
+/// key is between these two.
 static KEYS: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
 
 fn make_keys(pool: &'static TestPool) {
@@ -144,7 +146,7 @@ fn make_keys(pool: &'static TestPool) {
     make(&KEYS[1], end);
 }
 
-/// The thread's exit is interrupted, from one destructor of [`KEYS`] to the other.
+/// Exits the thread, which is interrupted from one destructor of [`KEYS`] to the other.
 fn exit(pool: &'static TestPool, size: usize) {
     warm_up(pool, size);
     warm_up(pool, TINY);
@@ -155,7 +157,7 @@ fn exit(pool: &'static TestPool, size: usize) {
     }
 }
 
-/// All slots that are left are in another thread's magazine.
+/// Takes a slot while all free slots are in another thread's magazine.
 fn reclaim(pool: &'static TestPool, size: usize) {
     let (is_cached, is_over) = (Barrier::new(2), Barrier::new(2));
     thread::scope(|scope| {
@@ -178,14 +180,15 @@ fn reclaim(pool: &'static TestPool, size: usize) {
     });
 }
 
-/// Every slot was live. Now half of the lane is free again, so threads may cache its slots again.
+/// Gives a slot after every slot was live. With it half of the lane is free again, so threads may cache its
+/// slots again.
 fn restore(pool: &'static TestPool, size: usize) {
     let mut blocks = Vec::new();
     while pool.free(class_of(size)) > 0 {
         blocks.push(pool.plain().take(size));
     }
     let missed = pool.plain().take(size);
-    // The first 16 of Small are held back.
+    // The first 16 slots of Small are held back.
     let half = if size == SMALL { 8 } else { blocks.len() / 2 };
     give_all(pool, blocks.drain(..half - 1));
     pool.trapped().give(blocks.remove(0));
@@ -199,7 +202,8 @@ fn trim(pool: &'static TestPool, size: usize) {
     give_all(pool, [(); 6].map(|()| pool.plain().take_zeroed(size)));
 }
 
-/// In place, to larger classes, to a smaller one, out to the fallback, up and down there, and back.
+/// Resizes a block in place, to larger classes, to a smaller one, out to the fallback, up and down there, and
+/// back.
 fn resize(pool: &'static TestPool, size: usize) {
     let mut block = pool.plain().take(size);
     let sizes = [size + 20, MEDIUM, XLARGE, size, TOO_LARGE, TOO_LARGE + 500, TOO_LARGE + 100, 100, size];
@@ -209,7 +213,7 @@ fn resize(pool: &'static TestPool, size: usize) {
     pool.plain().give(block);
 }
 
-/// The thread's first use of the allocator is `unpooled`.
+/// Calls `unpooled` as the thread's first use of the allocator.
 fn leave_out_first(pool: &'static TestPool, size: usize) {
     pool.trapped().unpooled(|| {
         let block = pool.plain().take_unpooled(size);
@@ -249,7 +253,7 @@ fn assert_serves(pool: &'static TestPool, size: usize) {
     pool.plain().give(block);
 }
 
-/// No slot is left, and no slot is large enough.
+/// Misses while no slot is left, and takes a block that is larger than every slot.
 fn miss(pool: &'static TestPool, size: usize) {
     let mut blocks = vec![pool.plain().take(size)];
     while pool.plain().is_pooled(&blocks[blocks.len() - 1]) {

@@ -1,14 +1,17 @@
 //! Interrupts one thread between its instructions, and calls a function there: an *act*.
 //!
-//! While the trap flag of x86 is set, the kernel sends SIGTRAP after each instruction. A trap costs 2 us, or 20 us in a virtual machine. So one
-//! run acts after every instruction, and one run only records which instructions there are. Each later run acts in one *window*: it plants a
-//! breakpoint (`int3`) at a recorded instruction, sets the trap flag there, and clears it after some acts.
+//! While the trap flag of x86 is set, the kernel sends SIGTRAP after each instruction. A trap costs 2 us, or
+//! 20 us in a virtual machine. So one run acts after every instruction, and one run only records which
+//! instructions there are. Each later run acts in one *window*: it plants a breakpoint (`int3`) at a recorded
+//! instruction, sets the trap flag there, and clears it after the run's acts.
 //!
-//! **Acts happen between instructions of the program's own text**, never within the C library. The C library does not call this program while
-//! it is inside `malloc`. So an act may reach `malloc` itself, and does where the pools have no slot for it.
+//! **Acts happen between instructions of the program's own text**, never within the C library. The C library
+//! does not call this program while it is inside `malloc`. So an act may reach `malloc` itself, and does
+//! where the pools have no slot for it.
 //!
-//! **[`on_trap`] must not execute a planted breakpoint.** The interrupted work may share any function with it. So `on_trap` calls no function
-//! until it has removed the breakpoint, and none after it has planted it again.
+//! **[`on_trap`] must not execute a planted breakpoint.** The interrupted work may share any function with
+//! it. So `on_trap` calls no function until it has removed the breakpoint, and none after it has planted it
+//! again.
 
 use std::arch::asm;
 use std::collections::HashMap;
@@ -19,14 +22,14 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
 const TRAP_FLAG: i64 = 0x100;
 const INT3: u8 = 0xcc;
 
-/// An instruction of the work, and how often the work executes it earlier.
+/// An instruction of the work, and how often the work has executed it before.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
     address: usize,
     earlier: usize,
 }
 
-/// A function that gets the address of the next instruction.
+/// An act, which gets the address of the next instruction.
 pub(crate) type Act = &'static dyn Fn(usize);
 
 /// The meaning of the next trap.
@@ -42,8 +45,8 @@ const ACTING: u8 = 3;
 static EARLIER_LEFT: AtomicUsize = AtomicUsize::new(0);
 static ACTS_LEFT: AtomicUsize = AtomicUsize::new(0);
 
-// Plain variables, because reading an atomic is a call in a debug build. Only one thread is interrupted at a time, and the thread that started
-// it waits for it.
+// These are plain variables, because a debug build calls a function to read an atomic. Only one thread is
+// interrupted at a time, and the thread that started it waits for it.
 static mut ACT: Option<Act> = None;
 static mut BREAKPOINT: usize = 0;
 static mut ORIGINAL: u8 = 0;
@@ -57,7 +60,7 @@ macro_rules! poke {
     };
 }
 
-/// Returns where the program's own instructions are.
+/// Returns the addresses of the program's own instructions.
 fn text() -> std::ops::Range<usize> {
     unsafe extern "C" {
         static __executable_start: u8;
@@ -66,7 +69,7 @@ fn text() -> std::ops::Range<usize> {
     (&raw const __executable_start).addr()..(&raw const etext).addr()
 }
 
-/// Makes the text writable, and SIGTRAP a call of [`on_trap`].
+/// Makes the text writable, and makes SIGTRAP call [`on_trap`].
 pub(crate) fn install() {
     let (text, page) = (text(), 4096);
     let start = text.start / page * page;
@@ -84,7 +87,8 @@ pub(crate) fn install() {
 }
 
 extern "C" fn on_trap(_: c_int, _: *mut libc::siginfo_t, context: *mut c_void) {
-    // SAFETY: the kernel made the context, and only the thread under test comes here. The planted breakpoint is the only `int3`.
+    // SAFETY: the kernel made the context, and only the thread under test comes here. The planted breakpoint
+    // is the only `int3`.
     unsafe {
         let context = context as *mut libc::ucontext_t;
         let flags = &raw mut (*context).uc_mcontext.gregs[libc::REG_EFL as usize];
@@ -92,7 +96,7 @@ extern "C" fn on_trap(_: c_int, _: *mut libc::siginfo_t, context: *mut c_void) {
             poke!(BREAKPOINT, ORIGINAL);
             IS_PLANTED = false;
             (*context).uc_mcontext.gregs[libc::REG_RIP as usize] = BREAKPOINT as i64;
-            // Not below: `end` may just have cleared it for good.
+            // The flag is set in this branch only: in any other trap, `end` may have cleared it already.
             *flags |= TRAP_FLAG;
         }
         let stage = next_stage((*context).uc_mcontext.gregs[libc::REG_RIP as usize] as usize);
@@ -127,11 +131,12 @@ fn next_stage(address: usize) -> u8 {
     if ACTS_LEFT.load(Relaxed) > 0 { ACTING } else { IDLE }
 }
 
-/// From here to [`end`] this thread may be interrupted.
+/// Lets this thread be interrupted, from here to [`end`].
 #[inline(never)]
 pub(crate) fn begin() {
     match STAGE.load(Relaxed) {
-        // SAFETY: changes the trap flag of this thread, or a byte of the text; `on_trap` takes care of either.
+        // SAFETY: changes the trap flag of this thread, or a byte of the text; `on_trap` takes care of
+        // either.
         ACTING => unsafe { asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq") },
         // SAFETY: as above.
         WAITING => unsafe {
@@ -142,10 +147,10 @@ pub(crate) fn begin() {
     }
 }
 
-/// From here on this thread is not interrupted.
+/// Stops the interruptions of this thread.
 #[inline(never)]
 pub(crate) fn end() {
-    // No window lies below the first line, so no breakpoint is planted again after it was removed.
+    // No window lies after the first line, so no breakpoint is planted again after it was removed.
     // SAFETY: as in `begin`.
     unsafe {
         poke!(&raw mut IS_ENDING, 1_u8);
@@ -165,10 +170,10 @@ pub(crate) fn trapped<R>(f: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Runs `work` with an act after each of its instructions, from a window on or from the start, `acts` of them at most. Returns whether there were
-/// any.
+/// Runs `work` with an act after each of its instructions, from a window on or from the start, at most `acts`
+/// of them. Returns whether there were any.
 pub(crate) fn run_with(window: Option<Window>, acts: usize, act: Act, work: impl FnOnce()) -> bool {
-    // SAFETY: see `ACT`; nobody is interrupted now. The address is one of the text's.
+    // SAFETY: see `ACT`; no thread is interrupted now. The address lies in the text.
     unsafe {
         ACT = Some(act);
         if let Some(Window { address, .. }) = window {
@@ -188,7 +193,7 @@ pub(crate) fn run_with(window: Option<Window>, acts: usize, act: Act, work: impl
     ACTS_LEFT.load(Relaxed) < acts
 }
 
-/// Within an act: runs `work` with another act after each of its instructions, `acts` of them at most.
+/// Runs `work` within an act, with another act after each of its instructions, at most `acts` of them.
 pub(crate) fn within_act(acts: usize, act: Act, work: impl FnOnce()) {
     let (stage, acts_left) = (STAGE.load(Relaxed), ACTS_LEFT.load(Relaxed));
     // SAFETY: see `ACT`.

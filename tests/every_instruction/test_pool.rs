@@ -1,4 +1,5 @@
-//! The allocator under test, and an account of all that is asked of it: every block has an id, and every request is counted.
+//! The allocator under test, and an account of all requests: every block has an id, and every request is
+//! counted.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -8,8 +9,8 @@ use framepool::{Class, Config, PoolAlloc, SlotState, Stats};
 use crate::common::layout;
 use crate::stepping;
 
-/// Small has a held-back lane and an open one, Medium one lane. Large has no magazines. XLarge has a set of two words, and a thread gets its
-/// magazine there only after 16 visits.
+/// Small has a held-back lane and an open one, Medium one lane. Large has no magazines. XLarge has a set of
+/// two words, and a thread gets its magazine there only after 16 visits.
 pub(crate) const CONFIG: Config = Config::new()
     .class(Class::Small, 256, 32)
     .hold_back(Class::Small, 16, 64)
@@ -21,7 +22,7 @@ pub(crate) const CONFIG: Config = Config::new()
     .magazine(Class::Large, 0)
     .class(Class::XLarge, 8_192, 80)
     .magazine(Class::XLarge, 9);
-/// The same slot sizes, for work that looks at every slot.
+/// A table with the same slot sizes and fewer slots, for work that looks at every slot.
 pub(crate) const FEW_SLOTS: Config = Config::new()
     .class(Class::Small, 256, 4)
     .hold_back(Class::Small, 2, 64)
@@ -31,7 +32,8 @@ pub(crate) const FEW_SLOTS: Config = Config::new()
     .class(Class::XLarge, 8_192, 10);
 const MAX_SLOTS: usize = 80;
 
-/// Bytes of a request for each of these lanes. XLARGE is small: the C library copies more with `rep movsb`, which traps after each byte.
+/// The bytes of a request for each of these lanes. XLARGE is small: the C library copies more with
+/// `rep movsb`, which traps after each byte.
 pub(crate) const TINY: usize = 24;
 pub(crate) const SMALL: usize = 200;
 pub(crate) const MEDIUM: usize = 500;
@@ -43,7 +45,8 @@ pub(crate) fn class_of(size: usize) -> Class {
     Class::ALL.into_iter().find(|&class| size <= CONFIG.slot_bytes(class)).unwrap()
 }
 
-/// `System` under another name. The allocator has to expect that it calls back, and hides the thread's record around each call.
+/// `System` under another name. The allocator must expect that it calls back, and hides the thread's record
+/// around each call.
 struct MayCallBack;
 
 // SAFETY: every call is passed on.
@@ -137,7 +140,8 @@ pub(crate) struct TestPool {
     zeroed: AtomicU64,
     /// Requests that the fallback served.
     passed_on: Requests,
-    /// More such requests, of a handler. The allocator counts them unless the thread was interrupted in `unpooled` or in a call of the fallback.
+    /// More such requests, of a handler. The allocator counts them unless the thread was interrupted in
+    /// `unpooled` or in a call of the fallback.
     perhaps_counted: Requests,
     is_perhaps_unpooled: AtomicBool,
 }
@@ -167,7 +171,7 @@ impl Block {
 
 impl TestPool {
     pub(crate) fn new(config: Config, may_call_back: bool) -> &'static Self {
-        // A `PoolAlloc` never unmaps its pools, so the value may never go either.
+        // A `PoolAlloc` never unmaps its pools, so the value is leaked, too.
         let alloc: &'static dyn AnyPoolAlloc = if may_call_back {
             Box::leak(Box::new(PoolAlloc::with_fallback(MayCallBack, config)))
         } else {
@@ -186,22 +190,22 @@ impl TestPool {
         }))
     }
 
-    /// Calls that are not interrupted.
+    /// Returns a caller whose calls are not interrupted.
     pub(crate) fn plain(&'static self) -> Caller {
         Caller { pool: self, is_trapped: false, is_handler: false }
     }
 
-    /// Calls that are interrupted.
+    /// Returns a caller whose calls are interrupted.
     pub(crate) fn trapped(&'static self) -> Caller {
         Caller { is_trapped: true, ..self.plain() }
     }
 
-    /// Calls of a signal handler.
+    /// Returns a caller that is a signal handler.
     pub(crate) fn handler(&'static self) -> Caller {
         Caller { is_handler: true, ..self.plain() }
     }
 
-    /// Tells that the interrupted work calls `unpooled`.
+    /// Notes that the interrupted work calls `unpooled`.
     pub(crate) fn expect_unpooled(&'static self) {
         self.is_perhaps_unpooled.store(true, Relaxed);
     }
@@ -212,12 +216,12 @@ impl TestPool {
         states[..slots].iter().filter(|state| wanted.contains(state)).count()
     }
 
-    /// How many slots of a class are not live.
+    /// Returns the number of slots of a class that are not live.
     pub(crate) fn free(&self, class: Class) -> usize {
         self.count(class, &[SlotState::Free, SlotState::Cached])
     }
 
-    /// How many slots of a class are in magazines.
+    /// Returns the number of slots of a class that are in magazines.
     pub(crate) fn cached(&self, class: Class) -> usize {
         self.count(class, &[SlotState::Cached])
     }
@@ -236,17 +240,18 @@ impl TestPool {
         }
     }
 
-    /// Panics unless all slots are free and all counts exact. To be called when every block was given back and the interrupted thread has exited.
+    /// Panics unless all slots are free and all counts exact. Before the call, every block is given back, and
+    /// the interrupted thread has exited.
     pub(crate) fn assert_settled(&'static self) {
         for class in Class::ALL {
-            // A reclaim leaves slots in the magazine of an owner that is inside. The next give moves them to the set, because half of the lane
-            // is free. No slot stays behind in a magazine without an owner.
+            // A reclaim leaves slots in the magazine of an owner that is inside. The next give moves them to
+            // the set, because half of the lane is free. No slot stays behind in a magazine without an owner.
             if self.cached(class) > 0 {
                 let sizes = SIZES.into_iter().filter(|&size| class == class_of(size));
                 sizes.for_each(|size| self.plain().give(self.plain().take(size)));
             }
             let free = self.count(class, &[SlotState::Free]);
-            // There are none before the first allocation.
+            // Before the first allocation there are no slots.
             assert!(free == self.config.slots(class) || free == 0, "{class}: {free} slots are free");
         }
         self.alloc.check_invariants();
@@ -269,7 +274,7 @@ impl TestPool {
     }
 }
 
-/// A thread or its signal handler, which asks the allocator for blocks and gives them back.
+/// A thread or its signal handler, which takes blocks and gives them back.
 #[derive(Clone, Copy)]
 pub(crate) struct Caller {
     pub(crate) pool: &'static TestPool,
@@ -296,9 +301,9 @@ impl Caller {
         let start = self.call(|| unsafe { self.pool.alloc.alloc_zeroed(layout) });
         self.count(start, layout);
         self.pool.zeroed.fetch_add(self.pool.alloc.owns(start).into(), Relaxed);
-        // SAFETY: the block just made.
+        // SAFETY: the block made above.
         let bytes = unsafe { std::slice::from_raw_parts(start, size) };
-        // SAFETY: eight bytes are a number, whatever they are.
+        // SAFETY: any eight bytes are a valid number.
         let (before, words, after) = unsafe { bytes.align_to::<u64>() };
         assert!(
             before.is_empty() && words.iter().all(|&word| word == 0) && after.iter().all(|&byte| byte == 0)
@@ -306,7 +311,7 @@ impl Caller {
         self.stamp(start, layout)
     }
 
-    /// For a caller that is in `unpooled`.
+    /// Takes a block inside `unpooled`.
     pub(crate) fn take_unpooled(self, size: usize) -> Block {
         let layout = layout(size, 8);
         // SAFETY: not empty.

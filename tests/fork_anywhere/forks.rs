@@ -1,7 +1,7 @@
 //! Forks after each instruction of a piece of work.
 //!
-//! The processor's trap flag raises SIGTRAP after each of them. The handler asks another thread to fork, or forks itself and lets its thread go on
-//! in the child.
+//! The processor's trap flag raises SIGTRAP after each of them. The handler asks another thread to fork. Or
+//! it forks itself, and its thread goes on in the child.
 
 use std::arch::asm;
 use std::cell::Cell;
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::common::{self, child, run_to_success_within};
 
-/// Who forks.
+/// The one that forks.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum By {
     AnotherThread,
@@ -21,17 +21,17 @@ pub(crate) enum By {
 }
 
 thread_local! {
-    /// Who is to fork at the next trap of this thread.
+    /// The one that forks at the next trap of this thread, if any does.
     pub(crate) static FORKS: Cell<Option<By>> = const { Cell::new(None) };
-    /// In a child that the handler forked.
+    /// Whether this is a child that the handler forked.
     pub(crate) static IS_CHILD: Cell<bool> = const { Cell::new(false) };
 }
 
 static TRAPS: AtomicUsize = AtomicUsize::new(0);
 pub(crate) static FORKED: AtomicUsize = AtomicUsize::new(0);
-/// A child is forked at each so-many-th trap.
+/// The number of traps from one fork to the next.
 static STRIDE: AtomicUsize = AtomicUsize::new(1);
-/// 1: a fork is asked for; 2: it is done; 3: there will be none any more.
+/// The state of the requests to fork. 1: a fork is asked for; 2: it is done; 3: there will be no more.
 pub(crate) static REQUEST: AtomicU32 = AtomicU32::new(0);
 
 extern "C" fn on_trap(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut c_void) {
@@ -45,7 +45,8 @@ extern "C" fn on_trap(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut c_v
         }
         return;
     }
-    // SAFETY: the child goes on with this thread's work, which ends it; the context is this signal's own.
+    // SAFETY: the child goes on with this thread's work, and exits after it; the context belongs to this
+    // signal.
     unsafe {
         match libc::fork() {
             0 => {
@@ -60,10 +61,11 @@ extern "C" fn on_trap(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut c_v
     }
 }
 
-/// Aborts, so that nothing waits for a thread that panicked in a handler.
+/// Waits for a child, and aborts unless it ended well. If a handler panicked instead, other threads would
+/// wait for its thread.
 fn wait_for(child: libc::pid_t) {
     let mut status = 0;
-    // SAFETY: a child of this process, and a place for its status.
+    // SAFETY: a child of this process, and room for its status.
     let waited = unsafe { libc::waitpid(child, &mut status, 0) };
     if waited != child || status != 0 {
         let traps = TRAPS.load(SeqCst);
@@ -76,7 +78,7 @@ fn wait_for(child: libc::pid_t) {
 }
 
 fn install_handler() {
-    // SAFETY: all zeros is a valid action; the handler forks, and touches what is its own.
+    // SAFETY: all zeros is a valid action; the handler forks, and touches only data of its own.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = on_trap as extern "C" fn(_, _, _) as usize;
@@ -85,7 +87,7 @@ fn install_handler() {
     }
 }
 
-/// Traps after each instruction from here on.
+/// Starts to trap after each instruction.
 #[inline(always)]
 pub(crate) fn begin_traps() {
     // SAFETY: changes the trap flag alone; SIGTRAP has a handler.
@@ -98,8 +100,10 @@ pub(crate) fn end_traps() {
     unsafe { asm!("pushfq", "and qword ptr [rsp], -0x101", "popfq") }
 }
 
-/// Runs `work` with a fork after each instruction. In the children of another thread's forks `check` runs on that thread; in those of the handler's,
-/// on this thread after its work. Each ends with what `check` says.
+/// Runs `work` with a fork after each instruction, and ends each child with the result of `check`.
+///
+/// In a child that another thread forked, `check` runs on that thread. In a child that the handler forked, it
+/// runs on this thread after its work.
 pub(crate) fn run_with_forks(by: By, work: impl FnOnce(), check: impl Fn(By) -> i32 + Send + Sync) {
     TRAPS.store(0, SeqCst);
     REQUEST.store(0, SeqCst);
@@ -113,7 +117,7 @@ pub(crate) fn run_with_forks(by: By, work: impl FnOnce(), check: impl Fn(By) -> 
         end_traps();
         FORKS.set(None);
         if IS_CHILD.get() {
-            // SAFETY: ends the child without running what belongs to its parent.
+            // SAFETY: ends the child without running the exit handlers of its parent.
             unsafe { libc::_exit(check(by)) }
         }
         REQUEST.store(3, SeqCst);
@@ -121,14 +125,14 @@ pub(crate) fn run_with_forks(by: By, work: impl FnOnce(), check: impl Fn(By) -> 
     assert!(TRAPS.load(SeqCst) > 20, "nothing was trapped");
 }
 
-/// Forks when it is asked to, until it is told that there is no more to do.
+/// Forks at each request, until there will be no more.
 pub(crate) fn answer_requests(check: &dyn Fn(By) -> i32) {
     loop {
         match REQUEST.load(SeqCst) {
             1 => {
                 // SAFETY: the child uses the pools and the C library, which both work there, and ends.
                 match unsafe { libc::fork() } {
-                    // SAFETY: ends the child without running what belongs to its parent.
+                    // SAFETY: ends the child without running the exit handlers of its parent.
                     0 => unsafe {
                         libc::alarm(20);
                         libc::_exit(check(By::AnotherThread))
@@ -143,7 +147,7 @@ pub(crate) fn answer_requests(check: &dyn Fn(By) -> i32) {
     }
 }
 
-/// Runs `test` in a child process of its own, whose only threads are those of the test.
+/// Runs `test` in a child process of its own for each [`By`], whose only threads are those of the test.
 pub(crate) fn in_a_process(test: impl Fn(), stride: usize, body: impl FnOnce(By) + Send) {
     match common::case().as_deref() {
         None => {
@@ -157,14 +161,15 @@ pub(crate) fn in_a_process(test: impl Fn(), stride: usize, body: impl FnOnce(By)
             install_handler();
             STRIDE.store(stride, SeqCst);
             let by = if case == "handler" { By::Handler } else { By::AnotherThread };
-            // A thread of its own, which has its place with the pools that the body makes.
+            // The body runs on a new thread, which has its place with the pools that the body makes.
             thread::scope(|scope| scope.spawn(|| body(by)).join().unwrap());
             println!("{} forks in {} instructions", FORKED.load(SeqCst), TRAPS.load(SeqCst));
         }
     }
 }
 
-/// 1 if every instruction is wanted, as in `tests/long.sh`; else what `cargo test` has time for.
+/// Returns 1 if every instruction is wanted, as in `tests/long.sh`. Otherwise returns `quick`, for which
+/// `cargo test` has time.
 pub(crate) fn stride(quick: usize) -> usize {
     if std::env::var_os("FORK_EVERYWHERE").is_some() { 1 } else { quick }
 }

@@ -1,7 +1,8 @@
-//! P9: a `fork` after any instruction of a claim, an exit, a reclaim or a trim, by another thread or by a signal handler on the thread itself,
-//! leaves a child in which no slot has two owners, no more are missing than were on their way, and threads get places and magazines.
+//! P9: a `fork` after any instruction of a claim, an exit, a reclaim or a trim leaves a child whose pools
+//! work. Another thread forks, or a signal handler on the thread itself.
 //!
-//! [`forks`] has each child made, which then checks its copy of the pools.
+//! In the child no slot has two owners, and at most the slots that were being moved are missing. Threads get
+//! places and magazines. [`forks`] makes each child, which then checks its copy of the pools.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64", not(framepool_os = "none")))]
 
@@ -25,7 +26,7 @@ use forks::{
 use framepool::{Class, Config, PoolAlloc, SlotState};
 
 const SLOTS: usize = 48;
-/// Magazines of half of Small, which a reclaim empties in two batches.
+/// A table with magazines of half of Small, which a reclaim empties in two batches.
 const CONFIG: Config = Config::new()
     .class(Class::Small, 1 << 10, SLOTS)
     .hold_back(Class::Small, 0, 0)
@@ -33,7 +34,7 @@ const CONFIG: Config = Config::new()
     .class(Class::Large, 8 << 10, 2)
     .class(Class::XLarge, 16 << 10, 2)
     .hold_back(Class::Medium, 0, 0);
-/// Slots that an operation moves at a time, at most.
+/// The maximum number of slots that an operation moves at a time.
 const BATCH: usize = 16;
 
 fn new_pool() -> &'static PoolAlloc {
@@ -50,7 +51,7 @@ fn give(pool: &PoolAlloc, start: *mut u8) {
     unsafe { pool.dealloc(start, layout(1_000, 8)) }
 }
 
-/// Takes so many slots of Small; fewer if there are no more.
+/// Takes `slots` slots of Small, or fewer if there are no more.
 fn take_slots(pool: &PoolAlloc, slots: usize) -> Vec<*mut u8> {
     let mut taken = Vec::new();
     while taken.len() < slots {
@@ -64,14 +65,15 @@ fn take_slots(pool: &PoolAlloc, slots: usize) -> Vec<*mut u8> {
     taken
 }
 
-/// What is wrong with the pools of a child in which `live` slots of Small are in use and up to `lost` may be missing; 0 if nothing is.
+/// Examines the pools of a child in which `live` slots of Small are in use and up to `lost` may be missing.
+/// Returns 0 if all is well, otherwise the number of the error.
 fn examine(pool: &'static PoolAlloc, live: &[usize], lost: usize) -> i32 {
     let has_magazine = || {
         let slots = take_slots(pool, 2);
         slots.iter().for_each(|&start| give(pool, start));
         !cached(pool).is_empty()
     };
-    // Twice, because the first round's threads may get places beyond one that nobody will ever have.
+    // Runs twice, because the first round's threads may get places beyond one that no thread will ever have.
     for _ in 0..2 {
         let slots = take_slots(pool, SLOTS + 1);
         let distinct: BTreeSet<_> =
@@ -83,7 +85,7 @@ fn examine(pool: &'static PoolAlloc, live: &[usize], lost: usize) -> i32 {
             return 4;
         }
         slots.iter().for_each(|&start| give(pool, start));
-        // Nothing is pending for good, and there are places.
+        // No magazine stays pending, and there are places.
         let threads = [thread::spawn(has_magazine), thread::spawn(has_magazine)];
         if !threads.into_iter().all(|thread| thread.join().is_ok_and(|has_one| has_one)) {
             return 5;
@@ -92,14 +94,15 @@ fn examine(pool: &'static PoolAlloc, live: &[usize], lost: usize) -> i32 {
     0
 }
 
-/// Which slots of Small are in magazines.
+/// Returns the slots of Small that are in magazines.
 fn cached(pool: &PoolAlloc) -> BTreeSet<usize> {
     let mut states = [SlotState::Free; SLOTS];
     pool.slot_states(Class::Small, &mut states);
     (0..SLOTS).filter(|&slot| states[slot] == SlotState::Cached).collect()
 }
 
-/// Whether what this thread has cached stays cached while another thread takes as many slots: with one place for both, they would be gone.
+/// Whether this thread's cached slots stay cached while another thread takes as many. With one place for
+/// both, they would be gone.
 fn has_a_place_of_its_own(pool: &'static PoolAlloc) -> bool {
     let own = cached(pool);
     let others = thread::scope(|scope| {
@@ -114,8 +117,8 @@ fn has_a_place_of_its_own(pool: &'static PoolAlloc) -> bool {
     !own.is_empty() && others.is_ok_and(|is_untouched| is_untouched)
 }
 
-/// [`examine`] for a child in which the thread that forked has gone on and lost nothing, found out by another thread: whatever the first one was at,
-/// it has settled by now.
+/// Examines a child in which the thread that forked has gone on and lost nothing: first on another thread,
+/// then on this one. Each step in which the thread may have forked is settled by now.
 fn examine_elsewhere(pool: &'static PoolAlloc, live: &[usize]) -> i32 {
     let alone = thread::scope(|scope| scope.spawn(|| examine(pool, live, 0)).join()).unwrap_or(7);
     if alone == 0 { examine(pool, live, 0) } else { alone }
@@ -127,8 +130,9 @@ fn while_a_thread_claims_its_place() {
         let pool = new_pool();
         let (started, done) = (Barrier::new(2), Barrier::new(2));
         thread::scope(|scope| {
-            // It starts the pools. Then it keeps the first place, so that the next one is new; or it leaves, so that the next one has a gate that is
-            // open before its owner is known.
+            // This thread starts the pools. If another thread forks, it keeps the first place, so that the
+            // next place is new. Otherwise it leaves, so that the next place has a gate that is open before
+            // its owner is known.
             scope.spawn(|| {
                 give(pool, take(pool));
                 if by == By::AnotherThread {
@@ -170,7 +174,7 @@ fn while_a_thread_reclaims_what_another_has_cached() {
         let (cached, done) = (Barrier::new(2), Barrier::new(2));
         thread::scope(|scope| {
             scope.spawn(|| {
-                // Its magazine grows to half of the slots, and is full at last.
+                // Its magazine grows to half of the slots, and is full in the end.
                 for _ in 0..8 {
                     take_slots(pool, SLOTS / 2).into_iter().for_each(|start| give(pool, start));
                 }
@@ -184,7 +188,7 @@ fn while_a_thread_reclaims_what_another_has_cached() {
             let block = AtomicPtr::<u8>::new(null_mut());
             let work = || block.store(take(pool), SeqCst);
             run_with_forks(by, work, |by| {
-                // So that half of the slots are free, and the lane may be cached again.
+                // Half of the slots must be free for the lane to be cached again.
                 held.iter().for_each(|start| give(pool, start.load(SeqCst)));
                 match by {
                     By::AnotherThread => examine(pool, &[], 1 + BATCH),
@@ -213,8 +217,8 @@ fn while_a_thread_trims() {
     });
 }
 
-/// The trap flag is set in a destructor that runs before the allocator's, and cleared in one that runs after it: keys are visited in the order of
-/// their making. (Later the C library blocks all signals.)
+/// The trap flag is set in a destructor that runs before the allocator's, and cleared in one that runs after
+/// it. Keys are visited in the order in which they were made. (Later the C library blocks all signals.)
 #[test]
 fn while_a_thread_exits() {
     thread_local!(static TRAPS_FROM_HERE: TrapsWhenDropped = const { TrapsWhenDropped });
@@ -240,14 +244,14 @@ fn while_a_thread_exits() {
         thread::spawn(|| give(pool, take(pool))).join().unwrap();
         BY.set(by).unwrap();
         let mut key = 0;
-        // SAFETY: a place for the key, and a destructor that does not unwind.
+        // SAFETY: room for the key, and a destructor that does not unwind.
         assert_eq!(unsafe { libc::pthread_key_create(&mut key, Some(no_traps_from_here)) }, 0);
         thread::scope(|scope| {
             // The magazine of a thread that is caught inside is lost.
             let answers = scope.spawn(|| answer_requests(&|_| examine(pool, &[], SLOTS / 2)));
             let exits = thread::spawn(move || {
                 take_slots(pool, 8).into_iter().for_each(|start| give(pool, start));
-                // SAFETY: the key was created; its value is never followed.
+                // SAFETY: the key was created; its value is never dereferenced.
                 assert_eq!(unsafe { libc::pthread_setspecific(key, std::ptr::without_provenance(1)) }, 0);
                 TRAPS_FROM_HERE.with(|_| ());
             });

@@ -1,7 +1,7 @@
-//! Random actions against a referee who knows what each has to come to: P1, P3 to P6, P12, and `errno`.
+//! Random actions against a referee that knows the outcome of each: P1, P3 to P6, P12, and `errno`.
 //!
-//! Proptest makes up games of some hundred actions, on three threads that take turns, and shrinks one that goes wrong. What the fuzzer in
-//! `tests/fuzz` has found to be different is played, too.
+//! Proptest makes up games of up to 299 actions, on three threads that take turns, and shrinks a game that
+//! fails. The games that the fuzzer in `tests/fuzz` has collected are played, too.
 
 mod play;
 
@@ -13,7 +13,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-/// Of each kind, unless the variable `GAMES` says otherwise.
+/// The number of games of each kind, unless the environment variable `GAMES` gives another.
 const GAMES: u32 = 48;
 const ACTIONS: usize = 300;
 

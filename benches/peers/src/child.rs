@@ -1,7 +1,8 @@
-//! One sample in a process of its own, from both sides: how the parent starts it, and what it does.
+//! One sample in a process of its own, from both sides: how the parent starts it, and what the child does.
 //!
-//! A process for each sample costs a few milliseconds and buys three things: glibc in a known state, no heap that an earlier
-//! workload has left behind, and addresses that differ from sample to sample, so that a lucky layout is luck once.
+//! A process for each sample costs a few milliseconds and has three advantages. glibc is in a known state.
+//! There is no heap that an earlier workload left behind. Addresses differ from sample to sample, so a lucky
+//! layout affects one sample only.
 
 use std::env;
 use std::path::PathBuf;
@@ -19,12 +20,13 @@ pub(crate) struct Sample {
     pub(crate) workload: &'static Workload,
     pub(crate) bytes: usize,
     pub(crate) contestant: &'static Contestant,
-    /// Of a plain workload; some run a multiple of it.
+    /// The time of a plain workload. Some workloads run for a multiple of it.
     pub(crate) time: Duration,
 }
 
 impl Sample {
-    /// Takes it in a process of its own. `None` if a peer crashed there, as some do; the pools may not.
+    /// Takes the sample in a process of its own. Returns `None` if a peer crashed there, as some do; a crash
+    /// of the pools is an error.
     ///
     /// # Errors
     ///
@@ -59,7 +61,7 @@ impl Sample {
     ///
     /// # Errors
     ///
-    /// It was somebody else who passed it.
+    /// The arguments are not those that `take` passes.
     pub(crate) fn parse(arguments: &[String]) -> Result<Self, Failure> {
         let parsed = || {
             let [workload, bytes, contestant, micros] = arguments else { return None };
@@ -73,7 +75,7 @@ impl Sample {
         parsed().ok_or_else(|| Failure::bad_input("--sample is for the program itself"))
     }
 
-    /// Takes it in this process.
+    /// Takes the sample in this process.
     pub(crate) fn measure(self) -> Outcome {
         let subject = (self.contestant.prepare)(self.bytes);
         let time = self.time * self.workload.samples_long;
@@ -85,13 +87,13 @@ impl Sample {
     }
 }
 
-/// This program. Linux's own name for it stays right when a build replaces the file.
+/// Returns the path of this program. Linux's own name for it stays right when a build replaces the file.
 fn program() -> std::io::Result<PathBuf> {
     let own = PathBuf::from("/proc/self/exe");
     if own.exists() { Ok(own) } else { env::current_exe() }
 }
 
-/// Variables that would make a contestant something other than its name says.
+/// Whether a variable would make a contestant something other than its name says.
 fn tunes_glibc(variable: &str) -> bool {
     ["GLIBC_TUNABLES", "LD_PRELOAD", "MALLOC_", "MIMALLOC_", "_RJEM_MALLOC_CONF"]
         .iter()

@@ -1,4 +1,4 @@
-//! The flags, and what they select. Whatever clap would say in a paragraph is said in one line.
+//! The flags, and what they select. An error of clap becomes a message of one line.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,13 +11,13 @@ use crate::contestants::{self, Contestant};
 use crate::failure::Failure;
 use crate::workloads::{self, Workload};
 
-/// Rounds below which nothing is published: the middle half of fewer says little.
+/// The minimum of rounds for publishing. The middle half of fewer rounds says little.
 const MIN_ROUNDS: u32 = 9;
 
 /// Measures framepool beside other allocators; writes CSV, plots and tables.
 ///
-/// A full run publishes: it writes benches/results/ and the tables in benches/README.md. A run with --quick, --only, --peers
-/// or fewer than 9 rounds writes to target/peers/. Either prints its tables.
+/// A full run publishes: it writes benches/results/ and the tables in benches/README.md. A run with --quick,
+/// --only, --peers or fewer than 9 rounds writes to target/peers/. Both print their tables.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "framepool-peers", bin_name = "framepool-peers", max_term_width = 100)]
 pub(crate) struct Cli {
@@ -39,7 +39,7 @@ pub(crate) struct Cli {
     /// Where CSV and plots are, instead of benches/results or target/peers
     #[arg(long, value_name = "DIR")]
     pub(crate) results: Option<PathBuf>,
-    /// How the program starts itself: workload, bytes, contestant, microseconds
+    /// Internal: the program starts itself with workload, bytes, contestant, microseconds
     #[arg(long, hide = true, num_args = 4)]
     pub(crate) sample: Option<Vec<String>>,
 }
@@ -49,7 +49,7 @@ impl Cli {
     ///
     /// # Errors
     ///
-    /// A flag that is unknown or out of its range. A request for help is answered and ends the process.
+    /// A flag is unknown or out of its range. A request for help is answered and ends the process.
     pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Failure> {
         Self::try_parse_from(arguments).map_err(|error| match error.kind() {
             ErrorKind::DisplayHelp => error.exit(),
@@ -57,27 +57,27 @@ impl Cli {
         })
     }
 
-    /// Whether everything is measured, and often enough, as published figures must be.
+    /// Whether all workloads and contestants are measured, and often enough for published figures.
     pub(crate) fn is_full(&self) -> bool {
         !self.quick && self.only.is_empty() && self.peers.is_empty() && self.rounds() >= MIN_ROUNDS
     }
 
-    /// Rounds to run.
+    /// The number of rounds to run.
     pub(crate) fn rounds(&self) -> u32 {
         self.rounds.unwrap_or(if self.quick { 5 } else { 15 })
     }
 
-    /// How long a plain sample takes.
+    /// The time that a plain sample takes.
     pub(crate) fn sample_time(&self) -> Duration {
         Duration::from_micros(if self.quick { 2_500 } else { 14_000 })
     }
 
-    /// Whether that workload was asked for.
+    /// Whether the user asked for that workload.
     pub(crate) fn selects(&self, workload: &Workload) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only.name == workload.name)
     }
 
-    /// Whether that contestant was asked for.
+    /// Whether the user asked for that contestant. framepool always takes part.
     pub(crate) fn invites(&self, contestant: &Contestant) -> bool {
         let is_ours = contestant.name == "framepool";
         is_ours || self.peers.is_empty() || self.peers.iter().any(|peer| peer.name == contestant.name)

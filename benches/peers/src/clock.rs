@@ -1,26 +1,26 @@
-//! Times a step that is run over and over: the median of a few stretches, each long enough for the clock.
+//! Times a step that is repeated: the median of seven stretches, each long enough for the clock.
 //!
-//! A stretch that another process interrupts is an outlier among its neighbours, and the median drops it. It drops a rare
-//! slow path of the allocator too: `frame_ready` is there to show those.
+//! A stretch that another process interrupts is an outlier among its neighbours, and the median drops it. The
+//! median drops a rare slow path of the allocator too; the workload `frame_ready` shows those.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use crate::quartiles::median;
 
-/// Stretches of one sample: odd, so that the median is one of them.
+/// The number of stretches in one sample: odd, so the median is one of them.
 const STRETCHES: u32 = 7;
 
-/// Nanoseconds that one `step` takes. Runs for about `time`, plus as much again to find out how many steps that is, which is
-/// the warm-up.
+/// Returns the nanoseconds that one `step` takes. Runs for about `time`. Finding the number of steps takes
+/// about as long again, and is the warm-up.
 #[inline(always)]
 pub(crate) fn ns_a_step(time: Duration, mut step: impl FnMut()) -> f64 {
     let steps = steps_in(time / STRETCHES, &mut step);
     median((0..STRETCHES).map(|_| ns(stretch(steps, &mut step), steps)).collect())
 }
 
-/// Two steps in turns, some ten microseconds each: the median nanoseconds of either, and the median of `first / second`
-/// over neighbouring stretches, in which a drift of the machine cancels out.
+/// Times two steps in turns of at least 10 us each. Returns the median nanoseconds of each step, and the
+/// median of `first / second` over neighbouring stretches, in which a drift of the machine cancels out.
 #[inline(always)]
 pub(crate) fn ns_in_turns(time: Duration, mut first: impl FnMut(), mut second: impl FnMut()) -> [f64; 3] {
     const TURN: Duration = Duration::from_micros(10);
@@ -29,7 +29,7 @@ pub(crate) fn ns_in_turns(time: Duration, mut first: impl FnMut(), mut second: i
     let start = Instant::now();
     let (mut firsts, mut seconds) = (Vec::new(), Vec::new());
     while start.elapsed() < time || firsts.is_empty() {
-        // Each goes first every other time.
+        // Each step goes first every other time.
         firsts.push(ns(stretch(steps, &mut first), steps));
         seconds.push(ns(stretch(steps, &mut second), steps));
         seconds.push(ns(stretch(steps, &mut second), steps));
@@ -39,9 +39,9 @@ pub(crate) fn ns_in_turns(time: Duration, mut first: impl FnMut(), mut second: i
     [median(firsts), median(seconds), median(ratios)]
 }
 
-/// How many steps take at least `time`, found by trying.
+/// Returns how many steps take at least `time`, found by trying.
 fn steps_in(time: Duration, step: &mut impl FnMut()) -> u64 {
-    // The first one may start an allocator up, for longer than all that is to be timed.
+    // The first step may start up an allocator, which can take longer than all that is to be timed.
     step();
     let mut steps = 1;
     loop {
@@ -49,7 +49,8 @@ fn steps_in(time: Duration, step: &mut impl FnMut()) -> u64 {
         if took >= time {
             return steps;
         }
-        // One slow first step, which faults its pages in, must not end the search for good: at most ten times as many.
+        // A slow first step, which faults its pages in, must not end the search too early: the number grows
+        // by ten times at most.
         let short_by = time.div_duration_f64(took.max(Duration::from_nanos(1))).clamp(1.1, 10.0);
         steps = (steps as f64 * short_by).ceil() as u64;
     }

@@ -1,7 +1,7 @@
-//! Who is measured, under which name, and what its process needs.
+//! The contestants: their names, and what their processes need.
 //!
-//! A sample runs one contestant in a process of its own: no heap carries anything from one workload into the next, and glibc,
-//! whose behaviour depends on what was freed before, is in a known state.
+//! A sample runs one contestant in a process of its own. No heap carries anything from one workload into the
+//! next. The behaviour of glibc depends on what was freed before, and a new process puts it in a known state.
 
 mod coloured;
 mod ring;
@@ -22,29 +22,29 @@ use ring::Ring;
 use rpmalloc::RpMalloc;
 use served::Served;
 
-/// What a contestant is to the others: how it is drawn, and whether its figure is one to beat.
+/// How a contestant relates to the others: how it is drawn, and whether its figure is one to beat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The pools, and variants of them.
     Ours,
-    /// An allocator as it comes: one to beat.
+    /// An allocator in its default state: one to beat.
     Peer,
-    /// glibc in a state that somebody must put it in, and older designs of the pools.
+    /// glibc in a state that the user must set, and older designs of the pools.
     Reference,
-    /// What no allocator does: the limit.
+    /// The limit, which no general allocator reaches.
     Limit,
 }
 
-/// One of those who are measured.
+/// One contestant.
 #[derive(Debug)]
 pub(crate) struct Contestant {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
-    /// Variables that its processes start with.
+    /// Environment variables that its processes start with.
     pub(crate) variables: &'static [(&'static str, &'static str)],
     /// The largest block that it is made for, in bytes.
     pub(crate) max_bytes: usize,
-    /// Makes it ready for blocks of so many bytes, before any clock runs.
+    /// Prepares the contestant for blocks of that many bytes, before any clock runs.
     pub(crate) prepare: fn(usize) -> Subject,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Contestant {
 #[derive(Clone, Copy)]
 pub(crate) struct Subject {
     pub(crate) allocator: &'static Allocator,
-    /// Those that have pools tell what these served.
+    /// The counts of the contestant's pools, if it has pools.
     pub(crate) pools: Option<&'static dyn Served>,
 }
 
@@ -66,7 +66,8 @@ impl Subject {
     }
 }
 
-/// 1080p 4:2:0: the largest block of any workload that the pools can be made to serve.
+/// The bytes of a 1080p 4:2:0 frame: the largest block of any workload that the pools can be configured to
+/// serve.
 pub(crate) const FULL_HD_BYTES: usize = 1920 * 1080 * 3 / 2;
 
 static POOLS: PoolAlloc = PoolAlloc::new();
@@ -78,7 +79,8 @@ static COLOURED: Coloured = Coloured::new(&POOLS);
 static ORIGINAL: Original = Original::new();
 static PER_POOL_SPIN: PerPoolSpin = PerPoolSpin::new();
 
-/// The default table as long as it serves such blocks, else one that fits them.
+/// Returns the pools with the default table if they serve blocks of `bytes` bytes, else those with a table
+/// that fits.
 fn pools_for(bytes: usize) -> &'static PoolAlloc {
     if bytes <= XLARGE_BYTES { &POOLS } else { &FULL_HD_POOLS }
 }
@@ -98,7 +100,7 @@ const PEER: Contestant =
 
 const REFERENCE: Contestant = Contestant { kind: Kind::Reference, ..PEER };
 
-/// Everyone. Which workloads each takes part in is said there.
+/// All contestants. Each workload says which of them take part.
 pub(crate) const CONTESTANTS: &[Contestant] = &[
     OURS,
     Contestant {
@@ -161,7 +163,7 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
     },
 ];
 
-/// The contestant of that name.
+/// Returns the contestant with that name, if there is one.
 pub(crate) fn named(name: &str) -> Option<&'static Contestant> {
     CONTESTANTS.iter().find(|contestant| contestant.name == name)
 }

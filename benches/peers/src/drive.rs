@@ -1,7 +1,9 @@
-//! Takes all samples, round by round: each round visits everything once, so that whatever else the machine does hits all alike.
+//! Takes all samples, round by round. Each round visits every workload, size and contestant once, so outside
+//! load on the machine affects all alike.
 //!
-//! Contestants follow one another within a workload and size, some ten milliseconds apart; who goes first changes from round to
-//! round. Ratios are taken within a round.
+//! Contestants follow one another within a workload and size, one sample apart: 14 ms in a full run, or a
+//! multiple of it. The contestant that goes first changes from round to round. Ratios are taken within a
+//! round.
 
 use std::collections::BTreeMap;
 
@@ -19,18 +21,18 @@ use crate::workloads::{self, WORKLOADS, Workload, frame_ready};
 /// Latencies of all rounds, by workload, size and contestant.
 type Latencies = BTreeMap<(&'static str, usize, &'static str), Histogram<u64>>;
 
-/// One workload of one size, and who takes part.
+/// One workload of one size, and the contestants that take part.
 struct Cell {
     workload: &'static Workload,
     bytes: usize,
     contestants: Vec<&'static Contestant>,
 }
 
-/// Everything that the flags ask for.
+/// Measures everything that the flags select.
 ///
 /// # Errors
 ///
-/// A sample failed, or a peer is not at its best.
+/// A sample failed, or snmalloc was built with its checks.
 pub(crate) fn measure(cli: &Cli) -> Result<(Vec<Row>, Vec<Curve>), Failure> {
     check_snmalloc(cli)?;
     let cells = cells(cli);
@@ -53,7 +55,7 @@ pub(crate) fn measure(cli: &Cli) -> Result<(Vec<Row>, Vec<Curve>), Failure> {
     Ok((rows, curves(&latencies)))
 }
 
-/// What is measured: never an empty cell, because framepool is in all of them.
+/// Returns the cells to measure. No cell is empty, because framepool is in all of them.
 fn cells(cli: &Cli) -> Vec<Cell> {
     let cell = |workload: &'static Workload, bytes| {
         let takes_part = |who: &&Contestant| cli.invites(who) && workload.admits(who, bytes);
@@ -66,9 +68,9 @@ fn cells(cli: &Cli) -> Vec<Cell> {
         .collect()
 }
 
-/// A crash is counted, and the sample taken again.
+/// Takes a sample. If its process crashes, counts the crash and takes the sample again.
 fn take_until_it_works(sample: Sample) -> Result<Outcome, Failure> {
-    /// What crashes each time is not measured.
+    /// The maximum of crashes in a row. A contestant that crashes each time is not measured.
     const MAX_CRASHES: u32 = 9;
 
     for crashes in 0..=MAX_CRASHES {
@@ -102,9 +104,10 @@ fn record(round: u32, sample: Sample, outcome: Outcome, rows: &mut Vec<Row>, lat
     }
 }
 
-/// Points of each curve: dense enough to draw, and up to the last percentile that its frames can tell.
+/// Returns the points of each curve: dense enough to draw, up to the last percentile that the number of
+/// frames supports.
 fn curves(latencies: &Latencies) -> Vec<Curve> {
-    /// Points for each nine: 50 %, then in steps to 90 %, 99 %, ...
+    /// The number of points for each nine: from 50 % in steps to 90 %, 99 %, ...
     const POINTS: u32 = 8;
 
     let mut curves = Vec::new();
@@ -123,8 +126,8 @@ fn curves(latencies: &Latencies) -> Vec<Curve> {
     curves
 }
 
-/// snmalloc's build keeps its checks for a profile with debug information, or without NDEBUG: a pair of this size then takes a
-/// hundred times as long.
+/// Checks that snmalloc was built without its checks. Its build keeps them in a profile with debug
+/// information, or without NDEBUG. A pair of this size then takes a hundred times as long.
 fn check_snmalloc(cli: &Cli) -> Result<(), Failure> {
     const LONGEST_NS: f64 = 10_000.0;
 

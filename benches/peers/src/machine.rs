@@ -1,4 +1,4 @@
-//! Where a run took place and of what: what must stand beside a figure for it to mean anything.
+//! The machine and the build of a run, which must stand beside a figure for it to mean anything.
 
 use std::ffi::CStr;
 use std::fs;
@@ -7,7 +7,7 @@ use std::thread::available_parallelism;
 
 use serde::{Deserialize, Serialize};
 
-/// All that is kept of a run beside its figures.
+/// The data that is kept of a run beside its figures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Run {
     pub(crate) command: String,
@@ -23,7 +23,8 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// This run, on this machine, of what is checked out. What cannot be found out is "unknown".
+    /// Describes this run, on this machine, of the commit that is checked out. A value that cannot be found
+    /// is "unknown".
     pub(crate) fn here(command: String, rounds: u32) -> Self {
         Self {
             command,
@@ -40,7 +41,7 @@ impl Run {
     }
 }
 
-/// With a mark if the checked-out files were changed since.
+/// Returns the short hash of the commit, with a mark if the checked-out files differ from it.
 fn commit() -> String {
     let changes = Command::new("git").args(["diff", "--quiet", "HEAD"]).status();
     let changed = changes.is_ok_and(|status| !status.success());
@@ -65,7 +66,7 @@ fn glibc() -> String {
     "none".to_owned()
 }
 
-/// The word in brackets, as in `always [madvise] never`.
+/// Returns the word in brackets, as in `always [madvise] never`.
 fn chosen(choices: &str) -> String {
     let word = choices.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
     word.map_or_else(unknown, |(word, _)| word.to_owned())

@@ -1,7 +1,8 @@
-//! framepool beside other allocators: `cargo run --profile peers -p framepool-peers`.
+//! Measures framepool beside other allocators: `cargo run --profile peers -p framepool-peers`.
 //!
-//! Takes each sample in a process of its own, round by round, keeps all figures as CSV, and makes tables, plots and verdicts
-//! from those. `benches/README.md` says what is measured and how to read it.
+//! The program takes each sample in a process of its own, round by round. It keeps all figures as CSV, and
+//! makes tables, plots and verdicts from those. `benches/README.md` explains what is measured and how to read
+//! it.
 
 #[path = "../../common/at_once.rs"]
 mod at_once;
@@ -71,20 +72,21 @@ fn run(cli: Cli) -> Result<(), Failure> {
 }
 
 fn measure(cli: &Cli) -> Result<Results, Failure> {
-    // Before the first sample: what the run changes is not what it measured.
+    // The machine is read before the first sample, so that it does not include changes that the run itself
+    // makes.
     let run = Run::here(command(), cli.rounds());
     let (rows, curves) = drive::measure(cli)?;
     Ok(Results { run, rows, curves })
 }
 
-/// What the user typed, as far as cargo passes it on.
+/// Returns the command that the user typed, as far as cargo passes it on.
 fn command() -> String {
     let flags: Vec<_> = env::args().skip(1).collect();
     let all = if flags.is_empty() { String::new() } else { format!(" -- {}", flags.join(" ")) };
     format!("cargo run --profile peers -p framepool-peers{all}")
 }
 
-/// The top of the checkout that this was built from.
+/// Returns the top of the checkout that this program was built from.
 fn repository() -> PathBuf {
     let peers = Path::new(env!("CARGO_MANIFEST_DIR"));
     peers.ancestors().nth(2).unwrap_or(peers).to_owned()

@@ -1,21 +1,22 @@
-//! What one sample found: what a child process prints, as one line of JSON, and its parent reads.
+//! The outcome of one sample: a child process prints it as one line of JSON, and its parent reads it.
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-/// The share of requests that a slot served, in percent: a figure of those who have pools.
+/// The share of requests that a slot served, in percent: a figure of contestants that have pools.
 pub(crate) const POOLED: &str = "pooled_percent";
 
-/// Runs of a sample in which threads did not have a processor each, on every try: what they read says little.
+/// The number of runs in which threads did not have a processor each, on every try. The figures of such runs
+/// say little.
 pub(crate) const DISTURBED: &str = "disturbed_runs";
 
-/// How often a sample was taken again because its process had crashed.
+/// The number of times that a sample was taken again because its process had crashed.
 pub(crate) const CRASHES: &str = "crashes";
 
-/// What is said below a table, not in it.
+/// The figures that are printed below a table, not in it.
 pub(crate) const NOTES: [&str; 3] = [POOLED, DISTURBED, CRASHES];
 
-/// Figures by name, the unit last; and a count for each latency, of the workload that has some.
+/// Figures by name, which ends in the unit, and a count for each latency if the workload measures latencies.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     pub(crate) figures: Vec<(String, f64)>,
@@ -23,18 +24,18 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// One figure.
+    /// An outcome of one figure.
     pub(crate) fn of(name: &str, value: f64) -> Self {
         Self::of_many([(name, value)])
     }
 
-    /// Some figures.
+    /// An outcome of several figures.
     pub(crate) fn of_many<N: Into<String>>(figures: impl IntoIterator<Item = (N, f64)>) -> Self {
         let figures = figures.into_iter().map(|(name, value)| (name.into(), value)).collect();
         Self { figures, latencies: Vec::new() }
     }
 
-    /// The same with all latencies of a histogram.
+    /// Adds all latencies of a histogram.
     pub(crate) fn with_latencies(mut self, latencies: &Histogram<u64>) -> Self {
         self.latencies = latencies
             .iter_recorded()

@@ -1,8 +1,8 @@
-//! Medians, and the middle half of a few values: how every figure is summed up.
+//! Medians and quartiles, which sum up every figure.
 
 use std::fmt;
 
-/// The median of one value a round, and the middle half of them.
+/// The median of values, one a round, and the bounds of their middle half.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Quartiles {
     pub(crate) median: f64,
@@ -11,7 +11,7 @@ pub(crate) struct Quartiles {
 }
 
 impl Quartiles {
-    /// Of at least one value.
+    /// Returns the quartiles of `values`, or `None` if there are none.
     pub(crate) fn of(mut values: Vec<f64>) -> Option<Self> {
         if values.is_empty() {
             return None;
@@ -22,13 +22,13 @@ impl Quartiles {
     }
 }
 
-/// The median of at least one value.
+/// Returns the median of at least one value.
 pub(crate) fn median(values: Vec<f64>) -> f64 {
     Quartiles::of(values).expect("the callers have at least one value").median
 }
 
 impl fmt::Display for Quartiles {
-    /// `12.3 (12.1..12.8)`, or `12.3` alone where all values print alike.
+    /// Writes `12.3 (12.1..12.8)`, or `12.3` alone if all three values print alike.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [median, lower, upper] = [self.median, self.lower, self.upper].map(figure);
         f.write_str(&median)?;
@@ -39,7 +39,7 @@ impl fmt::Display for Quartiles {
     }
 }
 
-/// Three significant digits below a thousand; whole numbers with their thousands set apart above.
+/// Formats three significant digits below a thousand, and whole numbers with separated thousands above.
 pub(crate) fn figure(value: f64) -> String {
     let decimals = match value.abs() {
         below if below < 9.995 => 2,

@@ -1,4 +1,4 @@
-//! The report in Markdown: what run this is, the verdicts, and a table for each workload.
+//! The report in Markdown: a description of the run, the verdicts, and a table for each workload.
 
 mod dots;
 mod lines;
@@ -17,7 +17,7 @@ use crate::results::{Figures, Key, Results};
 use crate::verdicts;
 use crate::workloads::{WORKLOADS, Workload, size_in_words};
 
-/// The whole report. Headings are of the fourth level.
+/// Renders the whole report. Headings are of the fourth level.
 pub(crate) fn render(results: &Results) -> String {
     let figures = Figures::of(&results.rows);
     let mut out = String::new();
@@ -42,7 +42,7 @@ fn judged(out: &mut String, figures: &Figures<'_>) -> fmt::Result {
     verdicts::all(figures).iter().try_for_each(|verdict| writeln!(out, "- {verdict}"))
 }
 
-/// One table if each size has one figure, else one for each size.
+/// Writes one table if each size has one figure, else one table for each size.
 fn table(out: &mut String, workload: &Workload, results: &Results, figures: &Figures<'_>) -> fmt::Result {
     let names = figure_names(results, workload);
     if names.is_empty() {
@@ -74,7 +74,7 @@ fn table(out: &mut String, workload: &Workload, results: &Results, figures: &Fig
     Ok(())
 }
 
-/// A line for each contestant, a column for each key.
+/// Writes a table with a line for each contestant and a column for each key.
 fn grid(out: &mut String, corner: &str, columns: &[(String, Key<'_>)], figures: &Figures<'_>) -> fmt::Result {
     let titles: Vec<_> = columns.iter().map(|(title, _)| title.as_str()).collect();
     writeln!(out, "\n| {corner} | {} |\n|---|{}", titles.join(" | "), "---:|".repeat(columns.len()))?;
@@ -95,7 +95,7 @@ fn grid(out: &mut String, corner: &str, columns: &[(String, Key<'_>)], figures: 
     Ok(())
 }
 
-/// Tells whose pools did not serve all that they were asked for: then the figure is partly `System`'s.
+/// Names the contestants whose pools did not serve all their requests. Their figure is partly `System`'s.
 fn unpooled(out: &mut String, key: Key<'_>, figures: &Figures<'_>) -> fmt::Result {
     for contestant in CONTESTANTS {
         let share = figures.quartiles(Key { contestant: contestant.name, ..key });
@@ -107,7 +107,7 @@ fn unpooled(out: &mut String, key: Key<'_>, figures: &Figures<'_>) -> fmt::Resul
     Ok(())
 }
 
-/// Tells how many samples of threads at once were not quite that.
+/// Reports how many samples of several threads had a thread that lost its processor on every try.
 fn disturbed(out: &mut String, workload: &Workload, results: &Results) -> fmt::Result {
     let runs = || results.rows.iter().filter(|row| row.workload == workload.name && row.figure == DISTURBED);
     let disturbed = runs().filter(|row| row.value > 0.0).count();
@@ -118,7 +118,7 @@ fn disturbed(out: &mut String, workload: &Workload, results: &Results) -> fmt::R
     Ok(())
 }
 
-/// Tells whose processes crashed, and how often.
+/// Names the contestants whose processes crashed, and how often.
 fn crashed(out: &mut String, workload: &Workload, results: &Results) -> fmt::Result {
     for contestant in CONTESTANTS {
         let rows = results.rows.iter().filter(|row| row.workload == workload.name && row.figure == CRASHES);
@@ -130,7 +130,7 @@ fn crashed(out: &mut String, workload: &Workload, results: &Results) -> fmt::Res
     Ok(())
 }
 
-/// In the order of their first appearance.
+/// Returns the names of the workload's figures, in the order of their first appearance.
 fn figure_names<'a>(results: &'a Results, workload: &Workload) -> Vec<&'a str> {
     let mut names: Vec<&str> = Vec::new();
     for row in results.rows.iter().filter(|row| row.workload == workload.name) {

@@ -1,4 +1,5 @@
-//! The figures of a run: kept as CSV, read back, and looked up. Everything that is printed or drawn comes from here.
+//! The figures of a run: saved as CSV, read back, and looked up. Everything that is printed or drawn comes
+//! from here.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -18,7 +19,7 @@ pub(crate) struct Row {
     pub(crate) workload: String,
     pub(crate) bytes: usize,
     pub(crate) contestant: String,
-    /// What the value is, its unit last.
+    /// The name of the figure, which ends in the unit.
     pub(crate) figure: String,
     pub(crate) value: f64,
 }
@@ -33,7 +34,7 @@ pub(crate) struct Curve {
     pub(crate) ns: f64,
 }
 
-/// Which figure.
+/// The key that identifies a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key<'a> {
     pub(crate) workload: &'a str,
@@ -42,7 +43,7 @@ pub(crate) struct Key<'a> {
     pub(crate) figure: &'a str,
 }
 
-/// All that is known of a run.
+/// The complete results of a run.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Results {
     pub(crate) run: Run,
@@ -55,11 +56,11 @@ const SAMPLES: &str = "samples.csv";
 const PERCENTILES: &str = "percentiles.csv";
 
 impl Results {
-    /// Writes three files into a directory, which is made if need be.
+    /// Writes three files into a directory, which is created if it does not exist.
     ///
     /// # Errors
     ///
-    /// The file that could not be written.
+    /// The directory or a file could not be written. The error names it.
     pub(crate) fn save(&self, directory: &Path) -> Result<(), Failure> {
         fs::create_dir_all(directory).map_err(|error| Failure::file(directory, error))?;
         let run = serde_json::to_string_pretty(&self.run).expect("plain data") + "\n";
@@ -69,11 +70,11 @@ impl Results {
         write_csv(&directory.join(PERCENTILES), &self.curves)
     }
 
-    /// Reads them back.
+    /// Reads the three files back.
     ///
     /// # Errors
     ///
-    /// The file that is missing or makes no sense.
+    /// A file is missing or is not valid. The error names it.
     pub(crate) fn load(directory: &Path) -> Result<Self, Failure> {
         let path = directory.join(RUN);
         let run = fs::read_to_string(&path).map_err(|error| Failure::file(&path, error))?;
@@ -98,7 +99,7 @@ fn read_csv<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Failure> {
     reader.deserialize().collect::<Result<_, _>>().map_err(|error| Failure::file(path, error))
 }
 
-/// The rows, to be looked up: each figure's value by round.
+/// The rows, indexed: each figure's value by round.
 pub(crate) struct Figures<'a>(HashMap<Key<'a>, BTreeMap<u32, f64>>);
 
 impl<'a> Figures<'a> {
@@ -116,12 +117,12 @@ impl<'a> Figures<'a> {
         Self(figures)
     }
 
-    /// One figure over all rounds.
+    /// Returns the quartiles of one figure over all rounds.
     pub(crate) fn quartiles(&self, key: Key<'_>) -> Option<Quartiles> {
         Quartiles::of(self.0.get(&key)?.values().copied().collect())
     }
 
-    /// Two figures of the same round put together, over all rounds that have both.
+    /// Combines two figures of the same round, and returns the quartiles over all rounds that have both.
     pub(crate) fn compare(
         &self,
         one: Key<'_>,
@@ -131,7 +132,7 @@ impl<'a> Figures<'a> {
         Quartiles::of(self.by_round(one, other, together)?.into_values().collect())
     }
 
-    /// The same, round by round.
+    /// Combines two figures of the same round, and returns the result for each round that has both.
     pub(crate) fn by_round(
         &self,
         one: Key<'_>,
@@ -179,7 +180,8 @@ pub(crate) mod tests {
 
     #[test]
     fn ratios_are_taken_within_a_round() {
-        // The machine got ten times slower in the second round; the ratio did not. The third has no partner.
+        // The machine got ten times slower in the second round, but the ratio stayed the same. The third
+        // round has no partner.
         let rows = [
             row(1, "pairs", 64, "glibc", 20.0),
             row(2, "pairs", 64, "glibc", 200.0),
@@ -192,6 +194,6 @@ pub(crate) mod tests {
         let ratio = figures.compare(key("glibc"), key("ring"), |one, other| one / other);
         assert_eq!(ratio, Some(Quartiles { median: 2.0, lower: 2.0, upper: 2.0 }));
         assert_eq!(figures.quartiles(key("glibc")).map(|quartiles| quartiles.median), Some(20.0));
-        assert_eq!(figures.compare(key("glibc"), key("nobody"), f64::max), None);
+        assert_eq!(figures.compare(key("glibc"), key("absent"), f64::max), None);
     }
 }

@@ -1,8 +1,9 @@
-//! Where a workload's blocks come from, and the blocks themselves.
+//! The source of a workload's blocks, and the blocks themselves.
 //!
-//! Everyone is called through the same `&dyn GlobalAlloc`, hidden from the optimiser: that costs all the same nanosecond or two
-//! and keeps the compiler from inlining one and not another. No contestant is the program's global allocator, so what
-//! the harness allocates for itself goes to `System` and enters nobody's pools.
+//! Every allocator is called through the same `&dyn GlobalAlloc`, hidden from the optimiser. That costs all
+//! of them the same nanosecond or two, and keeps the compiler from inlining one and not another. No
+//! contestant is the program's global allocator. The harness's own allocations go to `System` and enter no
+//! pool.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::hint::black_box;
@@ -10,13 +11,13 @@ use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 use std::slice;
 
-/// An allocator as the workloads see it.
+/// An allocator as the workloads call it.
 pub(crate) type Allocator = dyn GlobalAlloc + Sync;
 
-/// The unit in which the kernel gives memory, and in which `touch` takes it.
+/// The unit in which the kernel maps memory, and in which `touch` writes it.
 const PAGE_BYTES: usize = 4096;
 
-/// An allocator, asked for blocks of one size.
+/// An allocator, and the layout of the blocks that it is asked for.
 #[derive(Clone, Copy)]
 pub(crate) struct Source {
     allocator: &'static Allocator,
@@ -24,20 +25,20 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Byte buffers of `bytes`, as `Vec<u8>` asks for them.
+    /// A source of byte buffers of `bytes` bytes, requested as `Vec<u8>` requests them.
     pub(crate) fn new(allocator: &'static Allocator, bytes: usize) -> Self {
         assert!(bytes > 0, "an allocator may not be asked for nothing");
         let layout = Layout::array::<u8>(bytes).expect("the sizes are constants");
         Self { allocator: black_box(allocator), layout }
     }
 
-    /// A block that goes back when it is dropped. Its contents are whatever the memory held before.
+    /// Allocates a block, which is freed when it is dropped. Its contents are undefined.
     #[inline(always)]
     pub(crate) fn block(self) -> Block {
         Block { start: self.alloc(), source: self }
     }
 
-    /// A block of zeros.
+    /// Allocates a block of zeros.
     #[inline(always)]
     pub(crate) fn zeroed_block(self) -> Block {
         // SAFETY: `new` checked that the layout is not empty.
@@ -46,7 +47,8 @@ impl Source {
         Block { start: black_box(start), source: self }
     }
 
-    /// `HELD` blocks allocated, then freed, oldest first. Bare pointers, so that nothing but the allocator is timed.
+    /// Allocates `HELD` blocks, then frees them, oldest first. It works on bare pointers, so only the
+    /// allocator is timed.
     #[inline(always)]
     pub(crate) fn batch<const HELD: usize>(self) {
         let mut held = [null_mut(); HELD];
@@ -54,7 +56,7 @@ impl Source {
             *place = self.alloc();
         }
         for start in held {
-            // SAFETY: allocated by `self` above, and freed once.
+            // SAFETY: the block was allocated by `self` above, and is freed once.
             unsafe { self.dealloc(start) };
         }
     }
@@ -67,12 +69,14 @@ impl Source {
         black_box(start)
     }
 
+    /// Frees a block.
+    ///
     /// # Safety
     ///
-    /// `start` came from this source, is live, and is given up.
+    /// `start` came from this source, is live, and is not used after this call.
     #[inline(always)]
     unsafe fn dealloc(self, start: *mut u8) {
-        // SAFETY: the caller's promise: a live block of this allocator, with the layout of all its blocks.
+        // SAFETY: the caller promises a live block of this allocator, with the layout of all its blocks.
         unsafe { self.allocator.dealloc(black_box(start), self.layout) };
     }
 }
@@ -83,7 +87,8 @@ pub(crate) struct Block {
     source: Source,
 }
 
-// SAFETY: a block is the only one to know its memory, and its allocator is `Sync`: any thread may write and free it.
+// SAFETY: a block is the only owner of its memory, and its allocator is `Sync`: any thread may write and free
+// it.
 unsafe impl Send for Block {}
 
 impl Block {
@@ -91,7 +96,7 @@ impl Block {
         self.source.layout.size()
     }
 
-    /// Writes one byte to each page, so that all of the block is there.
+    /// Writes one byte to each page, so that the whole block is resident.
     #[inline(always)]
     pub(crate) fn touch(&mut self) {
         for page in self.spare().chunks_mut(PAGE_BYTES) {
@@ -99,37 +104,39 @@ impl Block {
         }
     }
 
-    /// Writes all of it, and hands out what was written.
+    /// Fills the block with `byte`, and returns the filled bytes.
     #[inline(always)]
     pub(crate) fn fill(&mut self, byte: u8) -> &mut [u8] {
-        // SAFETY: the block is live, this long, and nobody else's; once written, it is `u8`s.
+        // SAFETY: the block is live, this long, and borrowed exclusively; once written, it is `u8`s.
         unsafe {
             self.start.write_bytes(byte, self.bytes());
             slice::from_raw_parts_mut(self.start, self.bytes())
         }
     }
 
-    /// Writes all of it with what another block of that size holds, which must have been written.
+    /// Copies another block of the same size into this one. The other block must have been written.
     #[inline(always)]
     pub(crate) fn copy_from(&mut self, written: &Block) {
         assert_eq!(self.bytes(), written.bytes(), "only blocks of one size are copied");
-        // SAFETY: two live blocks of this length; they are two because `self` is borrowed exclusively.
+        // SAFETY: both are live blocks of this length. They are two blocks because `self` is borrowed
+        // exclusively.
         unsafe { self.start.copy_from_nonoverlapping(written.start, self.bytes()) };
     }
 
-    /// Its memory, to be written.
+    /// Returns the block's memory, to be written.
     #[inline(always)]
     pub(crate) fn spare(&mut self) -> &mut [MaybeUninit<u8>] {
-        // SAFETY: the block is live, this long, and nobody else's; `MaybeUninit` asks nothing of its contents.
+        // SAFETY: the block is live, this long, and borrowed exclusively; `MaybeUninit` asks nothing of its
+        // contents.
         unsafe { slice::from_raw_parts_mut(self.start.cast(), self.bytes()) }
     }
 
-    /// Grows to `bytes`; what it held stays, the rest is to be written.
+    /// Grows the block to `bytes` bytes. Its contents stay, and the rest is uninitialised.
     #[inline(always)]
     pub(crate) fn grow(&mut self, bytes: usize) {
         assert!(bytes >= self.bytes(), "a block only grows");
         let layout = Layout::array::<u8>(bytes).expect("the sizes are constants");
-        // SAFETY: a live block with its own layout; the new size is above zero and a valid array's.
+        // SAFETY: the block is live and has its own layout; the new size is above zero and a valid array's.
         let start = unsafe { self.source.allocator.realloc(self.start, self.source.layout, bytes) };
         assert!(!start.is_null(), "out of memory for {bytes} bytes");
         self.start = black_box(start);
@@ -140,7 +147,7 @@ impl Block {
 impl Drop for Block {
     #[inline(always)]
     fn drop(&mut self) {
-        // SAFETY: live until now, and this is its end.
+        // SAFETY: the block has been live until now, and this is its end.
         unsafe { self.source.dealloc(self.start) };
     }
 }

@@ -1,6 +1,7 @@
-//! The lines that the figures are judged by, and how they came out.
+//! The marks that the figures are judged by, and the results.
 //!
-//! Who is to be beaten is whoever has the lowest median; the comparison is then taken within rounds.
+//! In a comparison with several rivals, the rival with the lowest median counts. The ratio is then taken
+//! within rounds.
 
 mod verdict;
 
@@ -13,23 +14,23 @@ use verdict::{Mark, Verdict};
 const OURS: &str = "framepool";
 const CLASSES: [&str; 4] = ["Small", "Medium", "Large", "XLarge"];
 
-/// The three that Small and Medium are measured by; snmalloc has a mark of its own there.
+/// The three allocators that Small and Medium are compared with. snmalloc has its own mark there.
 const THREE: [&str; 3] = ["mimalloc", "jemalloc", "rpmalloc"];
 
-/// Every line that the figures at hand can answer.
+/// Returns every verdict that the available figures allow.
 pub(crate) fn all(figures: &Figures<'_>) -> Vec<Verdict> {
     let judge = Judge { figures, verdicts: Vec::new() };
     judge.hits().threads().frames().not_served().vectors().start_up().verdicts
 }
 
-/// The figures and what was found so far.
+/// The figures, and the verdicts so far.
 struct Judge<'a> {
     figures: &'a Figures<'a>,
     verdicts: Vec<Verdict>,
 }
 
 impl Judge<'_> {
-    /// Pairs and bursts of 16 in each class.
+    /// Judges pairs and bursts of 16 in each class.
     fn hits(mut self) -> Self {
         for workload in ["pairs", "bursts_16"] {
             for (class, bytes) in CLASSES.into_iter().zip(CLASS_SIZES) {
@@ -54,7 +55,7 @@ impl Judge<'_> {
         self
     }
 
-    /// Two threads against one, and hand-off.
+    /// Judges two threads against one, and the hand-off.
     fn threads(mut self) -> Self {
         for workload in ["threads_pairs", "threads_bursts"] {
             for (class, bytes) in CLASSES.into_iter().zip(CLASS_SIZES) {
@@ -70,7 +71,7 @@ impl Judge<'_> {
         self
     }
 
-    /// How much slower two threads are than one, when what slows the control loop down is taken off.
+    /// Returns how much slower two threads are than one, divided by the slow-down of the control loop.
     fn slow_down(&self, workload: &str, bytes: usize) -> Option<Quartiles> {
         let key = |figure| Key { figure, ..ns(workload, bytes) };
         let blocks = self.figures.by_round(key("threads_2_ns"), key("threads_1_ns"), |two, one| two / one)?;
@@ -80,7 +81,7 @@ impl Judge<'_> {
         Quartiles::of(both.collect())
     }
 
-    /// Percentiles of the time until a frame is ready.
+    /// Judges percentiles of the time until a frame is ready.
     fn frames(mut self) -> Self {
         for &bytes in named("frame_ready").expect("a workload").sizes {
             let key = |figure| Key { figure, ..ns("frame_ready", bytes) };
@@ -99,7 +100,7 @@ impl Judge<'_> {
         self
     }
 
-    /// What passes the pools by.
+    /// Judges requests that the pools do not serve.
     fn not_served(mut self) -> Self {
         for (workload, most) in
             [("tax_floor", 1.10), ("tax_open_lane", 1.15), ("tax_small", 1.15), ("tax_large", 1.10)]
@@ -113,7 +114,7 @@ impl Judge<'_> {
         self
     }
 
-    /// What `Vec` asks for beside `alloc`.
+    /// Judges the requests of `Vec` beside `alloc`: zeros, and growth.
     fn vectors(mut self) -> Self {
         for (class, bytes) in CLASSES.into_iter().zip(CLASS_SIZES) {
             let subject = format!("{class}, vec_zeroed");
@@ -126,7 +127,7 @@ impl Judge<'_> {
         self
     }
 
-    /// The first block.
+    /// Judges the first block.
     fn start_up(mut self) -> Self {
         for &bytes in named("start_up").expect("a workload").sizes {
             let key = |figure| Key { figure, ..ns("start_up", bytes) };
@@ -148,7 +149,7 @@ impl Judge<'_> {
         self
     }
 
-    /// The ratio to whoever of `rivals` has the lowest median.
+    /// Judges the ratio to the rival that has the lowest median.
     fn against_best(&mut self, subject: &str, key: Key<'_>, rivals: &[&'static str], mark: Mark) {
         let median = |rival| Some(self.figures.quartiles(Key { contestant: rival, ..key })?.median);
         let known = rivals.iter().filter_map(|&rival| Some((rival, median(rival)?)));
@@ -181,12 +182,12 @@ impl Judge<'_> {
     }
 }
 
-/// Our nanoseconds.
+/// Returns the key of framepool's nanoseconds.
 fn ns(workload: &str, bytes: usize) -> Key<'_> {
     Key { workload, bytes, contestant: OURS, figure: "ns" }
 }
 
-/// Those to beat.
+/// Returns the names of the allocators to beat.
 fn peers() -> Vec<&'static str> {
     CONTESTANTS.iter().filter(|who| who.kind == Kind::Peer).map(|who| who.name).collect()
 }
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rival_is_the_best_by_the_median_and_only_those_at_hand_are_asked() {
+    fn the_rival_is_the_best_by_the_median_and_only_those_that_were_measured_count() {
         let bytes = CLASS_SIZES[3];
         let rounds = |who: &str, ns: [f64; 3]| {
             [1, 2, 3].map(|round| row(round, "pairs", bytes, who, ns[round as usize - 1]))

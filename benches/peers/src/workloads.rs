@@ -1,4 +1,4 @@
-//! What is measured: each workload's name, sizes, entrants and function, in the order of the tables.
+//! The workloads: each one's name, sizes, entrants and function, in the order of the tables.
 
 mod bursts;
 pub(crate) mod frame_ready;
@@ -17,26 +17,26 @@ use crate::contestants::{Contestant, FULL_HD_BYTES, Kind, Subject};
 use crate::outcome::Outcome;
 use crate::quartiles::figure;
 
-/// Something that contestants do with blocks of some size.
+/// A piece of work that contestants do with blocks of a given size.
 #[derive(Debug)]
 pub(crate) struct Workload {
     pub(crate) name: &'static str,
-    /// What its figures are, for the head of its table.
+    /// A description of its figures, for the head of its table.
     pub(crate) about: &'static str,
-    /// Block sizes in bytes; one that means nothing stands for the mix.
+    /// Block sizes in bytes. The size [`MIXED`] stands for a mix of sizes.
     pub(crate) sizes: &'static [usize],
     entrants: Entrants,
-    /// How much longer than a plain sample one of this workload is.
+    /// The length of a sample, as a multiple of a plain sample.
     pub(crate) samples_long: u32,
     pub(crate) run: fn(Subject, usize, Duration) -> Outcome,
 }
 
-/// Who takes part.
+/// The contestants that take part.
 #[derive(Clone, Copy, Debug)]
 enum Entrants {
-    /// The pools, all peers, all references and the ring; of the pools' variants, those named.
+    /// The pools, all peers, all references, the ring, and the named variants of the pools.
     All(&'static [&'static str]),
-    /// The same without the ring, which cannot do it.
+    /// All of those without the ring, which cannot run the workload.
     Allocators(&'static [&'static str]),
     /// The pools alone, which are measured beside `System` in one process.
     Pools,
@@ -54,15 +54,16 @@ impl Workload {
                 contestant.name == "framepool" || variants.contains(&contestant.name)
             }
         };
-        // Where the pools are asked for what they do not serve, no block is too large.
+        // If the workload requests what the pools do not serve, no block is too large.
         admitted && (bytes <= contestant.max_bytes || matches!(self.entrants, Entrants::Pools))
     }
 }
 
-/// A size within each class, none of them a power of two: those are the pools' slots, and where other allocators waste most.
+/// A size within each class, none of them a power of two. Powers of two are the pools' slots, and the sizes
+/// where other allocators waste most.
 pub(crate) const CLASS_SIZES: [usize; 4] = [1_000, 40_000, 200_000, HD_BYTES];
 
-/// 720p 4:2:0.
+/// The bytes of a 720p 4:2:0 frame.
 const HD_BYTES: usize = 1280 * 720 * 3 / 2;
 
 const FRAME_SIZES: [usize; 2] = [HD_BYTES, FULL_HD_BYTES];
@@ -218,10 +219,10 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     },
 ];
 
-/// The size of blocks of many sizes.
+/// The size that stands for blocks of many sizes.
 const MIXED: usize = 1;
 
-/// A block size as the tables have it.
+/// Formats a block size for the tables.
 pub(crate) fn size_in_words(bytes: usize) -> String {
     match bytes {
         MIXED => "mixed".to_owned(),
@@ -230,7 +231,7 @@ pub(crate) fn size_in_words(bytes: usize) -> String {
     }
 }
 
-/// The workload of that name.
+/// Returns the workload with that name, if there is one.
 pub(crate) fn named(name: &str) -> Option<&'static Workload> {
     WORKLOADS.iter().find(|workload| workload.name == name)
 }

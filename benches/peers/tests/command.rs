@@ -1,4 +1,4 @@
-//! The program from outside: what it says to bad flags, and that its samples run at all.
+//! Tests the program from outside: its answers to bad flags, and that its samples run.
 
 use std::process::{Command, Output};
 

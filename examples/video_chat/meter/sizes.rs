@@ -1,17 +1,17 @@
-//! How often which size was asked for: a small table of fixed size, filled without allocating.
+//! Counts of requests by size: a table of fixed size, filled without allocating.
 //!
-//! Exact for the first sizes that a thread meets; small sizes share one row and what does not fit shares another, so the
-//! sum is exact always.
+//! The counts are exact for the first sizes that a thread requests. Small sizes share one row, and sizes that
+//! find no free row share another, so the sum is always exact.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-/// Smaller sizes share one row.
+/// The size below which all sizes share one row.
 pub(crate) const SMALL: usize = 256;
 
-/// Sizes that one thread can tell apart.
+/// The number of sizes that one thread's table counts apart.
 const ROWS: usize = 48;
 
 /// One thread's table.
@@ -37,7 +37,8 @@ impl Sizes {
             return &self.small;
         }
         for (row_size, count) in &self.rows {
-            // A row whose size is 0 is free; of two threads that share a table, one gets it.
+            // A row whose size is 0 is free. If two threads that share a table want the same row, one of them
+            // gets it.
             let found = match row_size.load(Ordering::Relaxed) {
                 0 => row_size
                     .compare_exchange(0, size, Ordering::Relaxed, Ordering::Relaxed)
@@ -51,7 +52,7 @@ impl Sizes {
         &self.others
     }
 
-    /// All requests together.
+    /// Returns the number of all requests.
     pub(crate) fn total(&self) -> u64 {
         let rows = self.rows.iter().map(|(_, count)| count);
         let counts = rows.chain([&self.small, &self.others]);
@@ -71,24 +72,24 @@ impl Sizes {
     }
 }
 
-/// The counts of all threads.
+/// The counts of one or more tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Unserved {
     /// Requests below [`SMALL`].
     pub(crate) small: u64,
     /// Requests by size.
     pub(crate) sizes: BTreeMap<usize, u64>,
-    /// Requests whose size found no row.
+    /// Requests whose size found no free row.
     pub(crate) others: u64,
 }
 
 impl Unserved {
-    /// How often `size` was asked for.
+    /// Returns the number of requests of `size` bytes.
     pub(crate) fn of(&self, size: usize) -> u64 {
         self.sizes.get(&size).copied().unwrap_or(0)
     }
 
-    /// The requests since an earlier reading; sizes that were not asked for since then are left out.
+    /// Returns the requests since an earlier reading. Sizes without requests since then are left out.
     pub(crate) fn since(self, earlier: &Self) -> Self {
         let sizes = self.sizes.iter().map(|(&size, count)| (size, count - earlier.of(size)));
         Self {
@@ -98,7 +99,7 @@ impl Unserved {
         }
     }
 
-    /// All requests together.
+    /// Returns the number of all requests.
     pub(crate) fn total(&self) -> u64 {
         self.small + self.sizes.values().sum::<u64>() + self.others
     }

@@ -1,20 +1,22 @@
-//! The encoder: a picture as ASCII art, each character the average of the pixels under it, coloured on demand.
+//! The encoder: turns a picture into ASCII art. Each character is the average of the pixels under it, in
+//! colour if asked for.
 
 use std::fmt::Write as _;
 
 use super::packet;
 use super::picture::Picture;
 
-/// Characters from dark to light.
+/// The characters from dark to light.
 const RAMP: &[u8] = b" .:-=+*#%@";
 
-/// Columns of a frame at most.
+/// The maximum number of columns of a frame.
 const MAX_COLUMNS: usize = 80;
 
-/// Bytes of a character with its colour. Colours have three digits each, so that all cells are equally long.
+/// The bytes of a character with its colour. Colours have three digits each, so all cells have the same
+/// length.
 const COLOURED_BYTES: usize = "\x1b[38;2;000;000;000m ".len();
 
-/// The picture's packet.
+/// Encodes a picture, and returns its packet.
 pub(super) fn encode(picture: &Picture, ansi: bool) -> Vec<u8> {
     let (columns, rows) = cells(picture.width, picture.height);
     let cell_bytes = if ansi { COLOURED_BYTES } else { 1 };
@@ -42,13 +44,14 @@ pub(super) fn encode(picture: &Picture, ansi: bool) -> Vec<u8> {
     packet::pack(picture.client, picture.frame, (columns, rows), art.as_bytes())
 }
 
-/// Columns and rows for a picture: a character is twice as high as it is wide, and covers a pixel at least.
+/// Returns the columns and rows for a picture. A character is twice as high as it is wide, and covers at
+/// least one pixel.
 fn cells(width: usize, height: usize) -> (usize, usize) {
     let columns = width.min(MAX_COLUMNS);
     (columns, (columns * height / width / 2).clamp(1, height))
 }
 
-/// Adds a line of pixels to the sums of the columns they lie under.
+/// Adds a line of pixels to the sums of the columns that they lie under.
 fn add(line: &[[u8; 3]], sums: &mut [[u32; 3]]) {
     let columns = sums.len();
     for (column, sum) in sums.iter_mut().enumerate() {

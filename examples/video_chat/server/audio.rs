@@ -1,18 +1,18 @@
-//! A client's microphone: 10 ms of 48 kHz mono 16-bit sound at a time, each in a fresh buffer of 960 bytes.
+//! A client's microphone: 10 ms of 48 kHz mono 16-bit sound at a time, each in a new buffer of 960 bytes.
 
 use super::mixer::Mail;
 use super::queue::Sender;
 
-/// Samples in a block.
+/// The number of samples in a block.
 pub(super) const SAMPLES: usize = 480;
 
-/// Bytes in a block.
+/// The number of bytes in a block.
 pub(super) const BLOCK_BYTES: usize = SAMPLES * size_of::<i16>();
 
-/// How far the loudest sample of one client goes; nine clients in step would clip.
+/// The amplitude of the loudest sample of one client. Nine clients in phase would clip.
 const AMPLITUDE: i32 = 8_192;
 
-/// Speaks each time that `schedule` says so, until that ends or the mixer is gone.
+/// Sends a block at each step of `schedule`, until the schedule ends or the mixer is gone.
 pub(super) fn run(client: u32, schedule: impl Iterator<Item = u32>, mixer: &Sender<Mail>) {
     let mut phase = 0;
     for _ in schedule {
@@ -22,9 +22,9 @@ pub(super) fn run(client: u32, schedule: impl Iterator<Item = u32>, mixer: &Send
     }
 }
 
-/// The next block of the client's tone, a triangle wave of its own pitch.
+/// Returns the next block of the client's tone, a triangle wave with a pitch of its own.
 fn block(phase: &mut u16, client: u32) -> Vec<u8> {
-    // 65,536 is a whole wave: 300 is 220 Hz at 48 kHz.
+    // A whole wave is 65,536 steps: a step of 300 is 220 Hz at 48 kHz.
     let step = 300 + 41 * (client as u16 % 64);
     let mut block = Vec::with_capacity(BLOCK_BYTES);
     for _ in 0..SAMPLES {

@@ -1,4 +1,5 @@
-//! A client's camera: copies the source frame into a fresh buffer, makes a small RGB picture of it, and queues that.
+//! A client's camera: copies the source frame into a new buffer, makes a small RGB picture of it, and queues
+//! that.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -11,10 +12,10 @@ use super::develop::Developer;
 use super::picture::{Format, Picture};
 use super::queue::Sender;
 
-/// How long each frame took to be ready, in nanoseconds: 100 ns to 10 s, three digits.
+/// The time until each frame was ready, in nanoseconds: 100 ns to 10 s, three significant digits.
 ///
-/// One for all cameras, its memory taken at the start: a thread adds to it a few hundred times a second at most, and
-/// after its clock has stopped.
+/// All cameras share one histogram, which is allocated at the start. A thread adds to it a few hundred times
+/// a second at most, after it has read its clock.
 pub(super) struct ReadyTimes(Mutex<Histogram<u32>>);
 
 impl ReadyTimes {
@@ -32,21 +33,21 @@ impl ReadyTimes {
     }
 }
 
-/// What one camera did.
+/// The counts of one camera.
 #[derive(Default)]
 pub(super) struct Captured {
     pub(super) frames: u64,
     pub(super) dropped: u64,
 }
 
-/// The cameras' common ground.
+/// The data that all cameras share.
 pub(super) struct Studio<'a> {
     pub(super) clip: &'a Clip,
     pub(super) developer: Developer,
     pub(super) ready_times: ReadyTimes,
 }
 
-/// Captures each frame that `schedule` numbers.
+/// Captures each frame number of `schedule`.
 pub(super) fn run(
     settings: &Settings,
     client: u32,
@@ -56,7 +57,7 @@ pub(super) fn run(
 ) -> Captured {
     let mut captured = Captured::default();
     let Format { width, height, .. } = studio.developer.to;
-    // Clients show different parts of the clip.
+    // Each client starts at a different part of the clip.
     let first = studio.clip.len() * client as usize / settings.clients as usize;
     for number in schedule {
         let source = studio.clip.frame(first + number as usize);

@@ -1,10 +1,11 @@
-//! The moving picture that every client sends: all its frames in one block, read-only while the server runs.
+//! The video that every client sends: all its frames in one block, which is read-only while the server runs.
 //!
-//! The block is larger than any buffer of the work, so no size class of any table takes it and it pins no slots.
+//! The block is larger than any buffer of the server's work, so no size class of any table serves it, and it
+//! occupies no slot.
 
 use super::picture::Format;
 
-/// The least that a block of the clip has; memory that is never touched costs nothing.
+/// The minimum size of the clip's block. Memory that is never touched costs nothing.
 const OUTSIDE_BYTES: usize = 16 << 20;
 
 /// Frames of one format, played in a loop.
@@ -19,29 +20,29 @@ impl Clip {
         Self { format, frames: outside(bytes) }
     }
 
-    /// Appends a plane; the planes of a frame come in their order.
+    /// Appends a plane. The planes of a frame must come in their order.
     pub(crate) fn push_plane(&mut self, plane: &[u8]) {
         self.frames.extend_from_slice(plane);
     }
 
-    /// The block under the frames, for a source that draws them itself.
+    /// Returns the block of the frames, for a source that draws them itself.
     pub(super) fn bytes_mut(&mut self) -> &mut Vec<u8> {
         &mut self.frames
     }
 
-    /// Whole frames in the clip.
+    /// Returns the number of whole frames in the clip.
     pub(crate) fn len(&self) -> usize {
         self.frames.len() / self.format.frame_bytes()
     }
 
-    /// Frame `number` of the endless loop.
+    /// Returns frame `number` of the endless loop.
     pub(super) fn frame(&self, number: usize) -> &[u8] {
         let bytes = self.format.frame_bytes();
         &self.frames[number % self.len() * bytes..][..bytes]
     }
 }
 
-/// A vector with room for `count` elements that no size class takes.
+/// Returns a vector with room for at least `count` elements, too large for every size class.
 pub(super) fn outside<T>(count: usize) -> Vec<T> {
     Vec::with_capacity(count.max(OUTSIDE_BYTES / size_of::<T>()))
 }

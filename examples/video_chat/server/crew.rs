@@ -1,15 +1,17 @@
-//! The server's threads: hired one after the other, started all at once.
+//! The server's threads: made one after the other, started all at once.
 //!
-//! Each thread is up before the next is made, and none works before all are up. So nobody is late by the time that
-//! starting threads takes, and what the standard library allocates for its own list of threads, which depends on the order
-//! in which they come and go, is the same in the first run of every process. If a thread is refused, those that were hired go home unused.
+//! Each thread is up before the next is made, and none works before all are up. The time that starting
+//! threads takes therefore delays no thread's work. The standard library allocates for its own list of
+//! threads, which depends on the order in which threads start and end. With this order, those allocations are
+//! the same in the first run of every process. If the system refuses a thread, the threads before it end
+//! without doing their work.
 
 use std::io;
 use std::sync::{Arc, Barrier, OnceLock};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 use std::time::Instant;
 
-/// When the work starts; `None` if it never does.
+/// The time at which the work starts, or `None` if it never does.
 pub(super) type Gate = OnceLock<Option<Instant>>;
 
 /// The threads of one run.
@@ -23,7 +25,7 @@ impl<'scope, 'env> Crew<'scope, 'env> {
         Self { scope, gate }
     }
 
-    /// Makes a thread that the system's tools show by `name`, and that does its work once the crew starts.
+    /// Makes a thread that does its work once the crew starts. The system's tools show it by `name`.
     ///
     /// # Errors
     ///
@@ -43,20 +45,21 @@ impl<'scope, 'env> Crew<'scope, 'env> {
         Ok(thread)
     }
 
-    /// Lets everybody work, and returns when that was.
+    /// Starts the work of all threads, and returns the start time.
     pub(super) fn start(&self) -> Instant {
         self.gate.get_or_init(|| Some(Instant::now())).unwrap_or_else(Instant::now)
     }
 }
 
 impl Drop for Crew<'_, '_> {
-    /// Sends everybody home who never started.
+    /// Ends all threads that never started their work.
     fn drop(&mut self) {
         self.gate.get_or_init(|| None);
     }
 }
 
-/// The thread's result, `None` if it never started; its panic goes on in this one.
+/// Returns the thread's result, or `None` if it never started its work. A panic of the thread continues in
+/// the calling thread.
 pub(super) fn join<T>(thread: ScopedJoinHandle<'_, Option<T>>) -> Option<T> {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

@@ -1,16 +1,16 @@
-//! From a captured frame to the encoder's picture: smaller, and in RGB.
+//! The steps from a captured frame to the encoder's picture: scale it down, and convert it to RGB.
 //!
-//! All clients send the same format, so they share one `Developer`; only the pictures have buffers of their own.
+//! All clients send the same format, so they share one `Developer`. Only the pictures have their own buffers.
 
 use super::picture::Format;
 use super::rgb;
 use super::scale::{FrameScaler, Scaler};
 
-/// The encoder gets pictures of at most this size.
+/// The maximum size of a picture for the encoder.
 const MAX_WIDTH: usize = 480;
 const MAX_HEIGHT: usize = 270;
 
-/// How frames of one format become pictures.
+/// The way from frames of one format to pictures.
 pub(super) struct Developer {
     from: Format,
     /// The size of the pictures.
@@ -19,7 +19,7 @@ pub(super) struct Developer {
 }
 
 enum Order {
-    /// The frame is small enough.
+    /// The frame is small enough, and is only converted.
     Convert,
     ScaleThenConvert(FrameScaler),
     ConvertThenScale(Scaler<3>),
@@ -38,7 +38,8 @@ impl Developer {
         Self { from, to, order }
     }
 
-    /// The frame's picture, three bytes a pixel. Each buffer lives only as long as the next step needs it.
+    /// Returns the frame's picture, three bytes a pixel. Each buffer lives only as long as the next step
+    /// needs it.
     pub(super) fn develop(&self, frame: Vec<u8>) -> Vec<u8> {
         match &self.order {
             Order::Convert => rgb::from_yuv(&self.from, &frame),

@@ -1,8 +1,8 @@
 //! Clients that join and leave while the server runs.
 //!
-//! A client has a seat, which is its number: its tile in the grid, its part of the clip, its pitch. It works until it is told to
-//! leave. Once it has left and the mixer has read its mail, nothing is there of it any more, neither a thread nor a buffer; while
-//! nobody is there, the mixer sleeps.
+//! A client has a seat, which is its number. The seat decides its tile in the grid, its part of the clip and
+//! its pitch. The client works until the host lets it leave. Once it has left and the mixer has read its
+//! mail, neither a thread nor a buffer of it is left. While no client is present, the mixer sleeps.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -18,33 +18,36 @@ use super::queue::{self, Sender, WhenFull};
 use super::schedule::Schedule;
 use super::{INBOX, Outcome, QUEUE, Settings, audio};
 
-/// Who is there, and the server that they are at.
+/// The clients that are present, and their server.
 pub(crate) struct Guests<'scope, 'env> {
     crew: Crew<'scope, 'env>,
     settings: &'env Settings,
     studio: &'env Studio<'env>,
     inbox: Sender<Mail>,
-    /// One for each seat: whether who has it is to leave. Nothing but that: what the threads did is seen by joining them.
+    /// Flags, one for each seat, that tell the client to leave. A flag publishes nothing else: the threads
+    /// are joined before their results are read.
     leaving: &'env [AtomicBool],
     seats: Vec<Option<Guest<'scope>>>,
-    /// What the cameras of those did who have left.
+    /// The counts of the cameras of clients that have left.
     captured: Captured,
 }
 
-/// A client's threads.
+/// The threads of a client.
 struct Guest<'scope> {
     capture: ScopedJoinHandle<'scope, Option<Captured>>,
     encode: ScopedJoinHandle<'scope, Option<()>>,
     audio: ScopedJoinHandle<'scope, Option<()>>,
 }
 
-/// Runs the server with nobody there, while `host` lets clients join and leave; then sends those home who are left.
+/// Runs the server without clients at first, while `host` lets clients join and leave. Then lets the
+/// remaining clients leave.
 ///
-/// There are as many seats as `settings` has clients. Returns what the host does, too; no single packet, for they may be very many.
+/// There are as many seats as `settings` has clients. The result of the host is returned too. The outcome has
+/// no single packets, because there may be very many.
 ///
 /// # Errors
 ///
-/// Only where the system refuses the mixer's thread.
+/// The system refuses the mixer's thread.
 pub(crate) fn open<R>(
     settings: &Settings,
     clip: &Clip,
@@ -67,7 +70,7 @@ pub(crate) fn open<R>(
         let hosted = host(&mut guests);
         (0..settings.clients).for_each(|seat| guests.leave(seat));
         let captured = std::mem::take(&mut guests.captured);
-        // The mixer is done when all who can send are gone.
+        // The mixer ends when all senders are gone.
         drop(guests);
         let mixed = crew::join(mixer).unwrap_or_default();
         Ok((Outcome::of(&captured, mixed, studio, start.elapsed()), hosted))
@@ -75,11 +78,11 @@ pub(crate) fn open<R>(
 }
 
 impl Guests<'_, '_> {
-    /// Gives a client the seat, which has to be free; returns when its threads are up.
+    /// Gives a client the seat, which must be free. Returns when the client's threads are up.
     ///
     /// # Errors
     ///
-    /// The system refuses a thread. The server cannot go on then.
+    /// The system refuses a thread. The server cannot continue then.
     pub(crate) fn join(&mut self, seat: u32) -> io::Result<()> {
         let (settings, studio, is_leaving) = (self.settings, self.studio, &self.leaving[seat as usize]);
         is_leaving.store(false, Relaxed);
@@ -103,14 +106,14 @@ impl Guests<'_, '_> {
         Ok(())
     }
 
-    /// Sends the client home who has the seat, if there is one; returns when its threads have ended.
+    /// Lets the client in the seat leave, if there is one. Returns when its threads have ended.
     pub(crate) fn leave(&mut self, seat: u32) {
         let Some(guest) = self.seats[seat as usize].take() else { return };
         self.leaving[seat as usize].store(true, Relaxed);
         let captured = crew::join(guest.capture).unwrap_or_default();
         self.captured.frames += captured.frames;
         self.captured.dropped += captured.dropped;
-        // Its camera is gone, so the encoder ends when it has encoded what waits.
+        // The camera is gone, so the encoder ends when it has encoded the pictures in its queue.
         crew::join(guest.encode);
         crew::join(guest.audio);
         self.inbox.send(Mail::Left(seat));
@@ -118,7 +121,7 @@ impl Guests<'_, '_> {
 }
 
 impl Drop for Guests<'_, '_> {
-    /// Nobody stays on whom nobody could tell to leave.
+    /// Lets all clients leave, because no host could do it later.
     fn drop(&mut self) {
         self.leaving.iter().for_each(|is_leaving| is_leaving.store(true, Relaxed));
     }
@@ -163,7 +166,7 @@ mod tests {
             asleep
         })
         .expect("threads");
-        assert!(asleep, "the mixer laid grids out although nobody was there");
+        assert!(asleep, "the mixer laid grids out although no client was present");
         assert!(drawn.load(Relaxed) > 0);
         assert!(outcome.delivered > 0 && outcome.mixed.1 > 0 && outcome.packets.is_empty());
         assert_eq!((outcome.damaged, outcome.captured), (0, outcome.delivered + outcome.dropped));

@@ -1,6 +1,7 @@
-//! The mixer: checks every packet, lays all clients out in one grid, and adds their sound up.
+//! The mixer: checks every packet, lays all clients out in one grid, and adds up their sound.
 //!
-//! One thread for all clients. A client that is late is shown with its last frame; one that sent none, or has left, is blank.
+//! One thread serves all clients. A client that is late is shown with its last frame. A client that has sent
+//! no frame, or has left, is blank.
 
 use std::time::{Duration, Instant};
 
@@ -10,31 +11,32 @@ use super::queue::{Received, Receiver};
 use super::schedule::Pace;
 use super::{Settings, clip};
 
-/// Grids a second.
+/// The number of grids a second.
 const GRID_RATE: u32 = 30;
 
-/// What the mixer is sent.
+/// A piece of mail for the mixer.
 pub(super) enum Mail {
     /// A packet of one frame.
     Video(Vec<u8>),
     /// A block of sound.
     Audio(Vec<u8>),
-    /// A client is there from now on.
+    /// A client joined.
     Joined,
-    /// This client is gone, and all that it sent has come before.
+    /// A client left. All its mail has arrived before this.
     Left(u32),
 }
 
-/// Whose mail there is to come.
+/// The clients whose mail the mixer gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Crowd {
-    /// All clients', from the start to the end. Their packets are remembered, so that runs can be compared.
+    /// All clients, from the start to the end. Their packets are kept, so that runs can be compared.
     Fixed,
-    /// Nobody's at first; clients say when they join and leave. Their packets are only counted, for they may go on for ever.
+    /// No client at first; clients send mail when they join and leave. Their packets are only counted,
+    /// because their number has no limit.
     Open,
 }
 
-/// What the mixer did.
+/// The counts and packets of the mixer.
 #[derive(Default)]
 pub(super) struct Mixed {
     pub(super) packets: Vec<Fingerprint>,
@@ -44,7 +46,7 @@ pub(super) struct Mixed {
     pub(super) blocks: u64,
 }
 
-/// Mixes until all who could send mail are gone.
+/// Mixes until all senders of mail are gone.
 pub(super) fn run(
     settings: &Settings,
     start: Instant,
@@ -67,17 +69,18 @@ pub(super) fn run(
     }
 }
 
-/// What the mixer knows of its clients.
+/// The mixer's state of its clients.
 struct Mixer {
     crowd: Crowd,
-    /// Whether a grid is laid out for every round of frames, in a run that no clock may decide.
+    /// Whether a grid is laid out for every round of frames, in a run whose result must not depend on a
+    /// clock.
     by_rounds: bool,
-    /// Clients that are there.
+    /// The number of clients that are present.
     present: usize,
     /// The last frame of each client.
     latest: Vec<Option<Vec<u8>>>,
     sound: Sound,
-    /// When the next grid is due: never while no client is there.
+    /// The time at which the next grid is due, or `None` while no client is present.
     tick: Option<Instant>,
     mixed: Mixed,
 }
@@ -101,7 +104,7 @@ impl Mixer {
         }
     }
 
-    /// Takes a piece of mail. Returns whether it makes a round of frames full.
+    /// Handles a piece of mail. Returns whether it completes a round of frames.
     fn take(&mut self, mail: Mail) -> bool {
         match mail {
             Mail::Audio(block) => self.add_sound(&block),
@@ -143,7 +146,8 @@ impl Mixer {
     }
 }
 
-/// The next tick that is still to come: a mixer that fell behind leaves grids out, and reads its mail between them.
+/// Returns the next tick in the future. A mixer that fell behind leaves grids out, and reads its mail between
+/// them.
 fn next_tick(mut tick: Instant) -> Instant {
     let now = Instant::now();
     while tick <= now {
@@ -152,7 +156,8 @@ fn next_tick(mut tick: Instant) -> Instant {
     tick
 }
 
-/// All clients' latest frames side by side, in a buffer of its own: rows of characters, each ended by a line feed.
+/// Lays out all clients' latest frames side by side, in a new buffer: rows of characters, each ended by a
+/// line feed.
 fn lay_out(latest: &[Option<Vec<u8>>], (columns, rows): (usize, usize)) -> Vec<u8> {
     let packets: Vec<Option<Packet<'_>>> =
         latest.iter().map(|bytes| packet::unpack(bytes.as_deref()?)).collect();
@@ -175,7 +180,7 @@ fn lay_out(latest: &[Option<Vec<u8>>], (columns, rows): (usize, usize)) -> Vec<u
     grid
 }
 
-/// One row of a client's tile: the cells that lie nearest.
+/// Appends one row of a client's tile: the nearest cells of its frame.
 fn append_tile_row(grid: &mut Vec<u8>, packet: &Packet<'_>, row: usize, columns: usize, rows: usize) {
     let from_row = row * packet.rows / rows;
     for column in 0..columns {
@@ -183,7 +188,7 @@ fn append_tile_row(grid: &mut Vec<u8>, packet: &Packet<'_>, row: usize, columns:
     }
 }
 
-/// The sum of the blocks that came in since the last mix.
+/// The sum of the blocks since the last mix.
 struct Sound {
     sums: [i32; SAMPLES],
     blocks: usize,
@@ -203,7 +208,7 @@ impl Sound {
         self.blocks += 1;
     }
 
-    /// The mix so far, loud parts clipped, in a buffer of its own; the next one starts in silence.
+    /// Returns the mix so far in a new buffer, with loud parts clipped. The next mix starts in silence.
     fn mix(&mut self) -> Vec<u8> {
         let mut block = Vec::with_capacity(BLOCK_BYTES);
         for sum in self.sums {

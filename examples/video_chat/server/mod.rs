@@ -1,15 +1,18 @@
-//! The video chat server: what a program that uses the allocator looks like, and nothing but that.
+//! The video chat server: an example of a program that uses the allocator, without any code about the
+//! allocator.
 //!
 //! ```text
 //! clip -> capture (one a client) -> queue of 2 -> encode (one a client) -> inbox -> mixer -> view
 //!                                                  audio (one a client) ----^
 //! ```
 //!
-//! The clients are there from the start to the end ([`run`]), or join and leave while the server runs ([`open`]).
+//! The clients are present from the start to the end ([`run`]), or join and leave while the server runs
+//! ([`open`]).
 //!
-//! Every buffer is a plain `Vec`, `Box` or `String`, made where it is filled and dropped where it is used up, mostly on
-//! another thread. Nothing in here knows which allocator is below, that it is timed, or that there are flags. Packets
-//! depend on the clip, the client and the frame number only, so two runs can be compared packet by packet.
+//! Every buffer is a plain `Vec`, `Box` or `String`. It is made where it is filled and dropped where it is
+//! used up, mostly on another thread. This module contains no reference to the allocator, its timing, or the
+//! flags. Packets depend on the clip, the client and the frame number only, so two runs can be compared
+//! packet by packet.
 
 mod ascii;
 mod audio;
@@ -48,53 +51,53 @@ pub(crate) use picture::{Chroma, Format};
 pub(crate) use queue::WhenFull;
 pub(crate) use schedule::Pace;
 
-/// Frames that a client's queue holds between its capture and its encoder.
+/// The capacity of a client's queue between its capture and its encoder, in frames.
 pub(crate) const QUEUE: usize = 2;
 
-/// Audio packets and encoded frames that wait for the mixer at most; whoever finds it full waits.
+/// The capacity of the mixer's queue, in audio packets and encoded frames. A sender that finds it full waits.
 const INBOX: usize = 256;
 
-/// What the server is asked to do.
+/// The settings of the server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) clients: u32,
     pub(crate) fps: u32,
     pub(crate) pace: Pace,
-    /// What a capture does when its encoder is two frames behind.
+    /// The action of a capture thread whose encoder is two frames behind.
     pub(crate) when_full: WhenFull,
-    /// Convert to RGB at full size, then scale; else scale in YUV, then convert.
+    /// Whether to convert to RGB at full size and then scale; else scale in YUV, then convert.
     pub(crate) full_rgb: bool,
-    /// Colour each character.
+    /// Whether to colour each character.
     pub(crate) ansi: bool,
     /// Columns and rows that the mixer lays the clients out in.
     pub(crate) canvas: (usize, usize),
 }
 
-/// What the server did.
+/// The result of a run of the server.
 pub(crate) struct Outcome {
     /// Frames that the captures made.
     pub(crate) captured: u64,
     /// Frames that reached the mixer as whole packets.
     pub(crate) delivered: u64,
-    /// Frames that their queue dropped for a newer one.
+    /// Frames that a full queue dropped for a newer one.
     pub(crate) dropped: u64,
-    /// Packets whose checksum was wrong when they arrived: 0, or memory was damaged.
+    /// Packets with a wrong checksum on arrival. If this is not 0, memory was damaged.
     pub(crate) damaged: u64,
     /// Grids laid out, and blocks of mixed audio.
     pub(crate) mixed: (u64, u64),
-    /// One for each packet that the mixer got, in order of arrival; none where clients join and leave.
+    /// The packets that the mixer got, in order of arrival. Empty if clients join and leave.
     pub(crate) packets: Vec<Fingerprint>,
     /// Nanoseconds from before a captured frame's buffer was allocated until it was filled.
     pub(crate) ready_ns: Histogram<u32>,
-    /// From the first frame's due time until the last thread was done.
+    /// The time from the first frame's due time until the last thread was done.
     pub(crate) elapsed: Duration,
 }
 
-/// Runs the whole server to its end; `view` sees every grid that the mixer lays out.
+/// Runs the whole server to its end. `view` gets every grid that the mixer lays out.
 ///
 /// # Errors
 ///
-/// Only where the system refuses a thread.
+/// The system refuses a thread.
 pub(crate) fn run(settings: &Settings, clip: &Clip, view: &(dyn Fn(&[u8]) + Sync)) -> io::Result<Outcome> {
     let developer = Developer::new(clip.format, settings.full_rgb);
     let studio = &Studio { clip, developer, ready_times: ReadyTimes::new() };
@@ -117,7 +120,7 @@ pub(crate) fn run(settings: &Settings, clip: &Clip, view: &(dyn Fn(&[u8]) + Sync
                 capture::run(settings, client, Schedule::of_video(settings, client, start), studio, &camera)
             })?);
         }
-        // The mixer is done when all who can send are gone, so this end must not outlive them.
+        // The mixer ends when all senders are gone, so this sender must not outlive them.
         drop(inbox);
         let start = crew.start();
         let captured: Vec<Captured> = captures.into_iter().filter_map(crew::join).collect();
@@ -145,11 +148,11 @@ impl Outcome {
     }
 }
 
-/// A client's encoder: every picture becomes a packet.
+/// Runs a client's encoder: every picture becomes a packet.
 fn encode(settings: &Settings, captured: &Receiver<Picture>, mixer: &Sender<Mail>) {
     while let Received::Item(picture) = captured.receive(None) {
         let packet = ascii::encode(&picture, settings.ansi);
-        // The picture's buffer goes back before the mixer may make this thread wait.
+        // The picture's buffer is freed before a full mixer's queue can make this thread wait.
         drop(picture);
         mixer.send(Mail::Video(packet));
     }

@@ -1,4 +1,4 @@
-//! What the encoder sends: a header, a checksum, and the characters of one frame.
+//! The encoder's output: a header, a checksum, and the characters of one frame.
 //!
 //! All numbers are little-endian:
 //!
@@ -11,13 +11,13 @@
 //! | 16..20 | CRC-32 of bytes 0..16 and the payload |
 //! | 20.. | the payload: rows of characters, each ended by a line feed |
 
-/// Bytes before the payload.
+/// The number of bytes before the payload.
 const HEADER_BYTES: usize = 20;
 
-/// Bytes of the header that the checksum covers.
+/// The number of bytes of the header that the checksum covers.
 const CHECKED_BYTES: usize = 16;
 
-/// What tells packets of two runs apart: client, frame and checksum.
+/// The identity of a packet in comparisons of runs: client, frame and checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
     pub(crate) client: u32,
@@ -25,7 +25,7 @@ pub(crate) struct Fingerprint {
     pub(crate) checksum: u32,
 }
 
-/// A packet whose checksum was right.
+/// A packet with a correct checksum.
 pub(super) struct Packet<'a> {
     pub(super) fingerprint: Fingerprint,
     pub(super) columns: usize,
@@ -47,7 +47,7 @@ pub(super) fn pack(client: u32, frame: u32, (columns, rows): (usize, usize), pay
     packet
 }
 
-/// Reads a packet; `None` if it is not whole.
+/// Reads a packet. Returns `None` if it is not whole.
 pub(super) fn unpack(packet: &[u8]) -> Option<Packet<'_>> {
     let (header, payload) = packet.split_at_checked(HEADER_BYTES)?;
     let word = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
@@ -59,7 +59,7 @@ pub(super) fn unpack(packet: &[u8]) -> Option<Packet<'_>> {
 }
 
 impl<'a> Packet<'a> {
-    /// The bytes of the character at `column` of `row`, its colour before it if it has one.
+    /// Returns the bytes of the character at `column` of `row`. Its colour, if it has one, stands before it.
     pub(super) fn cell(&self, column: usize, row: usize) -> &'a [u8] {
         let row_bytes = self.payload.len() / self.rows;
         let cell_bytes = (row_bytes - 1) / self.columns;

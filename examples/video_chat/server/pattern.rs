@@ -1,16 +1,16 @@
-//! A generated moving picture, so that the example needs no file: slow waves of light and colour, and a disc that
-//! travels through them. Integers only, so every machine draws the same bytes.
+//! A generated moving picture, so that the example needs no file: slow waves of light and colour, and a disc
+//! that moves through them. It uses integers only, so every machine draws the same bytes.
 
 use super::clip::Clip;
 use super::picture::{Chroma, Format};
 
-/// Frames until the picture repeats.
+/// The number of frames until the picture repeats.
 const FRAMES: usize = 24;
 
-/// The clip holds at most this much; very large pictures repeat sooner.
+/// The maximum size of the clip in bytes. Very large pictures repeat sooner.
 const MAX_BYTES: usize = 1 << 30;
 
-/// Steps of one whole wave.
+/// The number of steps of one whole wave.
 const WAVE: usize = 512;
 
 impl Clip {
@@ -50,7 +50,7 @@ fn draw(format: &Format, phase: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// A wave of straight lines: 0 up to 255 and down again.
+/// Returns the height of a wave of straight lines: 0 up to 255 and down again.
 fn triangle(step: usize) -> usize {
     match step % WAVE {
         up if up < WAVE / 2 => up,
@@ -58,7 +58,7 @@ fn triangle(step: usize) -> usize {
     }
 }
 
-/// Half the width of a disc of `radius` at `distance` from its centre line.
+/// Returns half the width of a disc of `radius` at `distance` from its centre line.
 fn half_chord(radius: usize, distance: usize) -> Option<usize> {
     Some((radius * radius).checked_sub(distance * distance)?.isqrt())
 }

@@ -1,21 +1,22 @@
-//! What a picture is made of: its size, its chroma planes, and where they lie in one block of bytes.
+//! The structure of a picture: its size, its chroma planes, and their places in one block of bytes.
 //!
-//! Planar, 8 bits a sample, Y then U then V without padding, as a Y4M frame is. Chroma sizes round up, so odd sizes work.
+//! Pictures are planar, 8 bits a sample, Y then U then V without padding, as in a Y4M frame. Chroma sizes
+//! round up, so odd sizes work.
 
-/// How many chroma samples there are.
+/// The number of chroma samples of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Chroma {
-    /// One for 2 x 2 pixels.
+    /// One sample for 2 x 2 pixels.
     C420,
-    /// One for 2 x 1 pixels.
+    /// One sample for 2 x 1 pixels.
     C422,
-    /// One a pixel.
+    /// One sample for each pixel.
     C444,
-    /// None: shades of grey.
+    /// No samples: shades of grey.
     Mono,
 }
 
-/// Size and chroma of a picture.
+/// The size and chroma of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Format {
     pub(crate) width: usize,
@@ -24,7 +25,7 @@ pub(crate) struct Format {
 }
 
 impl Format {
-    /// Width and height of each chroma plane; (0, 0) without chroma.
+    /// Returns the width and height of each chroma plane, or (0, 0) without chroma.
     pub(crate) fn chroma_size(&self) -> (usize, usize) {
         match self.chroma {
             Chroma::C420 => (self.width.div_ceil(2), self.height.div_ceil(2)),
@@ -34,13 +35,13 @@ impl Format {
         }
     }
 
-    /// Bytes of one frame.
+    /// Returns the number of bytes of one frame.
     pub(crate) fn frame_bytes(&self) -> usize {
         let (width, height) = self.chroma_size();
         self.width * self.height + 2 * width * height
     }
 
-    /// The Y, U and V planes of a frame; U and V are empty without chroma.
+    /// Returns the Y, U and V planes of a frame. U and V are empty without chroma.
     pub(super) fn planes<'a>(&self, frame: &'a [u8]) -> [&'a [u8]; 3] {
         let (width, height) = self.chroma_size();
         let (y, chroma) = frame.split_at(self.width * self.height);
@@ -48,12 +49,13 @@ impl Format {
         [y, u, v]
     }
 
-    /// The same picture in at most `width` x `height`, its shape kept; never larger than it is.
+    /// Returns the format scaled down to at most `width` x `height`, with its shape kept. It is never scaled
+    /// up.
     pub(super) fn within(&self, width: usize, height: usize) -> Self {
         if self.width <= width && self.height <= height {
             return *self;
         }
-        // The side that has to shrink more decides; the other follows, and keeps at least a pixel.
+        // The side that has to shrink more decides. The other side keeps the shape, with at least one pixel.
         let (width, height) = if self.width * height >= self.height * width {
             (width, (self.height * width / self.width).max(1))
         } else {
@@ -73,9 +75,9 @@ pub(super) struct Picture {
     pub(super) rgb: Vec<u8>,
 }
 
-/// Appends `bytes` zeroes to `out` and returns them, to be written over.
+/// Appends `bytes` zeros to `out` and returns them, to be overwritten.
 ///
-/// A row at a time, so that the zeroes are still in the nearest cache when they are overwritten.
+/// Call it for one row at a time, so that the zeros are still in the nearest cache when they are overwritten.
 pub(super) fn next_row(out: &mut Vec<u8>, bytes: usize) -> &mut [u8] {
     let from = out.len();
     out.resize(from + bytes, 0);

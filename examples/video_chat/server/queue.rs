@@ -1,26 +1,27 @@
-//! A bounded queue between threads that either waits when it is full or drops its oldest item.
+//! A bounded queue between threads. A sender that finds it full either waits or drops the oldest item.
 //!
-//! A ring under a mutex. It allocates when it is made and never again, so what a run allocates does not depend on who
-//! waited for whom. Whoever is left alone learns it: a receiver when all senders are gone, a sender when the receiver is.
+//! The queue is a ring under a mutex. It allocates only when it is made, so the allocations of a run do not
+//! depend on which thread waited for which. If all senders are gone, the receiver gets an end. If the
+//! receiver is gone, a sender gets its item back.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// What a sender does when the queue is full.
+/// The action of a sender that finds the queue full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WhenFull {
-    /// Makes room: the oldest item is lost.
+    /// Makes room: drops the oldest item.
     DropOldest,
-    /// Waits for room: nothing is lost.
+    /// Waits for room: drops no item.
     Wait,
 }
 
 struct Shared<T> {
     state: Mutex<State<T>>,
-    /// Signalled when an item comes or the last sender leaves.
+    /// The condition that an item arrived or the last sender left.
     filled: Condvar,
-    /// Signalled when an item is taken or the receiver leaves.
+    /// The condition that an item was taken or the receiver left.
     drained: Condvar,
     capacity: usize,
     when_full: WhenFull,
@@ -33,7 +34,8 @@ struct State<T> {
 }
 
 impl<T> Shared<T> {
-    /// A thread that panicked cannot have left the ring half changed, so its poison is ignored.
+    /// Locks the state. A thread that panicked cannot have left the ring half changed, so its poison is
+    /// ignored.
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -45,17 +47,17 @@ pub(super) struct Sender<T>(Arc<Shared<T>>);
 /// The end that empties a queue.
 pub(super) struct Receiver<T>(Arc<Shared<T>>);
 
-/// What a receiver got.
+/// The result of receiving.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Received<T> {
     Item(T),
     /// The deadline has passed.
     Late,
-    /// Nothing is left and nobody can send more.
+    /// The queue is empty and all senders are gone.
     Closed,
 }
 
-/// A queue of at most `capacity` items.
+/// Makes a queue of at most `capacity` items, and returns its two ends.
 pub(super) fn bounded<T>(capacity: usize, when_full: WhenFull) -> (Sender<T>, Receiver<T>) {
     let state = State { items: VecDeque::with_capacity(capacity), senders: 1, receiving: true };
     let shared = Arc::new(Shared {
@@ -69,9 +71,10 @@ pub(super) fn bounded<T>(capacity: usize, when_full: WhenFull) -> (Sender<T>, Re
 }
 
 impl<T> Sender<T> {
-    /// Sends `item` and returns the one that was lost for it, so that the caller drops it outside the lock.
+    /// Sends `item` and returns the item that was dropped for it, so that the caller can free it outside the
+    /// lock.
     ///
-    /// That is `item` itself once the receiver is gone.
+    /// If the receiver is gone, returns `item` itself.
     pub(super) fn send(&self, item: T) -> Option<T> {
         let mut state = self.0.lock();
         while self.0.when_full == WhenFull::Wait && state.items.len() == self.0.capacity && state.receiving {
@@ -103,7 +106,8 @@ impl<T> Drop for Sender<T> {
 }
 
 impl<T> Receiver<T> {
-    /// Waits for the next item, until `deadline` if there is one. A deadline that has passed comes before any item.
+    /// Waits for the next item, until `deadline` if there is one. If the deadline has passed, the result is
+    /// `Late` even if there is an item.
     pub(super) fn receive(&self, deadline: Option<Instant>) -> Received<T> {
         let mut state = self.0.lock();
         loop {

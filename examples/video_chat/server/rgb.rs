@@ -1,14 +1,15 @@
-//! YUV to RGB: BT.601, studio range, in 16-bit integers with six bits of fraction, so within four of the exact value.
+//! YUV to RGB: BT.601, studio range, in 16-bit integers with six bits of fraction. Results are within four of
+//! the exact value.
 //!
-//! A block of pixels at a time, in arrays of fixed size, which the compiler turns into vector code: a pixel costs about a
-//! nanosecond.
+//! The code converts a block of pixels at a time, in arrays of fixed size, which the compiler turns into
+//! vector code. A pixel costs about a nanosecond.
 
 use super::picture::{Chroma, Format, next_row};
 
-/// Pixels that are converted together.
+/// The number of pixels that are converted together.
 const BLOCK: usize = 32;
 
-/// The frame in RGB, three bytes a pixel, in a buffer of its own.
+/// Converts a frame to RGB, three bytes a pixel, in a new buffer.
 pub(super) fn from_yuv(format: &Format, frame: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(3 * format.width * format.height);
     let [y, u, v] = format.planes(frame);
@@ -35,7 +36,7 @@ fn colour<const N: usize>(y: &[u8], u: &[u8], v: &[u8], row: &mut [u8]) {
     for (((block, y), u), v) in blocks.iter_mut().zip(y).zip(u).zip(v) {
         convert(y, u, v, block);
     }
-    // The pixels that are left are a block whose end nobody looks at.
+    // The remaining pixels are converted as a padded block, and the padding is cut off.
     let mut block = [0; 3 * BLOCK];
     convert(&padded(last_y), &padded::<N>(last_u), &padded::<N>(last_v), &mut block);
     last_block.copy_from_slice(&block[..last_block.len()]);
@@ -47,7 +48,7 @@ fn padded<const N: usize>(samples: &[u8]) -> [u8; N] {
     array
 }
 
-/// Converts a block. Blue leaves 16 bits where it is brightest, hence the sums that stop at the ends of their range.
+/// Converts a block. The brightest blue exceeds 16 bits, so the sums saturate.
 fn convert<const N: usize>(y: &[u8; BLOCK], u: &[u8; N], v: &[u8; N], block: &mut [u8; 3 * BLOCK]) {
     let (mut us, mut vs) = ([0; BLOCK], [0; BLOCK]);
     for i in 0..BLOCK {

@@ -1,11 +1,11 @@
 //! Scaling by bilinear interpolation in 8-bit fixed point.
 //!
-//! Where each pixel comes from is worked out once. A scaler has no buffer that changes, so threads share it. A sample
-//! costs one to two nanoseconds.
+//! The source of each pixel is computed once. A scaler has no buffer that changes, so threads share it. A
+//! sample costs one to two nanoseconds.
 
 use super::picture::{Format, next_row};
 
-/// Where a pixel comes from: two neighbours, and 256ths of the second.
+/// The source of a pixel: two neighbours, and the weight of the second in 256ths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Tap {
     left: u32,
@@ -46,13 +46,13 @@ impl<const C: usize> Scaler<C> {
 }
 
 impl Tap {
-    /// 256 times the value between two.
+    /// Returns 256 times the value between two values.
     fn blend(&self, first: u32, second: u32) -> u32 {
         first * (256 - self.weight) + second * self.weight
     }
 }
 
-/// The taps of `to` pixels over `from`: centre on centre, the edges held.
+/// Returns the taps of `to` pixels over `from`. Centres map to centres, and the edges are extended.
 fn taps(from: usize, to: usize) -> Vec<Tap> {
     let last = from.saturating_sub(1);
     let tap = |pixel: usize| {
@@ -81,7 +81,7 @@ impl FrameScaler {
         }
     }
 
-    /// The frame in the other format, in a buffer of its own.
+    /// Scales a frame to the other format, in a new buffer.
     pub(super) fn scale(&self, frame: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.to.frame_bytes());
         let [y, u, v] = self.from.planes(frame);

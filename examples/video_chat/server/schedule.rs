@@ -1,25 +1,25 @@
-//! When things are due: an iterator over numbered deadlines that sleeps until each.
+//! The times at which work is due: an iterator over numbered deadlines that sleeps until each.
 //!
-//! Deadlines are absolute, so being late once does not delay the rest. Whoever is late catches up at one and a half times
-//! the pace, not at once, so that those who wait for the result can keep up.
+//! Deadlines are absolute, so one late step does not delay the rest. A thread that is late catches up at one
+//! and a half times its rate. It does not catch up at once, so the threads that use its results can keep up.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Settings;
 
-/// Blocks of audio a second: 10 ms each.
+/// The blocks of audio a second: 10 ms each.
 pub(super) const AUDIO_RATE: u32 = 100;
 
-/// How fast the server runs, and how long.
+/// The speed and the length of a run of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
-    /// Frames at their time, for so many seconds.
+    /// Frames at their due times, for that many seconds.
     Paced { seconds: u32 },
-    /// As many frames as can be made in so many seconds; audio still at its time.
+    /// As many frames as possible in that many seconds, with audio at its due times.
     Unpaced { seconds: u32 },
-    /// So many frames of each client, as fast as they can be made, with the audio that belongs to them. No clock decides
-    /// anything: with [`WhenFull::Wait`](super::WhenFull::Wait), every run does the same work.
+    /// A number of frames of each client, as fast as possible, with the audio that belongs to them. No step
+    /// depends on a clock: with [`WhenFull::Wait`](super::WhenFull::Wait), every run does the same work.
     #[allow(dead_code, reason = "for programs that share the server and need equal runs")]
     Exactly { frames: u32 },
 }
@@ -27,7 +27,7 @@ pub(crate) enum Pace {
 /// The deadlines of one thread, numbered from 0.
 pub(super) struct Schedule {
     first: Instant,
-    /// The next one is not before this, however late it is.
+    /// The earliest time of the next step, even if that step is late.
     earliest: Instant,
     rate: u32,
     paced: bool,
@@ -42,7 +42,7 @@ enum End {
 }
 
 impl Schedule {
-    /// When `client` captures its frames.
+    /// The schedule by which `client` captures its frames.
     pub(super) fn of_video(settings: &Settings, client: u32, start: Instant) -> Self {
         let (end, paced) = match settings.pace {
             Pace::Paced { seconds } => (End::After(seconds * settings.fps), true),
@@ -52,7 +52,7 @@ impl Schedule {
         Self::new(settings, client, start, settings.fps, end, paced)
     }
 
-    /// When `client` sends its blocks of audio.
+    /// The schedule by which `client` sends its blocks of audio.
     pub(super) fn of_audio(settings: &Settings, client: u32, start: Instant) -> Self {
         let (blocks, paced) = match settings.pace {
             Pace::Paced { seconds } | Pace::Unpaced { seconds } => (seconds * AUDIO_RATE, true),
@@ -62,7 +62,7 @@ impl Schedule {
     }
 
     fn new(settings: &Settings, client: u32, start: Instant, rate: u32, end: End, paced: bool) -> Self {
-        // Clients are spread over one period: nobody's cameras tick at the same instant.
+        // Clients are spread over one period, so no two cameras tick at the same instant.
         let first = start + Duration::from_secs(1) * client / (rate * settings.clients);
         Self { first, earliest: first, rate, paced, end, next: 0 }
     }
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_late_catches_up_step_by_step() {
+    fn a_late_thread_catches_up_step_by_step() {
         let now = Instant::now();
         let mut late =
             Schedule { first: now, earliest: now, rate: 50, paced: true, end: End::After(6), next: 0 };

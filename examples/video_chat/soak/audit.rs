@@ -1,7 +1,8 @@
-//! Reads the books at moments when nobody is there, and takes all slots at once to see that none is missing.
+//! Reads the books at moments when no client is present, and takes all slots at once to check that none is
+//! missing.
 //!
-//! The mixer is still there, and may be reading what the last clients sent before they left. So books that are not in order get some time;
-//! what was lost or miscounted stays so.
+//! The mixer still runs, and may be reading the last mail of clients that left. Books that are not in order
+//! therefore get time to settle. A lost slot or a wrong count remains.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,33 +12,33 @@ use framepool::{Class, ClassStats, PoolAlloc, SlotState};
 use super::books::{Books, ClassBooks};
 use crate::meter::Requests;
 
-/// How long the mixer may take, on a machine that has other things to do.
+/// The maximum time that the mixer may need on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long nothing may change before the base is read.
+/// The time in which nothing may change before the base is read.
 const STILL: Duration = Duration::from_millis(200);
 
-/// Who reads the books.
+/// The reader of the books.
 pub(super) struct Auditor {
     pool: &'static PoolAlloc,
-    /// What the meter had seen before the pools served.
+    /// The meter's counts from before the pools served.
     opening: Requests,
     states: Vec<SlotState>,
 }
 
 impl Auditor {
-    /// `opening` is what the meter had seen when `pool` was picked.
+    /// A reader for `pool`. `opening` is the meter's counts when `pool` was picked.
     pub(super) fn new(pool: &'static PoolAlloc, opening: Requests) -> Self {
         let most = Class::ALL.map(|class| pool.stats().class(class).slots).into_iter().max().unwrap_or(0);
         Self { pool, opening, states: vec![SlotState::default(); most as usize] }
     }
 
-    /// Whose books they are.
+    /// Returns the pools that are audited.
     pub(super) fn pool(&self) -> &'static PoolAlloc {
         self.pool
     }
 
-    /// The books as they are, which allocates nothing: exact if no other thread does anything.
+    /// Reads the books, without allocating. They are exact if no other thread is active.
     fn read(&mut self) -> Books {
         let classes = Class::ALL.map(|class| {
             let written = self.pool.slot_states(class, &mut self.states);
@@ -56,11 +57,12 @@ impl Auditor {
         }
     }
 
-    /// The books while nobody is there, once they stay as they are: the mixer may still be about to fall asleep.
+    /// Reads the books while no client is present, once two readings are equal. The mixer may still be about
+    /// to fall asleep.
     ///
     /// # Errors
     ///
-    /// They do not stay, or are not in order.
+    /// The books keep changing, or are not in order.
     pub(super) fn base(&mut self) -> Result<Books, String> {
         let start = Instant::now();
         let mut books = self.read();
@@ -71,14 +73,14 @@ impl Auditor {
                 return books.check(None).map(|()| books);
             }
         }
-        Err("somebody uses the pools although nobody is there".to_owned())
+        Err("the pools are in use although no client is present".to_owned())
     }
 
-    /// The books once they are in order.
+    /// Reads the books until they are in order.
     ///
     /// # Errors
     ///
-    /// What is wrong with them even after a while.
+    /// The books are still not in order after ten seconds. The text says what is wrong.
     pub(super) fn settled(&mut self, base: Option<&Books>) -> Result<Books, String> {
         let start = Instant::now();
         loop {
@@ -95,7 +97,7 @@ impl Auditor {
     ///
     /// # Errors
     ///
-    /// There are fewer to be had than are free.
+    /// Fewer slots can be taken than are free.
     pub(super) fn take_all(&self) -> Result<(), String> {
         for class in Class::ALL {
             let mut blocks: Vec<Vec<u8>> = Vec::with_capacity(self.states.len() + 1);

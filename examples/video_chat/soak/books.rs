@@ -1,52 +1,54 @@
-//! What the pools count against what can be seen from outside, at a moment when nobody is there.
+//! The pools' counts against what can be measured from outside, at a moment when no client is present.
 //!
-//! Three things count without knowing of each other: the pools' statistics, the map of their slots, and the meter around them. A number
-//! that goes wrong in one of them is out of its equation with another. What is in use then, and how many blocks live in the program as a
-//! whole, has to be what it was before the first client: that is the *base*, and it is never changed. It has what the server has without
-//! clients (the inbox, the mixer's list of seats) and what this program has allocated once for the whole time.
+//! Three parts count independently: the pools' statistics, the map of their slots, and the meter around them.
+//! A number that is wrong in one of them breaks its equation with another.
+//!
+//! The slots in use and the live blocks of the whole program must then be what they were before the first
+//! client. That state is the *base*, and it never changes. It contains what the server has without clients
+//! (the inbox, the mixer's list of seats) and what this program has allocated once for the whole time.
 
 use framepool::{Class, ClassStats};
 
 use crate::meter::Requests;
 use crate::spread::grouped;
 
-/// All numbers of one moment.
+/// All counts of one moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Books {
     pub(super) classes: [ClassBooks; 4],
     pub(super) misses: u64,
     pub(super) bypasses: u64,
-    /// Requests that looked for a place, those that a slot served, and those that the fallback saw.
+    /// The requests that looked for a place, those that a slot served, and those that reached the fallback.
     pub(super) total: u64,
     pub(super) served: u64,
     pub(super) fallbacks: u64,
-    /// What the meter saw since the pools serve.
+    /// The meter's counts since the pools serve.
     pub(super) requests: Requests,
 }
 
-/// Those of one class.
+/// The counts of one class.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ClassBooks {
     pub(super) counted: ClassStats,
-    /// Slots that are live by the map.
+    /// The slots that are live according to the slot map.
     pub(super) live: u64,
 }
 
 impl Books {
-    /// Whether the pools had anything to do with it.
+    /// Checks that the pools served requests.
     ///
     /// # Errors
     ///
-    /// They had not: they may be switched off.
+    /// The pools served nothing: they may be switched off.
     pub(super) fn check_use(&self) -> Result<(), String> {
         if self.served > 0 { Ok(()) } else { Err("the pools served nothing".to_owned()) }
     }
 
-    /// Whether every equation holds, and, if there is a base, as much is in use as was then.
+    /// Checks that every equation holds. If there is a base, also checks that as much is in use as then.
     ///
     /// # Errors
     ///
-    /// The first one that does not, with its numbers.
+    /// The first equation that does not hold, with its numbers.
     pub(super) fn check(&self, base: Option<&Self>) -> Result<(), String> {
         for (place, class) in Class::ALL.into_iter().enumerate() {
             let ClassBooks { counted, live } = self.classes[place];
@@ -98,7 +100,8 @@ fn same(what: &str, is: u64, should: u64) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    /// Books that are in order: 30 hits, 2 of them still there, 5 in place; 1 miss, 4 bypasses, and 1 that shrank in the fallback.
+    /// Returns books that are in order: 30 hits, 2 of them still live, 5 in place; 1 miss, 4 bypasses, and 1
+    /// block that shrank in the fallback.
     fn books() -> Books {
         let mut books =
             Books { misses: 1, bypasses: 4, total: 35, served: 35, fallbacks: 6, ..Books::default() };

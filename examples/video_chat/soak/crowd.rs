@@ -1,14 +1,15 @@
-//! Who joins and who leaves, and when: the same for the same seed.
+//! The order and the times in which clients join and leave, which depend on the seed only.
 //!
-//! A random walk over the seats. One client at least stays, so that what the others leave behind is used at once; with one seat it
-//! comes and goes.
+//! It is a random walk over the seats. At least one client stays, so that memory that the others leave is
+//! used again at once. If there is only one seat, its client joins and leaves.
 
 use std::time::Duration;
 
-/// From one step to the next, milliseconds: so many threads start and end that a client stays for some seconds.
+/// The range of the time from one step to the next, in milliseconds. Many threads start and end, and a client
+/// stays for several seconds.
 const GAP_MS: std::ops::Range<u64> = 20..500;
 
-/// What happens next.
+/// The next event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// A client joins on a seat that was free.
@@ -17,46 +18,46 @@ pub(super) enum Step {
     Leave(u32),
 }
 
-/// The walk.
+/// The state of the random walk.
 pub(super) struct Crowd {
     state: u64,
-    /// The seats that are taken, in no order, and those that are free.
+    /// The seats that are taken, in no particular order, and the seats that are free.
     taken: Vec<u32>,
     free: Vec<u32>,
 }
 
 impl Crowd {
-    /// Nobody is there yet.
+    /// A crowd without clients.
     pub(super) fn new(seed: u64, seats: u32) -> Self {
-        // Both have room for all, so that nothing is allocated later.
+        // Both lists have room for all seats, so later steps do not allocate.
         Self { state: seed, taken: Vec::with_capacity(seats as usize), free: (0..seats).collect() }
     }
 
-    /// How many are there.
+    /// Returns the number of clients that are present.
     pub(super) fn present(&self) -> usize {
         self.taken.len()
     }
 
-    /// Lets everybody join who is not there: their seats.
+    /// Lets all absent clients join, and returns their seats.
     pub(super) fn fill(&mut self) -> impl Iterator<Item = u32> {
         let joined = self.taken.len();
         self.taken.append(&mut self.free);
         self.taken[joined..].iter().copied()
     }
 
-    /// Lets everybody leave: their seats.
+    /// Lets all clients leave, and returns their seats.
     pub(super) fn empty(&mut self) -> impl Iterator<Item = u32> {
         let left = self.free.len();
         self.free.append(&mut self.taken);
         self.free[left..].iter().copied()
     }
 
-    /// How long it is until the next step.
+    /// Returns the time until the next step.
     pub(super) fn gap(&mut self) -> Duration {
         Duration::from_millis(GAP_MS.start + self.below(GAP_MS.end - GAP_MS.start))
     }
 
-    /// The next step.
+    /// Takes the next step.
     pub(super) fn step(&mut self) -> Step {
         let leaves = self.free.is_empty() || self.taken.len() > 1 && self.below(2) == 0;
         let from = if leaves { self.taken.len() } else { self.free.len() };
@@ -72,7 +73,7 @@ impl Crowd {
         }
     }
 
-    /// A random number below `end`: splitmix64 (Steele, Lea and Flood 2014).
+    /// Returns a random number below `end`, from splitmix64 (Steele, Lea and Flood 2014).
     fn below(&mut self, end: u64) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.state;
@@ -86,7 +87,7 @@ impl Crowd {
 mod tests {
     use super::*;
 
-    /// The steps of a crowd, each checked against who is there.
+    /// Returns the steps of a crowd, each checked against the clients that are present.
     fn walk(seed: u64, seats: u32) -> Vec<(Duration, Step)> {
         let mut crowd = Crowd::new(seed, seats);
         let mut present: Vec<u32> = crowd.fill().collect();

@@ -1,7 +1,8 @@
 //! Resident memory over time, and whether it grew after the first minute.
 //!
-//! The slots' own memory is told, but it is not growth: a slot has memory from its first use on, all of them never more than the table
-//! reserves, and in which minute the last one is first used is chance. Whatever else is resident has to stay as it is.
+//! The slots' own memory is printed, but it does not count as growth. A slot becomes resident on its first
+//! use, in a minute that chance decides. All slots together never exceed what the table reserves. All other
+//! resident memory must stay as it is.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,15 +13,16 @@ use crate::figures::MIB;
 use crate::spread::Spread;
 use crate::usage::Now;
 
-/// What counts as growth, in MiB.
+/// The minimum of growth that is an error, in MiB.
 ///
-/// In nine minutes nothing but slots went up or down by more than 0.2 MiB after the first one: the meter's cells, which the first 256 threads
-/// take, stacks of threads, and glibc's arenas, which serve few requests here. With a table that is too small they serve more, and the
-/// medians of a second or two differed by up to 0.8 MiB. What leaks 2 KiB a second exceeds this in half an hour, what leaks as much with
-/// each frame within seconds.
+/// In nine minutes after the first one, memory other than slots varied by at most 0.2 MiB. It consists of the
+/// meter's cells, which the first 256 threads take, stacks of threads, and glibc's arenas, which serve few
+/// requests here. With a table that is too small the arenas serve more, and medians over one or two seconds
+/// differed by up to 0.8 MiB. A leak of 2 KiB a second exceeds this in half an hour. A leak of 2 KiB with
+/// each frame exceeds it within seconds.
 const ALLOWED_MIB: f64 = 2.0;
 
-/// What is resident, in MiB.
+/// The resident memory, in MiB.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Resident {
     pub(super) slots: f64,
@@ -28,7 +30,8 @@ pub(super) struct Resident {
 }
 
 impl Resident {
-    /// What is resident now, and the threads that there are; `None` where the system does not tell.
+    /// Returns the resident memory now and the number of threads, or `None` if the system does not report
+    /// them.
     pub(super) fn now(pool: &PoolAlloc) -> Option<(Self, u64)> {
         let slots = pool.residency().resident_bytes as f64 / MIB;
         let Now { resident_bytes, threads } = Now::read()?;
@@ -46,7 +49,7 @@ impl fmt::Display for Resident {
     }
 }
 
-/// What was resident when.
+/// The samples of resident memory, with their times.
 pub(super) struct Memory {
     total: Duration,
     warm_up: Duration,
@@ -61,20 +64,21 @@ pub(super) struct Growth {
 }
 
 impl Memory {
-    /// Has room for a sample in each `interval`.
+    /// A list with room for two samples in each `interval`.
     pub(super) fn new(total: Duration, warm_up: Duration, interval: Duration) -> Self {
         let samples = total.as_secs_f64() / interval.as_secs_f64();
         Self { total, warm_up, samples: Vec::with_capacity(2 * samples as usize) }
     }
 
     pub(super) fn add(&mut self, at: Duration, resident: Resident) {
-        // So that nothing of this program's own grows.
+        // The list never grows, so the program's own memory stays constant.
         if self.samples.len() < self.samples.capacity() {
             self.samples.push((at, resident));
         }
     }
 
-    /// The stretch after the warm-up, which is as long, against the last fifth of the time; `None` where either has no sample.
+    /// Compares the stretch after the warm-up, of the same length, with the last fifth of the time. Returns
+    /// `None` if either has no sample.
     pub(super) fn growth(&self) -> Option<Growth> {
         let within = |from: Duration, to: Duration| {
             let median = |part: fn(&Resident) -> f64| {
@@ -89,7 +93,7 @@ impl Memory {
 }
 
 impl Growth {
-    /// Whether that is more than may be.
+    /// Whether the growth is more than allowed.
     pub(super) fn is_too_much(&self) -> bool {
         self.last.rest - self.first.rest > ALLOWED_MIB
     }
@@ -105,7 +109,8 @@ impl fmt::Display for Growth {
 mod tests {
     use super::*;
 
-    /// What grows by so many MiB a second from 100 MiB on, over ten minutes; and more in the first.
+    /// Returns the growth of memory that grows by that many MiB a second from 100 MiB on, over ten minutes.
+    /// In the first minute it starts lower.
     fn growth(slots: f64, rest: f64) -> Growth {
         let second = Duration::from_secs(1);
         let mut memory = Memory::new(600 * second, 60 * second, second);

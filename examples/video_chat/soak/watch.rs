@@ -1,4 +1,5 @@
-//! The soak as it goes: rounds in which clients join and leave, lines and samples meanwhile, and a look at the books after each.
+//! The course of a soak: rounds in which clients join and leave, with lines and samples meanwhile, and a
+//! check of the books after each round.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,13 +14,15 @@ use crate::print;
 use crate::server::Guests;
 use crate::spread::grouped;
 
-/// From one moment when nobody is there to the next; a quarter of a soak that is shorter than four of it.
+/// The time from one moment without clients to the next. In a soak shorter than four rounds, a quarter of its
+/// time.
 const ROUND: Duration = Duration::from_secs(60);
 
-/// From one line to the next.
+/// The time from one line to the next.
 const LINE: Duration = Duration::from_secs(10);
 
-/// From one sample of the resident memory to the next; a sixtieth of a soak that is shorter than sixty.
+/// The time from one sample of resident memory to the next. In a soak shorter than 60 samples, a sixtieth of
+/// its time.
 const SAMPLE: Duration = Duration::from_secs(1);
 
 const HEADING: &str = "\
@@ -55,12 +58,12 @@ impl Watch {
         }
     }
 
-    /// Clients that joined so far.
+    /// Returns the number of clients that joined so far.
     pub(super) fn joined(&self) -> u64 {
         self.joined
     }
 
-    /// What became of the resident memory.
+    /// Returns the growth of the resident memory, or `None` if there are too few samples.
     pub(super) fn growth(&self) -> Option<Growth> {
         self.memory.growth()
     }
@@ -69,7 +72,7 @@ impl Watch {
     ///
     /// # Errors
     ///
-    /// A thread that the system refuses, or the first thing that is wrong when nobody is there.
+    /// The system refuses a thread, or the books are not in order when no client is present.
     pub(super) fn host(&mut self, guests: &mut Guests<'_, '_>, auditor: &mut Auditor) -> Result<(), Failure> {
         print(HEADING)?;
         let base = auditor.base().map_err(Failure::broken)?;
@@ -95,7 +98,8 @@ impl Watch {
         Ok(())
     }
 
-    /// Waits until the next step is due, with samples and lines meanwhile; `false` if `end` is before it.
+    /// Waits until the next step is due, and takes samples and prints lines meanwhile. Returns `false` if
+    /// `end` comes first.
     fn wait(&mut self, end: Duration, auditor: &Auditor) -> Result<bool, Failure> {
         let due = self.start.elapsed() + self.crowd.gap();
         loop {
@@ -118,7 +122,7 @@ impl Watch {
         }
     }
 
-    /// Shows how things are.
+    /// Prints a line with the current figures.
     fn line(&self, pool: &PoolAlloc, note: &str) -> Result<(), Failure> {
         let stats = pool.stats();
         let (seconds, present) = (self.start.elapsed().as_secs(), self.crowd.present());

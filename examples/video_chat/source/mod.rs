@@ -1,7 +1,8 @@
-//! Where the clip comes from: drawn, a file, or a pipe. Every run needs it, so a pipe is spooled to a file first.
+//! The source of the clip: drawn, a file, or a pipe. Every run needs the clip, so a pipe is spooled to a file
+//! first.
 //!
-//! The file is opened once and handed to each run as its standard input, so all runs read the same bytes, whatever
-//! happens to its name. The spool file has no name at all and goes with the process.
+//! The file is opened once and passed to each run as its standard input. All runs therefore read the same
+//! bytes, even if the name changes. The spool file has no name at all, and vanishes with the process.
 
 mod y4m;
 
@@ -17,14 +18,14 @@ pub(crate) use y4m::MAX_SIDE;
 use crate::failure::Failure;
 use crate::server::Clip;
 
-/// The most that a clip has, in bytes: every run holds it in memory.
+/// The maximum size of a clip in bytes. Every run holds it in memory.
 const MAX_BYTES: u64 = 1 << 30;
 
-/// Opens what `--clip` names, from its start; `-` and everything that cannot be read twice is spooled.
+/// Opens the clip that `--clip` names. `-` and other inputs that cannot be read twice are spooled.
 ///
 /// # Errors
 ///
-/// No such file, no right to read it, or a clip that is too long for the spool or for the disk.
+/// There is no such file, the user may not read it, or the clip is too long for the spool or for the disk.
 pub(crate) fn open(path: &Path) -> Result<File, Failure> {
     if path.as_os_str() == "-" {
         return spool(io::stdin().lock(), MAX_BYTES);
@@ -38,11 +39,11 @@ pub(crate) fn open(path: &Path) -> Result<File, Failure> {
     if kind.is_file() { Ok(file) } else { spool(file, MAX_BYTES) }
 }
 
-/// Reads the clip in `file`, which messages call `name`.
+/// Reads the clip in `file`. `name` is its name in messages.
 ///
 /// # Errors
 ///
-/// Whatever is wrong with the clip, in a line that starts with its name.
+/// The clip is not valid. The message is one line that starts with `name`.
 pub(crate) fn read(mut file: &File, name: &str) -> Result<Clip, Failure> {
     let failed = |text: String| Failure::bad_input(format!("{name}: {text}"));
     file.rewind().map_err(|error| failed(error.to_string()))?;
@@ -53,7 +54,7 @@ pub(crate) fn read(mut file: &File, name: &str) -> Result<Clip, Failure> {
     y4m::read(file, bytes as usize).map_err(failed)
 }
 
-/// The file that this process was started with as its standard input.
+/// Returns the file that this process got as its standard input.
 ///
 /// # Errors
 ///
@@ -63,7 +64,7 @@ pub(crate) fn inherited() -> Result<File, Failure> {
     input.map(File::from).map_err(|error| Failure::broken(format!("no clip on standard input: {error}")))
 }
 
-/// Copies `input` to a file without a name, `most` bytes at most.
+/// Copies `input` to a file without a name. More than `most` bytes are an error.
 fn spool(input: impl Read, most: u64) -> Result<File, Failure> {
     let folder = env::temp_dir();
     let failed = |error: io::Error| {
@@ -92,11 +93,11 @@ fn spool(input: impl Read, most: u64) -> Result<File, Failure> {
     }
 }
 
-/// A new file in `folder` that nobody else can open and that goes with its last user.
+/// Makes a new file in `folder` that no other process can open. It vanishes with its last user.
 fn unnamed(folder: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true).mode(0o600);
-    // Names are taken only until their file is unlinked, or for ever by a process that died in between.
+    // A name is taken only until its file is unlinked. A process that dies in between leaves its name taken.
     let names = (0..100).map(|attempt| folder.join(format!("video_chat-{}-{attempt}.y4m", process::id())));
     let mut error = io::Error::from(io::ErrorKind::AlreadyExists);
     for name in names {

@@ -1,7 +1,7 @@
-//! Reads a whole Y4M file, and says exactly what is wrong with one that it cannot take.
+//! Reads a whole Y4M file, and says exactly what is wrong with one that it refuses.
 //!
-//! The `y4m` crate reads header and frames. It multiplies sizes before it checks them, and reports the end of the file and
-//! a truncated frame alike, so both are looked at here.
+//! The `y4m` crate reads header and frames. It multiplies sizes before it checks them, and reports the end of
+//! the file and a truncated frame alike, so this module checks both.
 
 use std::cell::Cell;
 use std::io::{BufRead, BufReader, Cursor, Read};
@@ -10,19 +10,19 @@ use y4m::{Colorspace, Decoder, Error};
 
 use crate::server::{Chroma, Clip, Format};
 
-/// Pictures have at most this many pixels a side.
+/// The maximum width and height of a picture, in pixels.
 pub(crate) const MAX_SIDE: usize = 8_192;
 
-/// A header is shorter than this; the crate takes no longer ones either.
+/// The maximum size of a header. The crate accepts no longer ones either.
 const MAX_HEADER_BYTES: u64 = 1_024;
 
 const SUPPORTED: &str = "8 bit 420, 420jpeg, 420mpeg2, 420paldv, 422, 444 and mono are supported";
 
-/// Reads all frames; `bytes` is how much memory to set aside for them.
+/// Reads all frames. `bytes` is the amount of memory to allocate for them.
 ///
 /// # Errors
 ///
-/// A text that says what is wrong, and where.
+/// A text says what is wrong, and where.
 pub(super) fn read(file: impl Read, bytes: usize) -> Result<Clip, String> {
     let mut file = BufReader::with_capacity(1 << 16, file);
     let mut header = Vec::new();
@@ -55,7 +55,8 @@ pub(super) fn read(file: impl Read, bytes: usize) -> Result<Clip, String> {
     if clip.len() == 0 { Err("there is no frame in it".to_owned()) } else { Ok(clip) }
 }
 
-/// Refuses what the crate would multiply or misname.
+/// Refuses headers whose sizes the crate would multiply unchecked, and headers that it would report under a
+/// wrong name.
 fn check_header(header: &[u8]) -> Result<(), String> {
     const MAGIC: &[u8] = b"YUV4MPEG2";
     if !header.starts_with(&MAGIC[..MAGIC.len().min(header.len())]) || header.is_empty() {
@@ -88,7 +89,7 @@ fn chroma(colorspace: Colorspace) -> Result<Chroma, String> {
     }
 }
 
-/// Counts the bytes that went through.
+/// A reader that counts the bytes read.
 struct Counted<'a, R> {
     inner: R,
     position: &'a Cell<u64>,

@@ -1,4 +1,5 @@
-//! Start-up under loom: threads that start at once, use what there is, and switch it off and on. See [`model`](crate::loom_tests).
+//! Start-up under loom: threads start the pools at once, use them, and switch them off and on. See
+//! [`model`](crate::loom_tests).
 
 use std::sync::Arc;
 
@@ -7,7 +8,8 @@ use loom::thread::spawn;
 use super::*;
 use crate::sync::loom_check::{Content, check};
 
-/// What start-up makes; whoever sees that it serves reads it.
+/// The state of serving, and the content that start-up makes. A thread that sees that it serves reads the
+/// content.
 struct World {
     serving: Serving<Content>,
     content: Content,
@@ -20,7 +22,8 @@ impl World {
         Arc::new(Self { serving: Serving::new(), content: Content::free() })
     }
 
-    /// What `Pools` does on an allocation's slow way: whether this thread was the one that started.
+    /// Does what `Pools` does on an allocation's slow path. Returns whether this thread was the one that
+    /// started.
     fn start(&self) -> bool {
         let begins = self.serving.begin();
         if begins {
@@ -31,7 +34,7 @@ impl World {
         begins
     }
 
-    /// What an allocation and a free do.
+    /// Does what an allocation and a free do.
     fn look(&self) {
         let from = self.serving.pointer();
         if !from.is_null() {
@@ -49,7 +52,7 @@ impl World {
 }
 
 #[test]
-fn one_of_all_that_come_starts_and_who_is_served_sees_all_that_it_did() {
+fn one_thread_starts_and_each_served_thread_sees_all_that_it_did() {
     check(3, || {
         let world = World::new();
         let others = [(); 2].map(|()| {

@@ -1,4 +1,4 @@
-//! What a trim leaves behind in magazines, lanes and peaks.
+//! The state of magazines, lanes and peaks after a trim.
 
 use core::alloc::Layout;
 use std::alloc::System;
@@ -31,11 +31,11 @@ fn take(pools: &Pools, class: Class) -> Block {
 
 fn give(pools: &Pools, class: Class, block: Block) {
     let found = pools.find(block.start, whole(class));
-    // SAFETY: just found, and nobody uses it any more.
+    // SAFETY: just found, and the block is not used any more.
     unsafe { pools.give(Tally::Own(pools.own().unwrap()), found) };
 }
 
-/// Slots of a class that are in its sets.
+/// Returns the number of slots of a class that are in its sets.
 fn free(pools: &Pools, class: Class) -> usize {
     let lanes = [false, true].map(|is_held_back| Lane::new(class as usize, is_held_back));
     lanes.map(|lane| pools.metadata().set(lane).free()).iter().sum()
@@ -51,7 +51,7 @@ fn every_slot_is_in_its_set_afterwards_and_lanes_are_cached_as_before_whatever_i
     let pools = pools();
     for live in [0, 20, 60, 64] {
         let blocks: Vec<_> = (0..live).map(|_| take(pools, Class::XLarge)).collect();
-        // Taking them all may have called for the magazines itself; what is given at last lets the lane back.
+        // Taking them all may itself have reclaimed the magazines. The last gives let the lane cache again.
         pools.metadata().mode(Lane::new(3, true)).set(LaneMode::Cached);
         pools.trim();
         for class in Class::ALL {
@@ -66,7 +66,7 @@ fn every_slot_is_in_its_set_afterwards_and_lanes_are_cached_as_before_whatever_i
 #[test]
 fn of_a_thread_that_is_inside_the_magazines_stay_until_it_is_out_and_no_thread_waits() {
     let pools = pools();
-    // Until the thread has shown that it has use for a magazine.
+    // Often enough to show that the thread has use for a magazine.
     for _ in 0..20 {
         let block = take(pools, Class::XLarge);
         give(pools, Class::XLarge, block);
@@ -87,10 +87,10 @@ fn of_a_thread_that_is_inside_the_magazines_stay_until_it_is_out_and_no_thread_w
 
 #[test]
 fn a_peak_is_seen_although_a_trim_made_the_sets_look_emptier_than_ever() {
-    // Without magazines, what is out of the sets is live, and each take looks.
+    // Without magazines, each slot outside the sets is live, and each take looks at the peak.
     let pools = pools_with(Config::new().magazine(Class::XLarge, 0));
     let mut blocks: Vec<_> = (0..40).map(|_| take(pools, Class::XLarge)).collect();
-    // What a take notes that comes while a trim holds slots.
+    // A take notes this if it comes while a trim holds slots.
     pools.metadata().note_peak(Class::XLarge as usize, 3);
     pools.trim();
     blocks.extend((40..56).map(|_| take(pools, Class::XLarge)));

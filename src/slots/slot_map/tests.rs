@@ -1,16 +1,16 @@
-//! What a byte says after each step of a slot's life, and which byte an address has.
+//! The byte of a slot after each step of the slot's life, and which byte an address has.
 
 use super::*;
 
 const GRANULE_SHIFT: u32 = 10;
 
-/// A map over `bytes` as if the reservation were at the third granule.
+/// Returns a map over `bytes` for a reservation at the third granule, and the address of that.
 fn map(bytes: &[AtomicU8]) -> (SlotMap, usize) {
     let base = 3 << GRANULE_SHIFT;
     (SlotMap::new(bytes.as_ptr(), core::ptr::without_provenance_mut(base), GRANULE_SHIFT), base)
 }
 
-/// Live, clean, unknown.
+/// Returns whether the slot is live, clean and unknown.
 fn says(cell: TagCell<'_>) -> [bool; 3] {
     [cell.read().is_live(), cell.is_clean(), cell.read().is_unknown()]
 }

@@ -1,6 +1,7 @@
-//! The set under loom: what every interleaving of two or three threads leaves true. See [`model`](crate::loom_tests).
+//! The slot set under loom: what must hold after every interleaving of two or three threads. See
+//! [`loom_tests`](crate::loom_tests).
 //!
-//! Words of 2 slots and 2 summary bits, so that 5 slots are 3 words in 2 groups.
+//! Words have 2 slots and there are 2 summary bits, so 5 slots are 3 words in 2 groups.
 
 use std::sync::Arc;
 
@@ -10,14 +11,14 @@ use super::*;
 use crate::sync::Ordering::Release;
 use crate::sync::loom_check::{Content, check};
 
-/// The words of a set, which go when it goes.
+/// The words of a set, which must outlive it.
 pub(crate) struct Words(#[expect(dead_code, reason = "the set points to them")] Vec<AtomicU64>);
 
-/// A full set of so many slots.
+/// Returns a full set of this many slots, and its words.
 pub(crate) fn full(slots: usize) -> (SlotSet, Words) {
     let mut words: Vec<_> = (0..SlotSet::words_needed(slots)).map(|_| AtomicU64::new(0)).collect();
     let start = NonNull::new(words.as_mut_ptr()).unwrap();
-    // SAFETY: exactly the words needed; nobody touches them through the vector, which does not move them.
+    // SAFETY: exactly the words needed. The vector does not move them, and nothing accesses them through it.
     (unsafe { SlotSet::new(start, slots) }, Words(words))
 }
 
@@ -33,7 +34,7 @@ impl World {
         Arc::new(Self { set, _words: words, contents: (0..slots).map(|_| Content::free()).collect() })
     }
 
-    /// Up to `wanted` slots, written to.
+    /// Takes up to `wanted` slots and writes the thread's number to each.
     fn take(&self, id: u32, wanted: usize, search_start: usize) -> Vec<u32> {
         let mut slots = vec![0; wanted];
         let taken = self.set.take_some(&mut slots, search_start);
@@ -47,7 +48,8 @@ impl World {
         assert_eq!(self.set.give(slots), Ok(()));
     }
 
-    /// With nobody at it: every slot is there, once, and every word that has one is hinted at.
+    /// Checks a set that no thread uses. Every slot is there once, and every word that has a slot has its
+    /// hint.
     fn assert_whole(&self) {
         for word in 0..SlotSet::words_needed(self.set.slots) {
             let hint = self.set.shared.summary.load(Relaxed) & self.set.hint(word);
@@ -60,7 +62,7 @@ impl World {
     }
 }
 
-/// Three threads take so many slots and give them back, starting at different words.
+/// Lets three threads take this many slots and give them back. Their searches start at different words.
 fn fight(slots: usize, batches: [usize; 3], switches: impl Into<Option<usize>>) {
     check(switches, move || {
         let world = World::new(slots);
@@ -75,7 +77,7 @@ fn fight(slots: usize, batches: [usize; 3], switches: impl Into<Option<usize>>) 
         });
         let mut taken = work(&world, 0);
         taken += others.map(|other| other.join().unwrap()).iter().sum::<usize>();
-        // Whoever is refused found nothing left, so somebody had it.
+        // A take that was refused found no slot left, so another thread had it.
         assert!(taken >= slots.min(batches.iter().sum()));
         world.assert_whole();
     });
@@ -94,9 +96,10 @@ fn threads_that_fight_over_several_words_never_share_a_slot_and_lose_none() {
     fight(5, [2, 3, 1], 2);
 }
 
-/// Of two that want the same range one often finds gone what it has seen there, and a third takes of it meanwhile.
+/// Lets two threads take from one range while a third takes from the whole set. So slots that a thread has
+/// seen there are often gone.
 #[test]
-fn those_who_take_from_a_range_share_no_slot_and_lose_none() {
+fn takes_from_a_range_share_no_slot_and_lose_none() {
     for (slots, range) in [(2, 0..2), (3, 1..3)] {
         check(2, move || {
             let world = World::new(slots);
@@ -121,7 +124,7 @@ fn those_who_take_from_a_range_share_no_slot_and_lose_none() {
     }
 }
 
-/// The last taker of a group takes its hint away while a giver fills the group again.
+/// Lets the last taker of a group clear its hint while a giver fills the group again.
 #[test]
 fn a_group_that_is_not_empty_has_its_hint_when_all_is_quiet() {
     for slots in [3, 5] {
@@ -141,8 +144,8 @@ fn a_group_that_is_not_empty_has_its_hint_when_all_is_quiet() {
     }
 }
 
-/// A giver that stands still after its first step has put a bit that no permit stands for and no hint shows. It stops nobody, and
-/// nobody is refused what is there.
+/// Stops a giver after its first step. Its bit has no permit and no hint. It stops no other thread, and no
+/// take is refused a slot that is there.
 #[test]
 fn a_giver_that_stopped_half_way_keeps_back_its_own_slot_only() {
     check(None, || {

@@ -1,11 +1,11 @@
-//! One thread at a time over sets of every shape, then threads that fight over one.
+//! One thread at a time on sets of every shape, then threads that compete for one set.
 
 use super::*;
 
-/// A set of its own words.
+/// Returns a set with leaked words of its own.
 fn set(slots: usize) -> SlotSet {
     let words = (0..SlotSet::words_needed(slots)).map(|_| AtomicU64::new(0)).collect::<Vec<_>>();
-    // SAFETY: exactly the words needed, leaked.
+    // SAFETY: exactly the words needed, and they are leaked.
     unsafe { SlotSet::new(NonNull::new(words.leak().as_mut_ptr()).unwrap(), slots) }
 }
 
@@ -106,7 +106,8 @@ fn a_second_give_is_an_error_in_one_batch_or_two() {
     }
 }
 
-/// A giver that was stopped between its bit and its summary bit: its slot has no hint, and a permit finds it.
+/// Clears a hint, as if a giver had stopped between its bit and its summary bit. A permit finds the slot
+/// without it.
 #[test]
 fn a_missing_hint_costs_a_scan_and_no_slot() {
     let set = set(65_536);
@@ -122,7 +123,7 @@ fn the_hints_say_where_to_look_first() {
     take_all(&set);
     set.give(&[5, 40_000]).unwrap();
     set.shared.summary.fetch_and(!set.hint(0), Relaxed);
-    // Not the word of either.
+    // Word 9 has neither of the two slots.
     assert_eq!(take(&set, 9), Some(40_000));
     assert_eq!(take(&set, 9), Some(5));
 }
@@ -190,7 +191,7 @@ fn permits_that_find_no_slot_in_their_range_go_back() {
         for _ in 0..2 {
             scope.spawn(move || {
                 together.wait();
-                // Both want the same slots, so that one often finds them gone that it has seen.
+                // Both threads want the same slots, so each often finds a slot gone that it has seen.
                 for _ in 0..200_000 {
                     let mut batch = [0; 8];
                     let taken = set.take_among(62..66, &mut batch);
@@ -220,7 +221,7 @@ fn a_take_from_a_range_without_slots_leaves_the_rest_to_others() {
         });
         for _ in 0..500_000 {
             let last = take(set, 0);
-            // Before anything may panic, or the other thread never ends.
+            // This comes before anything that may panic. Otherwise the other thread would never end.
             done.store(u64::from(last != Some(129)), Relaxed);
             assert_eq!(last, Some(129));
             set.give(&[129]).unwrap();

@@ -1,6 +1,7 @@
-//! Waiting under loom: whatever the order, whoever waits is served, and a slot has one owner. A lost wake-up is a deadlock, which loom finds.
+//! Waiting threads under loom. In every order, each waiting thread is served, and a slot has one owner. A
+//! lost wake-up is a deadlock, which loom finds.
 //!
-//! Nobody's time is ever up here.
+//! No wait has a deadline here.
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ struct World {
     contents: Vec<Content>,
 }
 
-/// Who may have every slot.
+/// A request that may have every slot.
 const WISH: WaitRequest = WaitRequest { lane: Lane::new(0, true), size: 1 };
 
 impl World {
@@ -51,7 +52,7 @@ impl World {
         self.give(id, slot);
     }
 
-    /// Every slot, taken by one owner.
+    /// Takes every slot for one owner.
     fn take_all(&self, id: u32) -> Vec<u32> {
         let slots: Vec<_> = std::iter::from_fn(|| self.take()).collect();
         slots.iter().for_each(|&slot| self.contents[slot as usize].write(id));
@@ -64,13 +65,13 @@ impl World {
     }
 }
 
-/// Waits and gives on a thread of its own.
+/// Starts a thread that waits for a slot and gives it back.
 fn waiter(world: &Arc<World>, id: u32) -> JoinHandle<()> {
     let world = Arc::clone(world);
     spawn(move || world.wait_and_give(id))
 }
 
-/// A set of one word, and one of several.
+/// Uses a set of one word, then a set of several.
 #[test]
 fn a_waiting_thread_gets_the_slot_that_is_given() {
     for slots in [1, 3] {
@@ -86,7 +87,7 @@ fn a_waiting_thread_gets_the_slot_that_is_given() {
 }
 
 #[test]
-fn two_who_wait_get_the_one_slot_after_each_other() {
+fn two_waiting_threads_get_the_one_slot_after_each_other() {
     check(3, || {
         let world = World::new(1);
         let held = world.take_all(1);
@@ -97,7 +98,7 @@ fn two_who_wait_get_the_one_slot_after_each_other() {
     });
 }
 
-/// The third may take the slot that was given for the other.
+/// Lets a third thread take the slot that was given for the waiting one.
 #[test]
 fn a_slot_taken_by_a_thread_that_does_not_wait_is_handed_on_when_it_comes_back() {
     check(3, || {

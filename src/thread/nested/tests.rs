@@ -6,7 +6,7 @@ use super::*;
 use crate::config::Config;
 use crate::pools::Pools;
 
-/// Allocators of which nothing is known but their addresses.
+/// Returns the address of an allocator that does not exist: only its address matters.
 fn allocator(n: usize) -> *const () {
     core::ptr::without_provenance(4096 + 64 * n)
 }
@@ -15,12 +15,13 @@ fn enter(n: usize) -> FallbackFrame {
     FallbackFrame::enter(allocator(n))
 }
 
-/// Which of so many allocators this thread is inside of.
+/// Returns which of the first `allocators` allocators this thread is inside of.
 fn inside(allocators: usize) -> Vec<usize> {
     (0..allocators).filter(|&n| is_inside(allocator(n))).collect()
 }
 
-/// Runs `f` on a thread that has a place with pools of its own, and then has it again.
+/// Runs `f` on a thread that has a place with pools of its own, and checks that it has the place again
+/// afterwards.
 fn with_a_place(f: impl FnOnce(&'static Pools) + Send + 'static) {
     let work = move || {
         let pools: &Pools = Box::leak(Box::new(Pools::new(&Config::new())));
@@ -51,7 +52,7 @@ fn frames_may_end_in_any_order() {
 #[test]
 fn a_frame_that_ends_on_another_thread_changes_nothing_there() {
     let begun = std::thread::spawn(|| (enter(0), enter(1))).join().unwrap();
-    // This thread is inside of one of them by itself.
+    // This thread is inside one of them by a frame of its own.
     with_a_place(move |pools| {
         let own = enter(1);
         drop(begun);
@@ -68,7 +69,7 @@ fn the_thread_on_which_a_frame_began_stays_inside() {
     std::thread::scope(|scope| {
         let first = scope.spawn(move || {
             tell.send(enter(0)).unwrap();
-            // Until the other end is gone, and the frame with it.
+            // Repeats until the receiver is gone, and the frame with it.
             while tell.send(enter(1)).is_ok() {
                 std::thread::yield_now();
             }
@@ -82,7 +83,7 @@ fn the_thread_on_which_a_frame_began_stays_inside() {
     });
 }
 
-/// The first thread's place belongs to a third one by the time the frame ends on a second one.
+/// By the time the frame ends on a second thread, the first thread's place belongs to that one or to a third.
 #[test]
 fn a_frame_that_outlives_its_thread_takes_no_place_from_the_next_owner() {
     with_a_place(|pools| {
@@ -107,7 +108,10 @@ fn a_frame_that_outlives_its_thread_takes_no_place_from_the_next_owner() {
             (before, place())
         });
         let (second, third) = (second.join().unwrap(), third.join().unwrap());
-        assert!([second.0, third.0].contains(&first_place), "nobody has got the first thread's place");
+        assert!(
+            [second.0, third.0].contains(&first_place),
+            "the second or the third thread has the first one's place"
+        );
         assert!(second.0.is_some() && third.0.is_some() && second.0 != third.0);
         assert_eq!((second.0, third.0), (second.1, third.1));
     });
@@ -119,7 +123,7 @@ fn more_allocators_than_rows_are_all_counted_as_inside() {
         let all = 3 * NESTED_ALLOCATORS;
         let mut frames: Vec<_> = (0..all).map(|n| Some(enter(n))).collect();
         assert_eq!(inside(all), (0..all).collect::<Vec<_>>());
-        // Those with rows first, so that others that come get theirs.
+        // The frames with rows end first, so that a later allocator gets a row.
         frames[..NESTED_ALLOCATORS].iter_mut().for_each(|frame| *frame = None);
         let late = enter(all - 1);
         assert_eq!(inside(all), (0..all).collect::<Vec<_>>(), "some are not listed");

@@ -1,6 +1,7 @@
 //! Coroutines that call `GlobalAlloc` themselves.
 //!
-//! Nothing else in the process uses these allocators, so a thread has its magazines with the first one that it uses.
+//! A thread has its magazines with the first allocator that it uses. Nothing else in the process uses these,
+//! so that is the allocator under check.
 
 mod held;
 mod mixed;
@@ -12,7 +13,7 @@ use framepool::PoolAlloc;
 
 use crate::turns::CONFIG;
 
-/// What `tests/checks` runs, by number.
+/// The checks that `tests/checks` runs, by number.
 pub(crate) const CHECKS: [fn() -> Result<(), String>; 8] = [
     steady::allocated,
     steady::zeroed,
@@ -24,7 +25,7 @@ pub(crate) const CHECKS: [fn() -> Result<(), String>; 8] = [
     mixed::entered,
 ];
 
-/// [`System`] under as many names as there are allocators, so that each has code of its own.
+/// [`System`] under a type of its own for each allocator, so that each allocator has code of its own.
 struct Named<const N: usize>;
 
 // SAFETY: `System` keeps the contract.

@@ -9,7 +9,7 @@ use crate::turns::{Body, CONFIG, Counts, ROUNDS, Yielder, check, mix};
 #[global_allocator]
 static ALLOC: PoolAlloc = PoolAlloc::with_config(CONFIG);
 
-/// What `tests/checks` runs, by number.
+/// The checks that `tests/checks` runs, by number.
 pub(crate) const CHECKS: [fn() -> Result<(), String>; 3] =
     [|| quiet(boxes_body), || quiet(zeros_body), || quiet(growth_body)];
 

@@ -1,12 +1,17 @@
-//! Coroutines that use an allocator on one thread, suspend, and use it again on another thread, all in one function.
+//! Coroutines that use an allocator on one thread, suspend, and use it again on another thread, all in one
+//! function.
 //!
-//! A compiler takes a function to run on one thread. It may compute the address of a thread-local once, and use it again after the function
-//! was suspended and resumed by another thread. Then two threads use one thread's state. The compiler can do so only where it has inlined
-//! the allocator into the coroutine. It inlines a function of any size that has one caller. So each coroutine here has an allocator of its
-//! own type, and calls each operation in one place.
+//! A compiler assumes that a function runs on one thread. It may compute the address of a thread-local once,
+//! and use it again after the function was suspended and resumed by another thread. Then two threads use one
+//! thread's state.
 //!
-//! The tests link this library into a program, and load it as a plug-in: thread-locals are addressed in another way in each. With the feature
-//! `global`, the coroutines use `Box` and `Vec` instead, and the library has a `#[global_allocator]`.
+//! The compiler can do so only where it has inlined the allocator into the coroutine. It inlines a function
+//! of any size that has one caller. So each coroutine here has an allocator of its own type, and calls each
+//! operation in one place.
+//!
+//! The tests link this library into a program, and load it as a plug-in, because thread-locals are addressed
+//! differently in each. With the feature `global`, the coroutines use `Box` and `Vec` instead, and the
+//! library has a `#[global_allocator]`.
 
 #[cfg(not(feature = "global"))]
 mod direct;

@@ -25,7 +25,7 @@ pub(crate) const ROUNDS: usize = if cfg!(debug_assertions) { 400 } else { 8_000 
 const THREADS: u64 = 4;
 const COROUTINES: usize = 16;
 
-/// The number of requests that coroutines made, and of what came of them.
+/// Counts of the requests that coroutines made, and of their outcomes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) requests: u64,
@@ -47,7 +47,8 @@ impl Counts {
 /// A coroutine that any thread may resume.
 pub(crate) struct Moving(Coroutine<(), usize, Counts>);
 
-// SAFETY: the stack of a body holds numbers and blocks of allocators, which may be used and freed on any thread.
+// SAFETY: the stack of a body holds numbers and blocks of allocators, which may be used and freed on any
+// thread.
 unsafe impl Send for Moving {}
 
 impl Moving {
@@ -60,9 +61,10 @@ impl Moving {
     }
 }
 
-/// Lets four threads resume sixteen coroutines, each time one at random, until all have ended.
+/// Makes four threads resume sixteen coroutines, each time one at random, until all have ended.
 ///
-/// The calling thread resumes one before the others start. It reserves the pools, which may take longer than all the rest.
+/// The calling thread resumes one coroutine before the other threads start. That reserves the pools, which
+/// may take longer than all the rest.
 pub(crate) fn mix(body: Body) -> Counts {
     let mut coroutines: Vec<_> = (0..COROUTINES).map(|_| Moving::new(body)).collect();
     coroutines[0].resume();
@@ -107,7 +109,7 @@ fn next_random(mut random: u64) -> u64 {
     random ^ random << 17
 }
 
-/// Returns the text where something is not right.
+/// Returns `text` as an error unless `is_right`.
 pub(crate) fn check(is_right: bool, text: impl FnOnce() -> String) -> Result<(), String> {
     if is_right { Ok(()) } else { Err(text()) }
 }

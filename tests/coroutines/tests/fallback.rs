@@ -1,4 +1,5 @@
-//! A fallback that suspends inside each of its calls, so that coroutines leave it in another order than they entered it, or on another thread.
+//! A fallback that suspends inside each of its calls, so that coroutines leave it in another order than they
+//! entered it, or on another thread.
 
 mod alone;
 mod probe;
@@ -19,20 +20,21 @@ use probe::{
 };
 use workers::{Moving, Worker, Yielder};
 
-/// [`System`], but what a coroutine asks for suspends it before the call and after it.
+/// [`System`], but each call by a coroutine suspends that coroutine before and after the call.
 struct Suspending;
 
 thread_local! {
-    /// What suspends the coroutine that this thread is running; null while it runs none.
+    /// The yielder of the coroutine that this thread is running; null while it runs none.
     static CURRENT: Cell<*const Yielder> = const { Cell::new(ptr::null()) };
 }
 
-/// Coroutines that are inside a call.
+/// The number of coroutines that are inside a call.
 static INSIDE: AtomicUsize = AtomicUsize::new(0);
 
 /// Suspends the coroutine that this thread is running, if it runs one.
 ///
-/// Reads the thread-local before it suspends, and not after that. Not inlined, so that no address outlives the switch of stacks.
+/// Reads the thread-local before it suspends, and not after that. The function is not inlined, so that no
+/// address outlives the switch of stacks.
 #[inline(never)]
 fn suspend() {
     // SAFETY: the yielder lies on the stack of the coroutine that runs this.
@@ -95,7 +97,8 @@ impl Task {
         Self { coroutine, yielder, has_ended: false }
     }
 
-    /// Runs the coroutine to its next suspension, or to its end. Returns whether it has ended, then or before.
+    /// Runs the coroutine to its next suspension, or to its end. Returns whether it has ended, now or
+    /// earlier.
     fn step(&mut self) -> bool {
         if !self.has_ended {
             set_current(self.yielder.load(SeqCst));
@@ -119,11 +122,11 @@ fn set_current(yielder: *const Yielder) {
 /// Allocates, resizes and frees blocks in all ways that reach the fallback.
 fn every_call<A: GlobalAlloc + 'static>(pool: &'static PoolAlloc<A>, id: u64) {
     let large = Block::take(pool, layout(TOO_LARGE, 8), id);
-    // Out of a slot into the fallback: allocates, copies, and frees the slot.
+    // Moves out of a slot into the fallback: allocates, copies, and frees the slot.
     let grown = Block::take(pool, layout(1_000, 8), id + 1).resize(TOO_LARGE);
     // Stays in the fallback.
     let shrunk = grown.resize(400);
-    // Out of the fallback into a slot: takes the slot, copies, and frees.
+    // Moves out of the fallback into a slot: takes the slot, copies, and frees.
     let pooled = shrunk.resize(3_000);
     // SAFETY: not empty; read inside; freed with its layout.
     unsafe {
@@ -159,7 +162,8 @@ fn one_coroutine_reaches_the_fallback_in_every_way() {
     });
 }
 
-/// Lets three coroutines go on in an order. Panics unless all is as before when they have left.
+/// Resumes three coroutines in the given order. Panics unless the allocators are as before once all three
+/// have ended.
 ///
 /// The first allocator is the one that this thread has a place with.
 fn play<A: GlobalAlloc + 'static>(
@@ -176,7 +180,8 @@ fn play<A: GlobalAlloc + 'static>(
     let mut tasks: Vec<_> = (0..3).map(start).collect();
     for next in order {
         tasks[next].step();
-        // A call that begins while the thread is inside ends with the call around it. So a thread that is inside may be served from the pools.
+        // A call that begins while the thread is inside ends with the call around it. So a thread that is
+        // inside may be served from the pools.
         let is_outside = INSIDE.load(SeqCst) == 0;
         for pool in pools {
             assert!(is_pooled(pool) || !is_outside, "no coroutine is inside the fallback");
@@ -190,7 +195,7 @@ fn play<A: GlobalAlloc + 'static>(
     }
 }
 
-/// Orders in which three coroutines make so many steps each, and then leave one after the other.
+/// Returns orders in which three coroutines make equally many steps each, and then end one after the other.
 fn orders() -> impl Iterator<Item = Vec<usize>> {
     let all = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
     let each = |order: [usize; 3], steps| order.into_iter().flat_map(move |next| repeat_n(next, steps));
@@ -231,7 +236,8 @@ fn three_coroutines_leave_the_fallbacks_of_two_allocators_in_every_order() {
     });
 }
 
-/// Both allocators have slots of the same sizes. So a request that is too large for one is too large for the other, and is inside both.
+/// Both allocators have slots of the same sizes. So a request that is too large for one is too large for the
+/// other, and is inside both.
 #[test]
 fn three_coroutines_leave_an_allocator_behind_another_one_in_every_order() {
     alone(three_coroutines_leave_an_allocator_behind_another_one_in_every_order, || {
@@ -252,7 +258,7 @@ fn a_coroutine_is_inside_until_it_leaves_even_if_another_one_entered_before_it()
             [1, 2].map(|id| Task::start(move || Block::take(pool, layout(TOO_LARGE, 8), id).give()));
         a.step();
         b.step();
-        // Into its second call.
+        // A enters its second call.
         (0..2).for_each(|_| _ = a.step());
         a.end();
         assert!(!is_pooled(pool), "B is inside the fallback");
@@ -261,7 +267,8 @@ fn a_coroutine_is_inside_until_it_leaves_even_if_another_one_entered_before_it()
     });
 }
 
-/// The coroutine moves to another thread in the middle of a reallocation. The slot that becomes free belongs to that thread.
+/// The coroutine moves to another thread in the middle of a reallocation. The slot that becomes free belongs
+/// to that thread.
 #[test]
 fn a_slot_that_outgrew_on_one_thread_is_freed_on_the_thread_that_goes_on() {
     alone(a_slot_that_outgrew_on_one_thread_is_freed_on_the_thread_that_goes_on, || {
@@ -281,7 +288,7 @@ fn a_slot_that_outgrew_on_one_thread_is_freed_on_the_thread_that_goes_on() {
                     told.store(block.start.addr(), SeqCst);
                     block.resize(TOO_LARGE).give();
                 });
-                // Into the fallback, where it wants a larger block.
+                // The coroutine enters the fallback, which it asks for a larger block.
                 task.step();
                 (task, slot)
             });
@@ -289,7 +296,7 @@ fn a_slot_that_outgrew_on_one_thread_is_freed_on_the_thread_that_goes_on() {
                 (Some(first), None)
             } else {
                 first.exit();
-                // In the place of the first one.
+                // The third thread gets the place of the first.
                 (None, Some(start(pool)))
             };
             second.run(move || task.end());
@@ -339,13 +346,15 @@ fn coroutines_go_on_in_the_fallback_on_a_new_thread_each_time() {
                     return;
                 };
                 let has_ended = task.step();
-                // This thread is inside now if the coroutine entered the fallback here. So the pools need not serve these.
+                // If the coroutine entered the fallback here, this thread is inside now, and the pools need
+                // not serve these requests.
                 hammer(pool, seed + 1);
                 if !has_ended {
                     tasks.lock().unwrap().push(task);
                 }
             };
-            // Joined, because the end of a scope does not wait for a thread to leave its place.
+            // Each thread is joined, because the end of a scope does not wait for a thread to leave its
+            // place.
             thread::scope(|scope| {
                 for worker in 1..5 {
                     let (live_for_a_step, tasks) = (&live_for_a_step, &tasks);
@@ -358,7 +367,7 @@ fn coroutines_go_on_in_the_fallback_on_a_new_thread_each_time() {
                     });
                 }
             });
-            // A thread may put a task back after the others have found none.
+            // A thread may put a task back after the other threads have found none.
             for task in tasks.into_inner().unwrap() {
                 let worker = Worker::start();
                 worker.run(move || task.end());

@@ -1,4 +1,4 @@
-//! A host that loads the library as a plug-in, so that the C library is asked where its thread-locals are.
+//! A host that loads the library as a plug-in, so that code finds its thread-locals through the C library.
 
 #![cfg(target_os = "linux")]
 

@@ -1,4 +1,5 @@
-//! One thread, several coroutines inside `unpooled` of several allocators, and every order in which they can enter and leave.
+//! One thread, several coroutines inside `unpooled` of several allocators, and every order in which they can
+//! enter and leave.
 
 mod alone;
 mod probe;
@@ -29,7 +30,7 @@ fn nested([outer, inner]: [Pool; 2]) -> impl FnOnce(&Yielder) {
 const DEPTHS: [[usize; 2]; 5] = [[0, 0], [1, 0], [1, 1], [1, 0], [0, 0]];
 const STEPS: usize = DEPTHS.len() - 1;
 
-/// Calls `play` with every order of so many steps each of three coroutines.
+/// Calls `play` with every order of the steps of three coroutines, which have `left` steps each.
 fn every_order(left: [usize; 3], order: &mut Vec<usize>, play: &mut impl FnMut(&[usize])) {
     if left == [0; 3] {
         return play(order);
@@ -142,7 +143,7 @@ fn a_leaked_coroutine_holds_only_the_allocators_that_it_is_inside() {
                     coroutine.end();
                 }
             }
-            // While a thread is inside one allocator, all others serve it from their sets.
+            // While a thread is inside one allocator, all other allocators serve it from their sets.
             assert!(is_pooled(x) && !is_pooled(y), "{order:?}");
             x.unpooled(|| assert!(!is_pooled(x)));
             y.unpooled(|| assert!(is_pooled(x) && !is_pooled(y)));
@@ -163,7 +164,8 @@ fn many() -> Vec<Pool> {
     (0..MANY).map(|_| &*Box::leak(Box::new(PoolAlloc::with_config(TINY)))).collect()
 }
 
-/// The first allocator is the one that this thread has a place with.
+/// Panics unless every allocator serves this thread, and `unpooled` of one does not affect the next. The
+/// first allocator is the one that this thread has a place with.
 fn assert_all_serve(pools: &[Pool]) {
     for (pool, other) in pools.iter().zip(pools.iter().cycle().skip(1)) {
         assert!(is_pooled(pool));
@@ -185,7 +187,7 @@ fn assert_all_serve(pools: &[Pool]) {
 #[test]
 fn a_thread_is_inside_a_hundred_allocators_one_inside_the_other() {
     fn enter(pools: &'static [Pool], inside: usize) {
-        // Each block has one owner, from whichever place it comes.
+        // Each block has one owner, whether it is a slot or comes from the fallback.
         let blocks: Vec<_> =
             pools.iter().map(|pool| Block::take(*pool, layout(1_000, 8), inside as u64)).collect();
         if let Some(next) = pools.get(inside) {
@@ -198,7 +200,7 @@ fn a_thread_is_inside_a_hundred_allocators_one_inside_the_other() {
         let pools = many().leak();
         assert_all_serve(pools);
         for _ in 0..3 {
-            // 101 blocks of each allocator at once: more than it has slots.
+            // Takes 101 blocks of each allocator at once: more than it has slots.
             enter(pools, 0);
             assert_all_serve(pools);
         }
@@ -225,7 +227,7 @@ fn a_thread_is_inside_a_hundred_allocators_that_its_coroutines_leave_in_any_orde
             while !coroutines.is_empty() {
                 let next = random.below(coroutines.len());
                 if random.below(8) == 0 {
-                    // Unwinds.
+                    // The coroutine unwinds.
                     drop(coroutines.swap_remove(next));
                 } else if coroutines[next].step() {
                     drop(coroutines.swap_remove(next));

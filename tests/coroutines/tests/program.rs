@@ -1,4 +1,5 @@
-//! A program that links the library, so that its thread-locals are at fixed distances from the thread's own address.
+//! A program that links the library, so that its thread-locals are at fixed distances from the thread's own
+//! address.
 
 mod alone;
 mod checks;

@@ -1,4 +1,5 @@
-//! Coroutines that suspend inside `unpooled` and end in another order than they began, without a line of unsafe code.
+//! Coroutines that suspend inside `unpooled` and end in another order than they began, without a line of
+//! unsafe code.
 
 #![forbid(unsafe_code)]
 
@@ -15,7 +16,7 @@ use framepool::{Class, PoolAlloc, SlotState};
 #[global_allocator]
 static ALLOC: PoolAlloc = PoolAlloc::new();
 
-/// Slots of the class that the tests look at.
+/// The number of slots of the class that the tests look at.
 const SLOTS: usize = 32;
 
 type Suspended = Coroutine<(), (), ()>;
@@ -35,7 +36,7 @@ fn large_slots() -> [SlotState; SLOTS] {
     states
 }
 
-/// Returns where the slot of a block goes that this thread frees.
+/// Frees a block, and returns the state that its slot has then.
 fn freed_slot() -> SlotState {
     let block = block();
     let before = large_slots();
@@ -132,9 +133,9 @@ fn a_coroutine_that_enters_inside_unpooled_and_leaves_after_it() {
 fn coroutines_dropped_inside_unpooled_unwind_out_of_it_in_either_order() {
     alone(coroutines_dropped_inside_unpooled_unwind_out_of_it_in_either_order, || {
         assert_all_is_well();
-        for drops_first_first in [true, false] {
+        for drops_the_first_first in [true, false] {
             let (a, b) = (suspended(), suspended());
-            let (first, second) = if drops_first_first { (a, b) } else { (b, a) };
+            let (first, second) = if drops_the_first_first { (a, b) } else { (b, a) };
             drop(first);
             assert!(!is_pooled(), "the other one is still inside");
             drop(second);

@@ -1,6 +1,7 @@
 //! Coroutines that begin `unpooled` on one thread and end it on another.
 //!
-//! The thread on which it began stays inside, for that allocator and as long as it lives. The thread on which it ends is left as it was.
+//! The thread on which it began stays inside, for that allocator and as long as it lives. The thread on which
+//! it ends is left as it was.
 
 #![cfg(target_os = "linux")]
 
@@ -42,7 +43,8 @@ fn user(pool: Pool) -> Worker {
     worker
 }
 
-/// Lets threads use an allocator at once. Panics unless the pools serve every request, out of slots that have one owner, and count it exactly.
+/// Makes threads use an allocator at once. Panics unless the pools serve every request, out of slots that
+/// have one owner, and count it exactly.
 fn hammer_at_once(pool: Pool, workers: &[&Worker]) {
     for round in 0..if cfg!(debug_assertions) { 3 } else { 10 } {
         let before = pool.stats();
@@ -161,7 +163,8 @@ fn two_coroutines_change_threads_inside() {
     });
 }
 
-/// Plays all cases: the first and the second thread have a place with the allocator or none yet, and the coroutine returns or unwinds.
+/// Plays all cases: the first and the second thread have a place with the allocator or none yet, and the
+/// coroutine returns or unwinds.
 #[test]
 fn the_place_of_a_thread_that_exited_inside_has_one_owner() {
     alone(the_place_of_a_thread_that_exited_inside_has_one_owner, || {
@@ -172,7 +175,7 @@ fn the_place_of_a_thread_that_exited_inside_has_one_owner() {
             let coroutine = first.run(move || Moving::start(inside(x)));
             let second = if second_has_place { user(x) } else { Worker::start() };
             first.exit();
-            // The lowest place that is free: the first thread's, if it had one.
+            // The third thread gets the lowest free place: that of the first thread, if it had one.
             let third = user(x);
             second.run(move || if unwinds { drop(coroutine) } else { coroutine.end() });
             assert!(second.run(move || has_magazine(x)), "case {number}");
@@ -215,13 +218,14 @@ fn a_thread_at_the_address_of_an_earlier_one_is_not_that_one() {
     });
 }
 
-/// The C library runs destructors of keys in the order in which the keys were made. The allocator's key is older.
+/// The C library runs destructors of keys in the order in which the keys were made. The allocator's key is
+/// older.
 #[test]
 fn a_coroutine_unwinds_on_a_thread_that_has_left_its_place() {
     unsafe extern "C" fn unwind(coroutine: *mut c_void) {
         let pool = *POOL.get().unwrap();
         assert!(!is_pooled(pool), "this thread is inside until the coroutine has left");
-        // SAFETY: what this thread put there, and the only use of it.
+        // SAFETY: this thread stored the pointer, and nothing else uses it.
         drop(unsafe { Box::from_raw(coroutine.cast::<Moving>()) });
         assert!(is_pooled(pool));
         assert!(!has_magazine(pool), "this thread is back in the place that it has left");
@@ -235,7 +239,7 @@ fn a_coroutine_unwinds_on_a_thread_that_has_left_its_place() {
         let x = *POOL.get_or_init(|| pool(System));
         assert!(has_magazine(x));
         let mut key = 0;
-        // SAFETY: a place for the key, and a destructor for what the threads below put there.
+        // SAFETY: room for the key, and a destructor for the values that the threads below store.
         assert_eq!(unsafe { libc::pthread_key_create(&mut key, Some(unwind)) }, 0);
         for _ in 0..20 {
             let first = user(x);

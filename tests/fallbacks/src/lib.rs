@@ -1,4 +1,5 @@
-//! framepool with another fallback than `System`: the same names, so that its tests run unedited.
+//! framepool with a fallback that a feature chooses, under the same names, so that framepool's tests run
+//! unedited.
 #![cfg_attr(doctest, doc = include_str!("../../../src/guide/fallbacks.md"))]
 
 use std::alloc::{GlobalAlloc, Layout};
@@ -20,17 +21,17 @@ const FALLBACK: Fallback = mimalloc::MiMalloc;
 #[cfg(not(any(feature = "mimalloc", feature = "jemalloc")))]
 const FALLBACK: Fallback = std::alloc::System;
 
-/// The real one, with another default.
+/// The `PoolAlloc` of framepool, with another default fallback.
 #[derive(Debug)]
 pub struct PoolAlloc<A = Fallback>(real::PoolAlloc<A>);
 
 impl PoolAlloc {
-    /// The real one's.
+    /// Makes an allocator as framepool's `PoolAlloc::new` does.
     pub const fn new() -> Self {
         Self::with_config(Config::new())
     }
 
-    /// The real one's.
+    /// Makes an allocator as framepool's `PoolAlloc::with_config` does.
     pub const fn with_config(config: Config) -> Self {
         if cfg!(feature = "plain") {
             Self::with_plain_fallback(FALLBACK, config)
@@ -47,12 +48,12 @@ impl Default for PoolAlloc {
 }
 
 impl<A> PoolAlloc<A> {
-    /// The real one's.
+    /// Makes an allocator as framepool's `PoolAlloc::with_fallback` does.
     pub const fn with_fallback(fallback: A, config: Config) -> Self {
         Self(real::PoolAlloc::with_fallback(fallback, config))
     }
 
-    /// The real one's.
+    /// Makes an allocator as framepool's `PoolAlloc::with_plain_fallback` does.
     pub const fn with_plain_fallback(fallback: A, config: Config) -> Self {
         Self(real::PoolAlloc::with_plain_fallback(fallback, config))
     }
@@ -66,7 +67,7 @@ impl<A> Deref for PoolAlloc<A> {
     }
 }
 
-// SAFETY: passes everything on.
+// SAFETY: passes every call on to framepool's `PoolAlloc`.
 unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for PoolAlloc<A> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's contract.

@@ -1,4 +1,5 @@
-//! Plays whatever game the fuzzer's bytes say: the first picks the pools, each eight after it are an action.
+//! Plays the game that the fuzzer's bytes describe: the first byte picks the pools, and each eight bytes
+//! after it are an action.
 
 #![no_main]
 

@@ -1,28 +1,29 @@
-//! What can be asked of an allocator, made out of bytes: whatever they are, they mean something.
+//! Actions on an allocator, decoded from bytes. All bytes decode to valid actions.
 
 use std::alloc::Layout;
 
 use super::table::Table;
 
-/// Bytes that one action is made of.
+/// The number of bytes that encode one action.
 pub(crate) const ACTION_BYTES: usize = 8;
 
-/// One of the things to do, and who does it.
+/// An action, and the thread that performs it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Action {
-    /// 0 is the thread that plays; the others wait for what they are given.
+    /// The number of the thread. 0 is the thread that plays the game; 1 and 2 are threads that wait for
+    /// tasks.
     pub(crate) thread: usize,
-    /// Inside [`unpooled`](framepool::PoolAlloc::unpooled).
+    /// Whether the action runs inside [`unpooled`](framepool::PoolAlloc::unpooled).
     pub(crate) unpooled: bool,
     pub(crate) what: What,
 }
 
-/// Blocks go by a number that is taken modulo how many there are.
+/// The kind of an action. A block is named by a number, which is taken modulo the number of live blocks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum What {
     Alloc(Layout),
     AllocZeroed(Layout),
-    /// The same layout many times.
+    /// Allocates this many blocks of the layout.
     AllocMany(Layout, usize),
     Realloc {
         block: usize,
@@ -38,7 +39,7 @@ pub(crate) enum What {
     SetEnabled(bool),
     Trim,
     Prewarm,
-    /// The fallback has nothing the so-manieth time that it is asked from now on.
+    /// Has the fallback serve `after` more requests and refuse the next one.
     Refuse {
         after: u32,
     },
@@ -52,9 +53,10 @@ impl Action {
         let block = usize::from(block);
         let count = usize::from(low % 24);
         let size = size(edge, nudge, usize::from(low) | usize::from(high) << 8, table);
-        // Few are aligned to more than a slot's start always is.
+        // A slot of any class is aligned to 64 bytes at least. Of the layouts, three quarters have at most
+        // that, the others up to 16 KiB.
         let align = 1 << if align < 192 { align % 7 } else { align % 15 };
-        // Fits: neither is large.
+        // Valid, because size and alignment are both small.
         let layout = Layout::from_size_align(size, align).expect("a small layout");
         let what = match kind {
             0..=79 => What::Alloc(layout),
@@ -72,7 +74,8 @@ impl Action {
     }
 }
 
-/// An edge and what lies next to it, or any size up to about twice what the largest class serves.
+/// Returns a size at most 2 bytes from an edge, or any size up to 196,605 bytes, about twice the largest
+/// slot.
 fn size(edge: u8, nudge: u8, random: usize, table: &Table) -> usize {
     let edges = table.edges();
     let size = match edge {

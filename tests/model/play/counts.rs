@@ -1,8 +1,8 @@
-//! What requests come to, and what the statistics have to say of it.
+//! The outcomes of requests, and the counts that the statistics have to show for them.
 
 use framepool::{Bypass, Class, Stats};
 
-/// What a request that looks for a place comes to.
+/// The outcome of a request for memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Hit(usize),
@@ -12,11 +12,11 @@ pub(super) enum Verdict {
     TooLarge,
     OverAligned,
     Disabled,
-    /// Nobody counts it.
+    /// Served by the fallback inside `unpooled`, and not counted.
     Unpooled,
 }
 
-/// What the statistics have to say.
+/// The counts that the statistics have to show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) classes: [ClassCounts; 4],
@@ -90,7 +90,7 @@ impl Counts {
         self.pass_on(size);
     }
 
-    /// A request that the fallback sees.
+    /// Counts a request that goes to the fallback.
     pub(super) fn pass_on(&mut self, size: usize) {
         self.fallbacks += 1;
         self.fallback_bytes += size as u64;

@@ -1,4 +1,4 @@
-//! A fallback that knows what is its own, and that has nothing when it is told to.
+//! A fallback that tracks its own blocks, and refuses a request when told to.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::BTreeMap;
@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
 
 use framepool::PoolAlloc;
 
-/// The pools before it.
+/// The pools under test, which have this fallback.
 pub(crate) type Pool = PoolAlloc<&'static Watched>;
 
-/// [`System`], watched.
+/// The [`System`] allocator, with a record of its live blocks and its calls.
 pub(crate) struct Watched {
     blocks: Mutex<BTreeMap<usize, Layout>>,
     calls: AtomicU64,
     mistakes: AtomicU64,
-    /// Requests until one is refused; negative: none will be.
+    /// The number of requests before one is refused. Negative: none is refused.
     until_refusal: AtomicI64,
 }
 
@@ -30,12 +30,12 @@ impl Watched {
         }
     }
 
-    /// Requests for memory so far.
+    /// Returns the number of requests for memory so far.
     pub(crate) fn calls(&self) -> u64 {
         self.calls.load(SeqCst)
     }
 
-    /// Refuses the request that comes after so many.
+    /// Serves `after` more requests and refuses the next one.
     pub(crate) fn refuse(&self, after: u32) {
         self.until_refusal.store(after.into(), SeqCst);
     }
@@ -44,7 +44,8 @@ impl Watched {
         self.until_refusal.store(-1, SeqCst);
     }
 
-    /// How many blocks are out.
+    /// Returns the number of live blocks. Panics if a block was ever freed or resized that was not live, or
+    /// with another layout.
     pub(crate) fn live(&self) -> usize {
         assert_eq!(self.mistakes.load(SeqCst), 0, "the fallback got what is not its own, or another layout");
         self.blocks().len()
@@ -66,7 +67,7 @@ impl Watched {
         start
     }
 
-    /// Notes a mistake unless the block is one of those that are out.
+    /// Removes a block from the live ones. Counts a mistake if it is not live with this layout.
     fn take_back(&self, start: *mut u8, layout: Layout) {
         if self.blocks().remove(&start.addr()) != Some(layout) {
             self.mistakes.fetch_add(1, SeqCst);
@@ -74,7 +75,8 @@ impl Watched {
     }
 }
 
-// SAFETY: what `System` does, or null. (Its own bookkeeping uses the global allocator, which it is never behind.)
+// SAFETY: returns what `System` returns, or null. Its own bookkeeping uses the global allocator, and it is
+// never the fallback of that.
 unsafe impl GlobalAlloc for &'static Watched {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's contract.

@@ -1,4 +1,5 @@
-//! Where games are played: pools of one kind, for ever, with players of their own.
+//! The fields that games are played on. A field has pools of one kind, which are never dropped, and players
+//! of its own.
 
 use framepool::{Class, Config};
 
@@ -8,7 +9,7 @@ use super::players::Players;
 use super::referee::Game;
 use super::table::{EVEN, ODD, Table};
 
-/// One kind of pools.
+/// Pools of one kind, with their fallback and their players.
 pub(crate) struct Field {
     pool: &'static Pool,
     fallback: &'static Watched,
@@ -17,22 +18,22 @@ pub(crate) struct Field {
 }
 
 impl Field {
-    /// Slots of odd sizes, some held back.
+    /// Makes pools with slots of odd sizes, some of them held back.
     pub(crate) fn odd() -> Self {
         Self::new(ODD, ODD.config())
     }
 
-    /// Powers of two, nothing held back.
+    /// Makes pools whose slot sizes are powers of two, and that hold nothing back.
     pub(crate) fn even() -> Self {
         Self::new(EVEN, EVEN.config())
     }
 
-    /// Each free one exchange, and the slot cleared.
+    /// Makes hardened pools: a free is an atomic exchange, and clears the slot.
     pub(crate) fn hardened() -> Self {
         Self::new(ODD, ODD.config().hardened(true).zero_on_free(true))
     }
 
-    /// No thread caches anything.
+    /// Makes pools whose slots no thread caches.
     pub(crate) fn without_magazines() -> Self {
         Self::new(ODD, Class::ALL.into_iter().fold(ODD.config(), |config, class| config.magazine(class, 0)))
     }
@@ -43,7 +44,7 @@ impl Field {
         Self { pool, fallback, table, players: Players::new() }
     }
 
-    /// A game of these actions.
+    /// Plays a game of these actions.
     pub(crate) fn play(&self, actions: impl IntoIterator<Item = Action>) {
         let mut game = Game::new(self.pool, self.fallback, self.table, &self.players);
         actions.into_iter().for_each(|action| game.play(action));
@@ -51,7 +52,7 @@ impl Field {
     }
 }
 
-/// All kinds of pools.
+/// A field of each kind.
 pub(crate) struct Fields([Field; 4]);
 
 impl Fields {
@@ -59,7 +60,8 @@ impl Fields {
         Self([Field::odd(), Field::even(), Field::hardened(), Field::without_magazines()])
     }
 
-    /// The game that a fuzzer's bytes say: the first picks the pools, each [`ACTION_BYTES`] after it are an action.
+    /// Plays the game that a fuzzer's bytes encode. The first byte picks the pools. Each [`ACTION_BYTES`]
+    /// bytes after it are an action.
     pub(crate) fn play(&self, bytes: &[u8]) {
         let Some((first, actions)) = bytes.split_first() else { return };
         let field = &self.0[usize::from(*first) % self.0.len()];

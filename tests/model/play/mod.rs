@@ -1,6 +1,6 @@
-//! A game against an allocator: actions of every kind, and a referee who knows what each has to come to.
+//! A game against an allocator: actions of every kind, and a referee that knows the outcome of each.
 //!
-//! `main.rs` has proptest make up the actions, `tests/fuzz` a coverage-guided fuzzer; both are bytes to begin with.
+//! In `main.rs`, proptest makes up the actions as bytes. In `tests/fuzz`, a coverage-guided fuzzer does.
 
 mod action;
 mod counts;

@@ -1,11 +1,12 @@
-//! Threads that do what they are told, one at a time: each has caches of its own, and nobody is in the middle of anything.
+//! Threads that run tasks, one task at a time. Each has magazines of its own, and no two are inside the
+//! allocator at once.
 
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
 type Task = Box<dyn FnOnce() + Send>;
 
-/// Two threads beside the one that plays, for as long as there is this.
+/// Two threads beside the one that plays the game. They exit when this value is dropped.
 pub(crate) struct Players([Sender<Task>; 2]);
 
 impl Players {
@@ -17,7 +18,7 @@ impl Players {
         }))
     }
 
-    /// Has `task` done by a thread, and waits for it; 0 is this one.
+    /// Runs `task` on the thread with this number, and waits for its result. Number 0 is the calling thread.
     pub(crate) fn run<R: Send + 'static>(
         &self,
         thread: usize,

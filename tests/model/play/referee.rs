@@ -1,4 +1,4 @@
-//! The rules: what each action has to come to, to the last count, and what must be true after it.
+//! The rules: the outcome that each action must have, down to the last count, and what must hold after it.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use super::fallback::{Pool, Watched};
 use super::players::Players;
 use super::table::{Row, Table};
 
-/// One game. All is given back at its end.
+/// A game. All blocks are freed at its end.
 pub(crate) struct Game<'a> {
     pool: &'static Pool,
     fallback: &'static Watched,
@@ -21,23 +21,23 @@ pub(crate) struct Game<'a> {
     players: &'a Players,
     is_enabled: bool,
     live: Vec<Live>,
-    /// Start and end of each live block.
+    /// The start and the end address of each live block.
     ranges: BTreeMap<usize, usize>,
-    /// Where each class's slots begin.
+    /// The address of each class's first slot.
     slabs: [usize; 4],
     before: Stats,
-    /// Blocks of the fallback that the pools themselves are made of, where there is no `mmap`.
+    /// The number of the fallback's blocks that the pools themselves are made of, on systems without `mmap`.
     below: usize,
     counts: Counts,
     next_number: u8,
 }
 
-/// A live block, full of its number.
+/// A live block. Each byte of it is its number.
 struct Live {
     start: Start,
     layout: Layout,
     number: u8,
-    /// Its class, unless it is the fallback's.
+    /// The class of its slot; `None` for a block of the fallback.
     class: Option<usize>,
 }
 
@@ -47,25 +47,26 @@ struct Start(*mut u8);
 // SAFETY: blocks may be used on any thread.
 unsafe impl Send for Start {}
 
-/// What becomes of a block that shrinks.
+/// The outcome that a shrink must have.
 enum Shrink {
     Stays,
-    /// To where this verdict sends a new request, or to the fallback; it stays only if the fallback refuses.
+    /// The block moves to where this verdict sends a new request, or to the fallback. It stays only if the
+    /// fallback refuses.
     Leaves(Verdict),
 }
 
-/// Who acts, and how.
+/// The thread that acts, and whether it does so inside `unpooled`.
 #[derive(Clone, Copy)]
 struct By {
     thread: usize,
     unpooled: bool,
 }
 
-/// What a caller finds in `errno` before a call, and has to find after it.
+/// The value of `errno` before each call. If the pools alone serve the call, `errno` must keep it.
 const ERRNO: i32 = 77;
 
 impl<'a> Game<'a> {
-    /// A game with pools of which nothing is live.
+    /// Starts a game with pools that have no live block. Panics if a slot is missing.
     pub(crate) fn new(
         pool: &'static Pool,
         fallback: &'static Watched,
@@ -123,7 +124,7 @@ impl<'a> Game<'a> {
         self.pool.check_invariants();
     }
 
-    /// Gives everything back.
+    /// Frees all blocks, and checks that none was lost.
     pub(crate) fn end(mut self) {
         self.fallback.refuse_nothing();
         self.pool.set_enabled(true);
@@ -143,7 +144,7 @@ impl<'a> Game<'a> {
         self.players.run(thread, move || if unpooled { pool.unpooled(|| f(pool)) } else { f(pool) })
     }
 
-    /// What `f` returns, which has to leave `errno` alone if the pools alone served it.
+    /// Runs `f` and returns its block. Panics if `errno` changed although the pools alone served the call.
     fn run_quietly(&self, by: By, f: impl FnOnce(&'static Pool) -> *mut u8 + Send + 'static) -> Start {
         let calls = self.fallback.calls();
         let (start, errno) = self.run(by, |pool| {
@@ -175,7 +176,7 @@ impl<'a> Game<'a> {
         self.adopt(start, layout);
     }
 
-    /// A new block of the program's.
+    /// Adds a block to the live ones and fills it with its number. Panics if it overlaps another.
     fn adopt(&mut self, start: Start, layout: Layout) {
         let class = self.class_at(start);
         let range = start.0.addr()..start.0.addr() + layout.size();
@@ -189,7 +190,7 @@ impl<'a> Game<'a> {
         self.live.push(Live { start, layout, number, class });
     }
 
-    /// Takes a block off the program's list; all of it has to be what was written.
+    /// Removes a block from the live ones, if there are any. Panics if a byte of it is not its number.
     fn give_up(&mut self, block: usize) -> Option<Live> {
         let block = block.checked_rem(self.live.len())?;
         let live = self.live.swap_remove(block);
@@ -201,7 +202,7 @@ impl<'a> Game<'a> {
     fn free(&mut self, by: By, block: usize) {
         let Some(Live { start, layout, class, .. }) = self.give_up(block) else { return };
         let dealloc = move |pool: &Pool| {
-            // (All of it, not its field alone, moves to the thread.)
+            // Moves all of `start`, because its field alone is not `Send`.
             let start = start;
             // SAFETY: a live block with its layout, which is given up.
             unsafe { pool.dealloc(start.0, layout) };
@@ -217,7 +218,7 @@ impl<'a> Game<'a> {
         let layout = Layout::from_size_align(size, old_layout.align()).expect("a small layout");
         let realloc = move |pool: &Pool| {
             let from = from;
-            // SAFETY: a live block with its layout, and a size that is no more than some megabytes.
+            // SAFETY: a live block with its layout, and a new size below 1 MiB.
             unsafe { pool.realloc(from.0, old_layout, size) }
         };
         let calls = self.fallback.calls();
@@ -234,7 +235,7 @@ impl<'a> Game<'a> {
                         self.counts.give(class);
                         self.counts.moved += 1;
                     }
-                    // (The slots that are free may be cached by other threads, which no shrink reclaims.)
+                    // Other threads may have cached the free slots, and a shrink reclaims none.
                     Shrink::Leaves(_) if start.0 != from.0 => {
                         assert!(!self.pool.owns(start.0));
                         self.counts.pass_on(size);
@@ -274,7 +275,7 @@ impl<'a> Game<'a> {
             }
         }
         if start.0.is_null() {
-            // As it was.
+            // A `realloc` that fails leaves the block as it was.
             old.assert_holds(old_layout.size());
             self.ranges.insert(from.0.addr(), from.0.addr() + old_layout.size());
             self.live.push(old);
@@ -284,7 +285,7 @@ impl<'a> Game<'a> {
         }
     }
 
-    /// What a resize to a size that fits its slot has to come to.
+    /// Returns the outcome that a resize must have if the new size fits the block's slot.
     fn judge_shrink(&self, by: By, layout: Layout, old: &Live) -> Shrink {
         let class = old.class.expect("a slot");
         let size = layout.size();
@@ -302,7 +303,8 @@ impl<'a> Game<'a> {
         }
     }
 
-    /// What a request has to come to. Where a layout may have open slots only, and others may have those cached, `is_hit` decides.
+    /// Returns the outcome that a request must have. If the layout may have open slots only, other threads
+    /// may have cached those. Then `is_hit` decides.
     fn judge(&self, by: By, layout: Layout, is_hit: bool) -> Verdict {
         if by.unpooled {
             return Verdict::Unpooled;
@@ -328,7 +330,7 @@ impl<'a> Game<'a> {
         if is_free && is_hit { Verdict::Hit(class) } else { Verdict::HeldBack(class) }
     }
 
-    /// The number of a block's slot; more than any if it has none of this class.
+    /// Returns the index of a block's slot in this class, or `usize::MAX` if its slot is not of this class.
     fn slot_of(&self, live: &Live, class: usize) -> usize {
         if live.class == Some(class) {
             (live.start.0.addr() - self.slabs[class]) / self.table.0[class].slot_bytes
@@ -349,7 +351,7 @@ impl<'a> Game<'a> {
         Some(found)
     }
 
-    /// A new block is where it has to be.
+    /// Panics unless a new block is where the verdict puts it.
     fn assert_place(&self, start: Start, layout: Layout, verdict: Verdict) {
         let class = self.class_at(start);
         assert_eq!(self.pool.owns(start.0), class.is_some());
@@ -368,7 +370,7 @@ impl<'a> Game<'a> {
         assert!(start.0.addr().is_multiple_of(layout.align()), "{layout:?} at {:p}", start.0);
     }
 
-    /// What is true after every action.
+    /// Checks what must hold after every action: contents, owners and counts.
     fn check(&self) {
         for live in &self.live {
             live.assert_ends();
@@ -392,12 +394,12 @@ impl<'a> Game<'a> {
 }
 
 impl Live {
-    /// Its first bytes, so many of them, are what was written.
+    /// Panics unless the first `bytes` bytes of the block are its number.
     fn assert_holds(&self, bytes: usize) {
         self.assert_part(0..bytes);
     }
 
-    /// The same of its first and its last bytes.
+    /// Panics unless the first 8 and the last 8 bytes of the block are its number.
     fn assert_ends(&self) {
         let (size, bytes) = (self.layout.size(), self.layout.size().min(8));
         self.assert_part(0..bytes);
@@ -414,7 +416,7 @@ impl Live {
 
 fn set_errno(errno: i32) {
     #[cfg(target_os = "linux")]
-    // SAFETY: this thread's own.
+    // SAFETY: `errno` is this thread's own.
     unsafe {
         *libc::__errno_location() = errno;
     }

@@ -1,29 +1,30 @@
-//! Tables with few slots, so that classes are exhausted all the time, and with an edge of every kind.
+//! Tables with an edge of every kind, and with so few slots that classes run dry all the time.
 
 use framepool::{Class, Config};
 
-/// What the referee has to know of a class.
+/// The configuration of a class, as the referee uses it.
 #[derive(Clone, Copy)]
 pub(crate) struct Row {
     pub(crate) slot_bytes: usize,
     pub(crate) slots: usize,
     pub(crate) floor: usize,
-    /// The last slots, for layouts of at least so many bytes only.
+    /// The number of held-back slots, and the minimum size in bytes of a layout that may have them.
     pub(crate) held_back: (usize, usize),
 }
 
 #[derive(Clone, Copy)]
 pub(crate) struct Table(pub(crate) [Row; 4]);
 
-/// Slots that are no powers of two, one set of more than 64, a floor, hold-backs of some, none and all of a class.
+/// A table of slot sizes that are not powers of two, except Large's. Small has more than 64 slots in its open
+/// lane. Two classes have a floor. The classes hold back some, none or all of their slots.
 pub(crate) const ODD: Table = Table([
-    Row { slot_bytes: 320, slots: 70, floor: 24, held_back: (20, 100) },
+    Row { slot_bytes: 320, slots: 90, floor: 24, held_back: (20, 100) },
     Row { slot_bytes: 960, slots: 9, floor: 0, held_back: (4, 500) },
     Row { slot_bytes: 4_096, slots: 5, floor: 1_500, held_back: (0, 0) },
     Row { slot_bytes: 98_368, slots: 5, floor: 0, held_back: (5, 20_000) },
 ]);
 
-/// Powers of two, nothing refused.
+/// A table of slot sizes that are powers of two, without a floor or a hold-back.
 pub(crate) const EVEN: Table = Table([
     Row { slot_bytes: 1 << 10, slots: 64, floor: 0, held_back: (0, 0) },
     Row { slot_bytes: 4 << 10, slots: 16, floor: 0, held_back: (0, 0) },
@@ -44,13 +45,13 @@ impl Table {
         config
     }
 
-    /// The smallest class that fits.
+    /// Returns the smallest class that a layout fits.
     pub(crate) fn class_of(&self, size: usize, align: usize) -> Option<usize> {
         let fits = |row: &Row| size <= row.slot_bytes && align <= 1 << row.slot_bytes.trailing_zeros();
         self.0.iter().position(fits)
     }
 
-    /// The sizes at which anything changes.
+    /// Returns the sizes at which the outcome of a request may change.
     pub(crate) fn edges(&self) -> [usize; 16] {
         let of_row = |row: &Row| [row.slot_bytes, row.slot_bytes / 4, row.floor, row.held_back.1];
         let [a, b, c, d] = self.0.each_ref().map(of_row);
@@ -63,7 +64,7 @@ impl Row {
         self.held_back.0 == 0 || size >= self.held_back.1
     }
 
-    /// Slots from this one on are held back.
+    /// Returns the index of the first held-back slot.
     pub(crate) fn held_from(&self) -> usize {
         self.slots - self.held_back.0
     }

@@ -1,1 +1,1 @@
-//! Nothing: see Cargo.toml.
+//! An empty library: see Cargo.toml.

@@ -1,8 +1,10 @@
-//! The addon: a library whose global allocator is a `PoolAlloc`, for a host that knows only the functions of its C interface.
+//! The addon: a library whose global allocator is a `PoolAlloc`, for a host that knows only the functions of
+//! its C interface.
 //!
-//! A function that says so allocates through the pools and calls nothing of `std` that registers a thread-local's destructor: the C library
-//! keeps a library mapped until such destructors have run, which would hide what the tests look for. No such function calls another: where the
-//! process has two addons, the loader could bind the call to the other one's.
+//! A function whose documentation says "Registers no destructor" allocates through the pools, and calls
+//! nothing of `std` that registers a thread-local's destructor. The C library keeps a library mapped until
+//! such destructors have run, which would hide what the tests look for. No such function calls another one:
+//! if the process has two addons, the loader could bind the call to the other addon.
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
@@ -47,14 +49,15 @@ fn use_all() -> u32 {
     slots as u32
 }
 
-/// Allocates a block of each class, writes its first and its last byte, and frees them all. Returns the number of blocks that were slots. Registers
-/// no destructor.
+/// Allocates a block of each class, writes its first and its last byte, and frees them all. Returns the
+/// number of blocks that were slots. Registers no destructor.
 #[unsafe(no_mangle)]
 pub extern "C" fn addon_use() -> u32 {
     use_all()
 }
 
-/// Allocates a block of the class with this index, and writes its first and its last byte. Registers no destructor.
+/// Allocates a block of the class with this index, and writes its first and its last byte. Registers no
+/// destructor.
 #[unsafe(no_mangle)]
 pub extern "C" fn addon_keep(class_index: u32) -> *mut u8 {
     keep(class(class_index))
@@ -98,17 +101,17 @@ pub extern "C" fn addon_live() -> u64 {
     Class::ALL.into_iter().map(|class| stats.class(class).in_use).sum()
 }
 
-/// Starts a thread of the addon's own. It uses the allocator, sets `step` to 1, waits until the host sets it to 2, uses the allocator
-/// again, sets it to 3, and exits.
+/// Starts a thread of the addon's own. It uses the allocator, sets `step` to 1, waits until the host sets it
+/// to 2, uses the allocator again, sets it to 3, and exits.
 ///
 /// # Safety
 ///
 /// `step` is valid until it is 3.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn addon_start(step: *const AtomicU32) {
-    // SAFETY: the caller's contract. The thread does not look at it once it is 3.
+    // SAFETY: the caller's contract. The thread does not use it once it is 3.
     let step: &'static AtomicU32 = unsafe { &*step };
-    // The handle is dropped, so that the thread is nobody's to join.
+    // The handle is dropped, so no thread joins this one.
     thread::spawn(move || {
         use_all();
         step.store(1, SeqCst);

@@ -1,5 +1,7 @@
-//! P9: a library that holds the allocator may be closed while threads that used it live, any number of times, and takes no more of the process
-//! than one library does. Each test is a child process, because what it looks for is a crash.
+//! P9: a library that holds the allocator may be closed while threads that used it live, any number of times.
+//! All loads together take no more of the process than one does.
+//!
+//! Each test runs in a child process, because it looks for a crash.
 
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
@@ -18,7 +20,7 @@ use host::{
 
 /// The number of times that a test opens and closes the addon.
 const LOADS: usize = 200;
-/// The number of keys whose values glibc keeps in the thread itself. For others it allocates.
+/// The number of keys whose values glibc keeps in the thread itself. For further keys it allocates.
 const KEYS_IN_THE_THREAD: usize = 32;
 
 #[test]
@@ -135,7 +137,7 @@ fn two_copies_of_the_library_keep_apart_and_are_closed_in_any_order() {
                 let threads = [[first, second], [second, first]].map(|copies| {
                     let (used, closed) = (&used, &closed);
                     scope.spawn(move || {
-                        // The hits tell how many slots there were.
+                        // The hits give the number of slots.
                         let _ = copies.map(Addon::use_some);
                         used.wait();
                         closed.wait();
@@ -156,7 +158,7 @@ fn two_copies_of_the_library_keep_apart_and_are_closed_in_any_order() {
     });
 }
 
-/// The loader binds what a later copy exports to the first copy's.
+/// The loader binds the symbols that a later copy exports to the first copy's.
 #[test]
 fn the_second_copy_of_a_library_with_global_symbols_may_be_closed() {
     in_child(the_second_copy_of_a_library_with_global_symbols_may_be_closed, || {

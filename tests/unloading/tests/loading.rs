@@ -1,4 +1,5 @@
-//! P9: however a library that holds the allocator was found and opened, it may be closed while threads that used it live.
+//! P9: however a library that holds the allocator was found and opened, it may be closed while threads that
+//! used it live.
 
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
@@ -86,7 +87,7 @@ fn a_library_whose_file_was_deleted_before_it_was_opened_may_be_closed() {
 #[test]
 fn a_library_that_never_was_in_a_file_system_may_be_closed() {
     in_child(a_library_that_never_was_in_a_file_system_may_be_closed, || {
-        // SAFETY: a valid name; the descriptor is new, and nothing else's.
+        // SAFETY: a valid name; the descriptor is new, and no other value owns it.
         let mut file = unsafe { File::from_raw_fd(libc::memfd_create(c"addon".as_ptr(), 0)) };
         io::copy(&mut File::open(addon()).unwrap(), &mut file).unwrap();
         close_under_a_thread(Addon::open(format!("/proc/self/fd/{}", file.as_raw_fd())));
@@ -139,7 +140,8 @@ fn a_library_that_replaced_the_file_of_an_open_one_may_be_closed() {
     close_under_a_thread(older);
 }
 
-/// A C library keeps the values of keys in the thread, by number. That of another namespace has other keys of the same numbers.
+/// A C library keeps the values of keys in the thread, by number. The C library of another namespace has
+/// other keys with the same numbers.
 #[test]
 fn a_library_in_a_namespace_of_its_own_leaves_the_hosts_keys_alone() {
     in_child(a_library_in_a_namespace_of_its_own_leaves_the_hosts_keys_alone, || {
@@ -158,7 +160,7 @@ fn a_library_in_a_namespace_of_its_own_leaves_the_hosts_keys_alone() {
     });
 }
 
-/// A namespace goes with the last library in it, and a process has 16.
+/// A namespace ends with the last library in it, and a process has 16.
 #[test]
 fn namespaces_with_the_library_may_come_and_go() {
     in_child(namespaces_with_the_library_may_come_and_go, || {
@@ -168,7 +170,7 @@ fn namespaces_with_the_library_may_come_and_go() {
     });
 }
 
-/// The loader's locks are held for long and by many.
+/// Other threads hold the loader's locks often, and for long.
 #[test]
 fn a_library_opens_while_others_are_opened_closed_and_looked_through() {
     static IS_OVER: AtomicBool = AtomicBool::new(false);
@@ -195,7 +197,7 @@ fn a_library_opens_while_others_are_opened_closed_and_looked_through() {
             }
             scope.spawn(|| {
                 while !IS_OVER.load(SeqCst) {
-                    // SAFETY: a function that leaves what it is shown alone.
+                    // SAFETY: the function changes nothing that it is passed.
                     unsafe { libc::dl_iterate_phdr(Some(look), std::ptr::null_mut()) };
                 }
             });

@@ -1,27 +1,28 @@
-//! The pools with coloured slots: each block starts a few cache lines into its slot, and neighbours start at different ones.
+//! The pools with coloured slots: each block starts some cache lines into its slot, and neighbours start at
+//! different ones.
 //!
-//! Slots that are aligned to 2 MiB put equal offsets of all frames into the same cache sets, and into the same place of a 4 KiB
-//! page, where a load waits for an unrelated store. This wrapper shows what would be won if the pools moved the
-//! blocks of large layouts about in the room that the layouts leave.
+//! Slots that are aligned to 2 MiB put equal offsets of all frames into the same cache sets. They also put
+//! them at the same offset of a 4 KiB page, where a load waits for an unrelated store. This wrapper shows the
+//! gain if the pools moved blocks of large layouts within the room that the layouts leave.
 
 use std::alloc::{GlobalAlloc, Layout};
 
 use framepool::{Class, Config, PoolAlloc};
 
-/// Different starts.
+/// The number of different starts.
 const COLOURS: usize = 16;
 
-/// From one start to the next, in bytes: an odd number of cache lines, so that all cache sets have their turn.
+/// The distance from one start to the next, in bytes: an odd number of cache lines, so all cache sets are
+/// used in turn.
 const STEP_BYTES: usize = 17 * 64;
 
-/// What the colours may take from a slot.
+/// The maximum number of bytes that the colours take from a slot.
 pub(crate) const MAX_BYTES: usize = (COLOURS - 1) * STEP_BYTES;
 
-/// Both classes that are coloured align their slots to this at least; no colour reaches so far.
+/// The minimum alignment of slots in both coloured classes. Every colour is smaller.
 const SLOT_ALIGN: usize = Config::new().slot_bytes(Class::Large);
 
-const _: () =
-    assert!(MAX_BYTES < SLOT_ALIGN, "take fewer colours: a slot's start is found by rounding down");
+const _: () = assert!(MAX_BYTES < SLOT_ALIGN, "take fewer colours: a slot's start is found by rounding down");
 
 pub(crate) struct Coloured {
     pools: &'static PoolAlloc,
@@ -32,18 +33,20 @@ impl Coloured {
         Self { pools }
     }
 
-    /// The layout with its colour's room, which is the same for all blocks of that layout.
+    /// Returns the layout with room for its colour added. The result is the same for all blocks of one
+    /// layout.
     fn widened(layout: Layout) -> Layout {
         assert!(layout.size() > Config::new().slot_bytes(Class::Medium), "only frames are coloured");
         Layout::array::<u8>(layout.size() + MAX_BYTES).expect("the sizes are constants")
     }
 }
 
-// SAFETY: a block is a block of the pools, moved up by less than it was widened by; rounding down to the alignment that all
-// slots of Large and XLarge have finds its start again. The workloads ask for byte buffers, which may start anywhere.
+// SAFETY: a block is a block of the pools, moved up by less than it was widened by. Rounding down to the
+// alignment that all slots of Large and XLarge have finds its start again. The workloads request byte
+// buffers, which may start anywhere.
 unsafe impl GlobalAlloc for Coloured {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: wider than a layout that is not empty.
+        // SAFETY: the layout is wider than one that is not empty.
         let slot = unsafe { self.pools.alloc(Self::widened(layout)) };
         assert!(self.pools.owns(slot), "the classes are large enough for what is coloured");
         // Neighbours of either class get different colours.
@@ -53,7 +56,7 @@ unsafe impl GlobalAlloc for Coloured {
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         let slot = block.map_addr(|address| address & !(SLOT_ALIGN - 1));
-        // SAFETY: the start of the slot that `alloc` got for this layout, given up by the caller.
+        // SAFETY: this is the start of the slot that `alloc` got for this layout, and the caller gives it up.
         unsafe { self.pools.dealloc(slot, Self::widened(layout)) };
     }
 }

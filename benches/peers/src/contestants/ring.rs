@@ -1,16 +1,19 @@
-//! A thread's own stack of ready buffers of one size: what a program without an allocator would write by hand.
+//! A thread's own stack of ready buffers of one size: what a program without an allocator would write by
+//! hand.
 //!
-//! Taking is a load and a decrement, giving an increment and a store. It knows neither sizes nor other threads, so it is
-//! the limit of what an allocator can reach, not a peer. A buffer that another thread frees stays with that thread.
+//! A take is a load and a decrement, a give is an increment and a store. The stack knows neither sizes nor
+//! other threads, so it is the limit of what an allocator can reach, not a peer. A buffer that another thread
+//! frees stays with that thread.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ptr::null_mut;
 
-/// Buffers that a stack has room for: those of the largest burst.
+/// The capacity of a stack in buffers: enough for the largest burst.
 const PLACES: usize = 64;
 
-/// Buffers that are there, pages and all, before the clock runs: more than any queue holds.
+/// The number of buffers that are ready, with their pages mapped, before the clock runs: more than any queue
+/// holds.
 const READY: usize = 32;
 
 pub(crate) struct Ring;
@@ -24,14 +27,16 @@ thread_local! {
     static STACK: Stack = const { Stack { held: Cell::new(0), places: [const { Cell::new(null_mut()) }; PLACES] } };
 }
 
-/// Fills this thread's stack with buffers whose pages are mapped. Other threads make theirs as they need them.
+/// Fills the calling thread's stack with buffers whose pages are mapped. Other threads allocate their buffers
+/// on demand.
 pub(crate) fn fill(bytes: usize) {
     let layout = Layout::array::<u8>(bytes).expect("the sizes are constants");
     for _ in 0..READY {
         // SAFETY: no workload has empty blocks.
         let buffer = unsafe { System.alloc(layout) };
         assert!(!buffer.is_null(), "out of memory for {bytes} bytes");
-        // SAFETY: just allocated with this size, and put into this thread's stack, where nothing else is.
+        // SAFETY: the buffer was just allocated with this size, and goes into this thread's stack, which no
+        // other thread reaches.
         unsafe {
             buffer.write_bytes(1, bytes);
             Ring.dealloc(buffer, layout);
@@ -39,8 +44,8 @@ pub(crate) fn fill(bytes: usize) {
     }
 }
 
-// SAFETY: a buffer is in one place of one thread's stack or with one caller. A process asks for one size only, so whichever
-// buffer comes out fits, and came from `System` with the same layout.
+// SAFETY: a buffer is in one place of one thread's stack or with one caller. A process requests one size
+// only, so every buffer that comes out fits, and came from `System` with the same layout.
 unsafe impl GlobalAlloc for Ring {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

@@ -1,17 +1,18 @@
-//! rpmalloc, with the `realloc` that its usual Rust wrapper leaves to allocate, copy and free.
+//! rpmalloc, with `realloc`, which its usual Rust wrapper implements as allocate, copy and free.
 //!
-//! Its library starts each thread's heap by itself, on the thread's first call.
+//! The library starts a thread's heap by itself, on the thread's first call.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::ffi::c_void;
 
-/// What the C allocators align to by themselves on 64-bit machines.
+/// The alignment that the C allocators guarantee by default on 64-bit machines.
 const USUAL_ALIGN: usize = 16;
 
 pub(crate) struct RpMalloc;
 
-// SAFETY: each method is the C function that has its contract. Sizes are above zero, as `GlobalAlloc` demands, and alignments
-// are powers of two below the 64 KiB that rpmalloc takes: the workloads ask for byte buffers only.
+// SAFETY: each method is the C function with the same contract. Sizes are above zero, as `GlobalAlloc`
+// requires. Alignments are powers of two below the 64 KiB that rpmalloc accepts: the workloads request byte
+// buffers only.
 unsafe impl GlobalAlloc for RpMalloc {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: see above.
@@ -24,13 +25,13 @@ unsafe impl GlobalAlloc for RpMalloc {
     }
 
     unsafe fn dealloc(&self, block: *mut u8, _: Layout) {
-        // SAFETY: the caller's contract: a live block of this allocator.
+        // SAFETY: the caller's contract says that this is a live block of this allocator.
         unsafe { rpmalloc_sys::rpfree(block.cast::<c_void>()) };
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
         let align = layout.align().max(USUAL_ALIGN);
-        // SAFETY: as `dealloc`; a failure returns null and leaves the block alone.
+        // SAFETY: as for `dealloc`. A failure returns null and leaves the block unchanged.
         unsafe { rpmalloc_sys::rpaligned_realloc(block.cast(), align, bytes, layout.size(), 0).cast() }
     }
 }

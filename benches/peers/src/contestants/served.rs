@@ -1,4 +1,5 @@
-//! What a contestant's pools served: a figure of a pool that sent half of its requests to `System` is to be read so.
+//! The share of requests that a contestant's pools served. If a pool sent half of its requests to `System`,
+//! its figure is half `System`'s.
 
 use std::alloc::GlobalAlloc;
 
@@ -6,9 +7,9 @@ use framepool::PoolAlloc;
 
 use crate::baselines::{Counts, Original, PerPoolSpin};
 
-/// An allocator that counts.
+/// An allocator that counts its requests.
 pub(crate) trait Served: GlobalAlloc + Sync {
-    /// Requests that got a slot, and all requests.
+    /// Returns the requests that got a slot, and all requests.
     fn served(&self) -> (u64, u64);
 }
 

@@ -1,4 +1,5 @@
-//! A dot for each contestant at its median, on a line over the middle half of the rounds; a panel for each size.
+//! Plots with a panel for each size. A contestant is a dot at its median, on a line over the middle half of
+//! the rounds.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -14,7 +15,7 @@ const PANEL_WIDTH: u32 = 290;
 const NAMES_WIDTH: u32 = 150;
 const ROW_HEIGHT: u32 = 26;
 
-/// Draws it.
+/// Draws the plot of one workload.
 pub(super) fn draw(results: &Results, workload: &Workload, svg: &mut String) -> Drawn {
     let figures = Figures::of(&results.rows);
     let quartiles = |contestant, bytes| {
@@ -38,7 +39,8 @@ pub(super) fn draw(results: &Results, workload: &Workload, svg: &mut String) -> 
     Ok(())
 }
 
-/// The plots' own rows are found again by giving the names the same margins.
+/// The height of a panel's caption. The names have the same margins as the panels, so they stand beside their
+/// rows.
 const CAPTION_HEIGHT: u32 = 20;
 const AXIS_HEIGHT: u32 = 35;
 
@@ -64,7 +66,7 @@ fn draw_panel(area: &Page<'_>, caption: &str, rows: &[(&str, Option<Quartiles>)]
     let mut chart = ChartBuilder::on(&plot)
         .x_label_area_size(AXIS_HEIGHT)
         .margin_right(14)
-        // Room for the figure to the right of the last dot.
+        // This leaves room for the figure to the right of the last dot.
         .build_cartesian_2d((low..high * 2.5).log_scale(), -(rows.len() as f64)..0.0)?;
     chart
         .configure_mesh()

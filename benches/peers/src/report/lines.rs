@@ -1,4 +1,4 @@
-//! A line for each contestant, over percentiles or over numbers of threads; a panel for each size.
+//! Plots with a panel for each size. A contestant is a line, over percentiles or over numbers of threads.
 
 use std::ops::Range;
 
@@ -13,13 +13,13 @@ use crate::workloads::{Workload, size_in_words};
 
 const PANEL: (u32, u32) = (560, 420);
 
-/// Where the axis of percentiles ends: at 99.999 %.
+/// The end of the axis of percentiles, in nines: 99.999 %.
 const NINES: f64 = 5.0;
 
-/// An entry of the legend, in pixels.
+/// The size of an entry of the legend, in pixels.
 const ENTRY: (u32, u32) = (180, 22);
 
-/// What all panels of a plot share.
+/// The axes that all panels of a plot share.
 struct Axes {
     x: Range<f64>,
     x_label: &'static str,
@@ -30,7 +30,7 @@ struct Axes {
 /// A contestant and its points.
 type Line = (&'static str, Vec<(f64, f64)>);
 
-/// Time over the share of frames that took no longer, in nines: one is 90 %, four are 99.99 %.
+/// Draws time over the share of frames that took no longer, in nines: one is 90 %, four are 99.99 %.
 pub(super) fn percentiles(results: &Results, workload: &Workload, svg: &mut String) -> Drawn {
     let nines = |percentile: f64| -(1.0 - percentile / 100.0).log10();
     let lines = |bytes| {
@@ -38,7 +38,7 @@ pub(super) fn percentiles(results: &Results, workload: &Workload, svg: &mut Stri
             let of_it = results.curves.iter().filter(|point| {
                 point.workload == workload.name && point.bytes == bytes && point.contestant == name
             });
-            // The very slowest frame is at infinity on such an axis.
+            // The slowest frame of all would be at infinity on such an axis.
             of_it
                 .filter(|point| nines(point.percentile) <= NINES)
                 .map(|point| (nines(point.percentile), point.ns))
@@ -54,7 +54,7 @@ pub(super) fn percentiles(results: &Results, workload: &Workload, svg: &mut Stri
     draw(workload, svg, &axes, lines)
 }
 
-/// Time over threads.
+/// Draws time over the number of threads.
 pub(super) fn threads(results: &Results, workload: &Workload, svg: &mut String) -> Drawn {
     let figures = Figures::of(&results.rows);
     let lines = |bytes| {
@@ -105,7 +105,7 @@ fn draw(workload: &Workload, svg: &mut String, axes: &Axes, lines: impl Fn(usize
     Ok(())
 }
 
-/// A stroke as the lines have it, and the name.
+/// Draws an entry of the legend: a stroke in the style of the contestant's line, and the name.
 fn draw_entry(area: &Page<'_>, (x, y): (i32, i32), name: &str) -> Drawn {
     const STROKE: i32 = 36;
 

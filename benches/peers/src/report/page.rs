@@ -1,4 +1,5 @@
-//! The page that a plot is drawn on, and its axes. No system font is opened: SVG leaves text to its viewer.
+//! The page that a plot is drawn on, and its axes. No system font is opened, because SVG leaves text to its
+//! viewer.
 
 use std::error::Error;
 
@@ -8,13 +9,13 @@ use plotters::prelude::*;
 use super::style::FONT;
 use crate::workloads::Workload;
 
-/// What drawing may fail with, which on SVG is writing the file.
+/// The result of drawing. An error on SVG is an error of writing the file.
 pub(super) type Drawn<T = ()> = Result<T, Box<dyn Error>>;
 
-/// Where a plot is drawn, or a part of it.
+/// The area of a plot, or a part of it.
 pub(super) type Page<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// A white page with the workload's name and description on top, and what is left of it.
+/// Makes a white page with the workload's name and description on top, and returns the rest of it.
 pub(super) fn page<'a>(svg: &'a mut String, size: (u32, u32), workload: &Workload) -> Drawn<Page<'a>> {
     let page = SVGBackend::with_string(svg, size).into_drawing_area();
     page.fill(&WHITE)?;
@@ -23,14 +24,14 @@ pub(super) fn page<'a>(svg: &'a mut String, size: (u32, u32), workload: &Workloa
     Ok(page.margin(0, 10, 10, 10))
 }
 
-/// The bounds of a logarithmic axis that shows all of `values`, a little wider than they are.
+/// Returns the bounds of a logarithmic axis that shows all of `values`, with a little room at both ends.
 pub(super) fn log_bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (least, most) =
         values.fold((f64::INFINITY, 0.0_f64), |(least, most), value| (least.min(value), most.max(value)));
     (least.max(0.1) / 1.4, most.max(0.2) * 1.4)
 }
 
-/// A label of an axis: `20`, `3k`, `4M`.
+/// Returns a label for an axis: `20`, `3k`, `4M`.
 pub(super) fn short(value: f64) -> String {
     match value {
         millions if millions >= 1e6 => format!("{}M", millions / 1e6),

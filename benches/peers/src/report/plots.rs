@@ -1,4 +1,4 @@
-//! Which plot a workload gets.
+//! The choice of a plot for each workload.
 
 use std::fs;
 use std::path::Path;
@@ -29,12 +29,12 @@ fn plot(workload: &Workload) -> Option<Plot> {
     }
 }
 
-/// Whether the table may point to a plot.
+/// Whether the workload has a plot that its table can show.
 pub(super) fn has_plot(workload: &Workload) -> bool {
     plot(workload).is_some()
 }
 
-/// Draws a plot of each workload that there are figures of into `directory`.
+/// Draws a plot into `directory` for each workload that has figures and a kind of plot.
 ///
 /// # Errors
 ///

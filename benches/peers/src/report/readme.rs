@@ -1,4 +1,4 @@
-//! Puts the report into the README, between two markers, and leaves the rest alone.
+//! Writes the report into the README, between two markers, and leaves the rest unchanged.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::failure::Failure;
 const BEGIN: &str = "<!-- peers:begin -->";
 const END: &str = "<!-- peers:end -->";
 
-/// Replaces what is between the markers of that file.
+/// Replaces the text between the markers of that file.
 ///
 /// # Errors
 ///

@@ -1,8 +1,9 @@
-//! How the plots look: a colour for each family, told apart by people who see few colours, and by dashes within it.
+//! The look of the plots: a colour for each family of allocators, and dashes within a family. The colours
+//! stay distinct for most readers who are colour-blind.
 
 use plotters::style::RGBColor;
 
-/// Okabe and Ito's colours, which stay apart for most kinds of colour blindness.
+/// Okabe and Ito's colours, which stay distinct for most kinds of colour blindness.
 const VERMILLION: RGBColor = RGBColor(213, 94, 0);
 const BLUE: RGBColor = RGBColor(0, 114, 178);
 const GREEN: RGBColor = RGBColor(0, 158, 115);
@@ -12,13 +13,13 @@ const SKY: RGBColor = RGBColor(86, 180, 233);
 const BLACK: RGBColor = RGBColor(0, 0, 0);
 const GREY: RGBColor = RGBColor(140, 140, 140);
 
-/// Lines of the grid, and text that is not a name.
+/// The colour of grid lines and axes.
 pub(crate) const FAINT: RGBColor = RGBColor(225, 225, 225);
 pub(crate) const INK: RGBColor = RGBColor(60, 60, 60);
 
 pub(crate) const FONT: &str = "sans-serif";
 
-/// A contestant's colour, and its dash in pixels; a dash of 0 is a solid line.
+/// Returns a contestant's colour, and its dash in pixels. A dash of 0 is a solid line.
 pub(crate) fn of(contestant: &str) -> (RGBColor, i32) {
     match contestant {
         "framepool" => (VERMILLION, 0),
@@ -37,7 +38,7 @@ pub(crate) fn of(contestant: &str) -> (RGBColor, i32) {
     }
 }
 
-/// Half a stroke's width for all but us.
+/// Returns the width of a contestant's line in pixels. framepool's line is the widest.
 pub(crate) fn stroke(contestant: &str) -> u32 {
     if contestant == "framepool" { 3 } else { 2 }
 }

@@ -1,10 +1,11 @@
-//! One line, what was asked, and how it came out: by the median, and not settled if the middle half crosses the mark.
+//! One verdict: a figure, its mark, and whether the median meets the mark. If the middle half crosses the
+//! mark, the verdict is not settled.
 
 use std::fmt;
 
 use crate::quartiles::{Quartiles, figure};
 
-/// One line and what it came to.
+/// A figure and the mark that it is judged by.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Verdict {
     pub(crate) subject: String,
@@ -13,13 +14,13 @@ pub(crate) struct Verdict {
     pub(crate) mark: Mark,
 }
 
-/// What was asked for.
+/// The mark that a figure must meet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Mark {
     AtMost(f64),
     Below(f64),
     AtLeast(f64),
-    /// Nothing: the figure is reported.
+    /// No mark: the figure is only reported.
     Reported,
 }
 

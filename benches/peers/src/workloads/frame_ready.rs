@@ -1,8 +1,10 @@
-//! How long until a frame can be written: allocate, then touch each of its pages, while a queue's depth wanders.
+//! The time until a frame can be written: allocate, then touch each of its pages, while a queue's depth
+//! varies.
 //!
-//! The time of each frame counts, not their mean: one frame in a hundred that comes late is what a viewer sees. The depth
-//! walks at random between 0 and 24, the same walk for all, so that the allocator now needs memory and now has some to give
-//! back. Frames come as fast as they can; at a camera's pace, those who give memory back by the clock would do it more often.
+//! The time of each frame counts, not the mean, because a viewer sees the one frame in a hundred that comes
+//! late. The depth is a random walk between 0 and 24, the same walk for all contestants. The allocator
+//! therefore sometimes needs memory and sometimes has memory to return. Frames come as fast as possible. At a
+//! camera's frame rate, allocators that return memory after a time would do it more often.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -13,10 +15,10 @@ use crate::contestants::Subject;
 use crate::outcome::Outcome;
 use crate::source::Source;
 
-/// The most frames in the queue.
+/// The maximum number of frames in the queue.
 const DEPTH: usize = 24;
 
-/// Figures of one sample; the tail beyond them is read from all samples together.
+/// The figures of one sample. The tail beyond them is read from all samples together.
 pub(crate) const PERCENTILES: &[(&str, f64)] = &[
     ("p50_ns", 50.0),
     ("p90_ns", 90.0),
@@ -26,7 +28,7 @@ pub(crate) const PERCENTILES: &[(&str, f64)] = &[
     ("max_ns", 100.0),
 ];
 
-/// Percentiles of the nanoseconds until a frame is ready.
+/// Measures percentiles of the nanoseconds until a frame is ready.
 pub(crate) fn run(subject: Subject, bytes: usize, time: Duration) -> Outcome {
     let source = Source::new(subject.allocator, bytes);
     let mut queue = VecDeque::with_capacity(DEPTH);
@@ -53,12 +55,12 @@ pub(crate) fn run(subject: Subject, bytes: usize, time: Duration) -> Outcome {
     Outcome::of_many(figures).with_latencies(&latencies)
 }
 
-/// An empty histogram: three digits, one nanosecond to one minute.
+/// An empty histogram with three significant digits, from one nanosecond to one minute.
 pub(crate) fn histogram() -> Histogram<u64> {
     Histogram::new_with_max(60_000_000_000, 3).expect("the bounds are constants")
 }
 
-/// A percentile of it, in nanoseconds.
+/// Returns a percentile of the latencies, in nanoseconds.
 pub(crate) fn at(latencies: &Histogram<u64>, percentile: f64) -> f64 {
     latencies.value_at_percentile(percentile) as f64
 }

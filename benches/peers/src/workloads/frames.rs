@@ -1,7 +1,9 @@
-//! What the place of a frame does to the code that works on it: a copy from frame to frame, and a conversion of three planes.
+//! The effect of a frame's address on the code that works on it: a copy from frame to frame, and a conversion
+//! of three planes.
 //!
-//! Slots that are aligned to 2 MiB put the same offset of each frame into the same cache sets. `framepool_coloured` runs the same
-//! pools with starts that differ, so the difference between the two is what that alignment costs.
+//! Slots that are aligned to 2 MiB put the same offset of each frame into the same cache sets.
+//! `framepool_coloured` runs the same pools with different starts, so the difference between the two is the
+//! cost of that alignment.
 
 use std::collections::VecDeque;
 use std::mem::MaybeUninit;
@@ -12,10 +14,10 @@ use crate::contestants::Subject;
 use crate::outcome::Outcome;
 use crate::source::{Block, Source};
 
-/// Frames in the queue of copies: more than a core's own cache holds.
+/// The number of frames in the queue of copies: more than a core's own cache holds.
 const COPIES: usize = 8;
 
-/// Nanoseconds to copy the newest frame of a queue into a new one and free the oldest.
+/// Measures the nanoseconds to copy the newest frame of a queue into a new one and free the oldest.
 pub(crate) fn copy(subject: Subject, bytes: usize, time: Duration) -> Outcome {
     let source = Source::new(subject.allocator, bytes);
     let mut queue: VecDeque<Block> = VecDeque::with_capacity(COPIES + 1);
@@ -33,8 +35,9 @@ pub(crate) fn copy(subject: Subject, bytes: usize, time: Duration) -> Outcome {
     Outcome::of("ns", ns)
 }
 
-/// Nanoseconds to convert a 4:2:0 frame, whose plane of luma has `bytes`, into three planes of red, green and blue, all
-/// six of them blocks of the allocator, those of the result new each time.
+/// Measures the nanoseconds to convert a 4:2:0 frame, whose luma plane has `bytes` bytes, into three planes
+/// of red, green and blue. All six planes are blocks of the allocator, and those of the result are new each
+/// time.
 pub(crate) fn convert(subject: Subject, bytes: usize, time: Duration) -> Outcome {
     let width = (bytes * 16 / 9).isqrt();
     let [luma_source, chroma_source] = [bytes, bytes / 4].map(|bytes| Source::new(subject.allocator, bytes));
@@ -49,7 +52,7 @@ pub(crate) fn convert(subject: Subject, bytes: usize, time: Duration) -> Outcome
     Outcome::of("ns", ns)
 }
 
-/// BT.601 in 8-bit fixed point. Two rows share one of chroma.
+/// Converts with BT.601 in 8-bit fixed point. Two rows share one row of chroma.
 fn to_rgb([luma, blue_diff, red_diff]: [&[u8]; 3], rgb: [&mut [MaybeUninit<u8>]; 3], width: usize) {
     let [red, green, blue] = rgb.map(|plane| plane.chunks_exact_mut(width));
     let rows = luma.chunks_exact(width).zip(red).zip(green).zip(blue);

@@ -1,4 +1,5 @@
-//! A queue of eight buffers, each written through: what the allocator is worth to a program that fills what it asks for.
+//! A queue of eight buffers, each written through: the value of the allocator to a program that fills its
+//! buffers.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,10 +9,11 @@ use crate::contestants::Subject;
 use crate::outcome::Outcome;
 use crate::source::Source;
 
-/// Buffers in the queue.
+/// The number of buffers in the queue.
 const DEPTH: usize = 8;
 
-/// Nanoseconds from one buffer to the next: allocate, write all of it, put it into the queue, free the oldest.
+/// Measures the nanoseconds from one buffer to the next: allocate, write all of it, put it into the queue,
+/// free the oldest.
 pub(crate) fn run(subject: Subject, bytes: usize, time: Duration) -> Outcome {
     let source = Source::new(subject.allocator, bytes);
     let mut queue: VecDeque<_> = (0..DEPTH).map(|_| source.block()).collect();

@@ -1,7 +1,8 @@
 //! Two threads with a short queue between them: one allocates, the other frees.
 //!
-//! The queue is lock-free and belongs to neither allocator; who finds it full or empty spins, so that no wake-up is timed. What
-//! it costs is in every figure alike, and narrows the ratios.
+//! The queue is lock-free and does not use the measured allocator. A thread that finds it full or empty
+//! spins, so that no wake-up is timed. The cost of the queue is the same in every figure, and narrows the
+//! ratios.
 
 use std::hint::{black_box, spin_loop};
 use std::thread;
@@ -16,29 +17,32 @@ use crate::outcome::{DISTURBED, Outcome};
 use crate::processors;
 use crate::source::{Block, Source};
 
-/// Blocks under way at most: with those in hand, fewer than a class of the default table has slots.
+/// The maximum number of blocks in the queue. With those that the two threads hold, it is below the slots of
+/// each class in the default table.
 const UNDER_WAY: usize = 16;
 
-/// Spins before a thread offers its processor to others: some hundred microseconds, so that it matters only if its partner
-/// has none.
+/// The number of spins before a thread yields its processor: on the order of 100 us, so a yield matters only
+/// if the other thread has no processor.
 const SPINS: u32 = 10_000;
 
-/// Nanoseconds from one block to the next: allocated and marked by one thread, read and freed by the other.
+/// Measures the nanoseconds from one block to the next: allocated and marked by one thread, read and freed by
+/// the other.
 pub(crate) fn hand_off(subject: Subject, bytes: usize, time: Duration) -> Outcome {
     let source = Source::new(subject.allocator, bytes);
     relay(time, || marked(source), drop)
 }
 
-/// Blocks that outlive their neighbours, in a table of that many places.
+/// The number of places for blocks that outlive their neighbours.
 const SURVIVORS: usize = 48;
 
-/// One block in so many survives.
+/// One block in this many survives.
 const SURVIVES: usize = 16;
 
-/// Nanoseconds from one block to the next, of the sizes that a chat server makes: audio packets, encoded frames,
-/// thumbnails and pictures; every page is written, and one block in 16 stays until another takes its place.
+/// Measures the nanoseconds from one block to the next, with the sizes of a chat server: audio packets,
+/// encoded frames, thumbnails and pictures. Every page is written. One block in 16 stays until another takes
+/// its place.
 pub(crate) fn survivors(subject: Subject, _: usize, time: Duration) -> Outcome {
-    // Of 32 blocks, 18 are audio, 9 encoded, 3 thumbnails, 2 pictures.
+    // The mix of 32 blocks: 18 audio packets, 9 encoded frames, 3 thumbnails, 2 pictures.
     const MIX: [usize; 32] = [
         160, 320, 480, 640, 800, 960, 160, 320, 480, 640, 800, 960, 160, 320, 480, 640, 800, 960, //
         9_000, 14_000, 20_000, 24_000, 28_000, 33_000, 41_000, 48_000, 60_000, //
@@ -68,8 +72,8 @@ fn marked(source: Source) -> Block {
     block
 }
 
-/// The nanoseconds of a step of the producer, which can be no faster than the consumer in the long run; and how often the
-/// two did not have a processor each.
+/// Measures the nanoseconds of a step of the producer, which in the long run is no faster than the consumer.
+/// Also reports how often the two threads did not have a processor each.
 fn relay(time: Duration, mut make: impl FnMut() -> Block, mut consume: impl FnMut(Block) + Send) -> Outcome {
     let (own, other) = match *processors::allowed() {
         [first, .., last] => (Some(first), Some(last)),
@@ -100,7 +104,7 @@ fn relay(time: Duration, mut make: impl FnMut() -> Block, mut consume: impl FnMu
     Outcome::of_many([("ns", ns), (DISTURBED, disturbed() as f64)])
 }
 
-/// Until the producer is gone and the queue is empty.
+/// Consumes blocks until the producer is gone and the queue is empty.
 fn consume_all(from: &mut Consumer<Block>, mut consume: impl FnMut(Block)) {
     let mut spins = 0;
     loop {

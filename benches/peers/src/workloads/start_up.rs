@@ -1,7 +1,7 @@
-//! What an allocator takes before it has given anything: the time of its first block, and the memory that it makes resident.
+//! The start-up cost of an allocator: the time of its first block, and the memory that it makes resident.
 //!
-//! Each sample is a fresh process. `System` has been at work in it before, for the harness itself, so its own figures are nearly
-//! nothing: they are what to take off the others'.
+//! Each sample is a fresh process. The harness has already used `System` there, so `System`'s own figures are
+//! nearly zero. They are the amount to subtract from the figures of the other allocators.
 
 use std::fs;
 use std::hint::black_box;
@@ -11,13 +11,13 @@ use crate::contestants::Subject;
 use crate::outcome::Outcome;
 use crate::source::Source;
 
-/// One block of each class, after the first.
+/// The sizes of one block of each class, allocated after the first block.
 const SIZES: [usize; 4] = [1_000, 40_000, 200_000, 1_382_400];
 
-/// Nanoseconds until the first block was there; bytes of memory and of address space that it, and one untouched block of
-/// each class, added to the process.
+/// Measures the nanoseconds until the first block was there. Also measures the memory and the address space,
+/// in KiB, that it and one untouched block of each class add to the process.
 pub(crate) fn run(subject: Subject, bytes: usize, _: Duration) -> Outcome {
-    // The first reading makes the buffers that the later ones use again.
+    // The first reading allocates the buffers that the later readings use again.
     black_box(Footprint::now());
     let before = Footprint::now();
     let source = Source::new(subject.allocator, bytes);
@@ -34,14 +34,15 @@ pub(crate) fn run(subject: Subject, bytes: usize, _: Duration) -> Outcome {
     ])
 }
 
-/// What the process has of the machine.
+/// The memory and address space of the process.
 struct Footprint {
     resident_kib: f64,
     address_space_kib: f64,
 }
 
 impl Footprint {
-    /// Exact counts; those of `status` and `statm` lag behind. Zeros where there is no such file.
+    /// Reads exact counts; those of `status` and `statm` for resident memory lag behind. Returns zeros if
+    /// there is no such file.
     fn now() -> Self {
         let rollup = fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -49,7 +50,7 @@ impl Footprint {
     }
 }
 
-/// The figure behind a name, as in `Rss:      1234 kB`.
+/// Returns the figure behind a name, as in `Rss:      1234 kB`, or zero.
 fn kib(text: &str, name: &str) -> f64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0.0)

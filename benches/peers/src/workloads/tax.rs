@@ -1,7 +1,7 @@
-//! What a program pays for requests that the pools do not serve: the pools and bare `System`, in turns in one process.
+//! The cost of requests that the pools do not serve: the pools and bare `System`, in turns in one process.
 //!
-//! The two differ by a nanosecond or less, far below what two processes differ by. So both use the same heap, in stretches of
-//! ten microseconds that alternate, and the ratio is the median over neighbouring stretches.
+//! The two differ by a nanosecond or less, far less than two processes differ from each other. Both therefore
+//! use the same heap, in alternating stretches of 10 us. The ratio is the median over neighbouring stretches.
 
 use std::alloc::System;
 use std::time::Duration;
@@ -16,12 +16,13 @@ use crate::source::{Block, Source};
 static FLOORED: PoolAlloc = PoolAlloc::with_config(Config::new().floor(Class::Small, 257));
 static PLAIN: PoolAlloc = PoolAlloc::new();
 
-/// A floor on Small sends it to the fallback.
+/// Measures requests that a floor on Small sends to the fallback.
 pub(crate) fn floor(_: Subject, bytes: usize, time: Duration) -> Outcome {
     pair(&FLOORED, bytes, time)
 }
 
-/// All slots of Small that so small a layout may have are taken; the held-back ones are free.
+/// Measures requests while every slot of Small that so small a layout may have is taken. The held-back slots
+/// are free.
 pub(crate) fn open_lane_taken(_: Subject, bytes: usize, time: Duration) -> Outcome {
     let open_lane = Source::new(&PLAIN, bytes);
     let mut taken = Vec::new();
@@ -31,7 +32,7 @@ pub(crate) fn open_lane_taken(_: Subject, bytes: usize, time: Duration) -> Outco
     pair(&PLAIN, bytes, time)
 }
 
-/// All slots of Small are taken.
+/// Measures requests while all slots of Small are taken.
 pub(crate) fn small_taken(_: Subject, bytes: usize, time: Duration) -> Outcome {
     let slots = Config::new().slots(Class::Small);
     let entitled = Source::new(&PLAIN, Config::new().slot_bytes(Class::Small));
@@ -39,12 +40,12 @@ pub(crate) fn small_taken(_: Subject, bytes: usize, time: Duration) -> Outcome {
     pair(&PLAIN, bytes, time)
 }
 
-/// Larger than any slot.
+/// Measures requests that are larger than any slot.
 pub(crate) fn too_large(_: Subject, bytes: usize, time: Duration) -> Outcome {
     pair(&PLAIN, bytes, time)
 }
 
-/// Nanoseconds to allocate and free a block of `pools`, and of `System`, and their ratio.
+/// Measures the nanoseconds to allocate and free a block of `pools` and of `System`, and their ratio.
 fn pair(pools: &'static PoolAlloc, bytes: usize, time: Duration) -> Outcome {
     let before = pools.stats();
     let [ours, theirs] = [Source::new(pools, bytes), Source::new(&System, bytes)];

@@ -1,8 +1,9 @@
-//! The same blocks on 1 to 16 threads at once, and a private loop beside them that needs no allocator.
+//! Blocks allocated and freed on 1 to 16 threads at once, beside a private loop that needs no allocator.
 //!
-//! Two threads on a shared machine are slower than one whatever they do. The control loop is as long as a fast pair, works on
-//! its thread's own stack, and is run right before and after: dividing by its slow-down leaves the allocator's. With more
-//! threads than processors, the figure is processor time: the time of all, times processors, by pairs.
+//! On a shared machine two threads are slower than one, even without an allocator. The control loop takes as
+//! long as a fast pair, works on its thread's own stack, and runs right before the blocks. Dividing by its
+//! slow-down leaves the allocator's. If there are more threads than processors, the figure is processor time:
+//! the time of the run, times the processors, divided by the pairs of all threads.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -12,15 +13,15 @@ use crate::contestants::Subject;
 use crate::outcome::{DISTURBED, Outcome};
 use crate::source::Source;
 
-/// Rounds of one call of the timing loops: long enough for the clock, and repeated as often as it takes.
+/// The rounds of one call of a timing loop. If they are too short for the clock, the harness repeats them.
 const ROUNDS: u64 = 2_000;
 
-/// Nanoseconds a pair on each of so many threads.
+/// Measures the nanoseconds of a pair on 1 to 16 threads.
 pub(crate) fn pairs(subject: Subject, bytes: usize, _: Duration) -> Outcome {
     run::<1>(subject, bytes, &[1, 2, 4, 8, 16])
 }
 
-/// Nanoseconds a block in bursts of 16, on one thread and two.
+/// Measures the nanoseconds of a block in bursts of 16, on one thread and on two.
 pub(crate) fn bursts(subject: Subject, bytes: usize, _: Duration) -> Outcome {
     run::<16>(subject, bytes, &[1, 2])
 }
@@ -30,7 +31,7 @@ fn run<const HELD: usize>(subject: Subject, bytes: usize, crowds: &[usize]) -> O
     let rounds = ROUNDS / HELD as u64;
     let mut figures = Vec::new();
     for &threads in crowds {
-        // No control for crowds: with threads that take turns, there is nothing to divide by.
+        // There is no control loop beyond two threads: if threads take turns, there is nothing to divide by.
         if threads <= 2 {
             figures.push((format!("control_{threads}_ns"), ns(threads, ROUNDS, private)));
         }
@@ -41,13 +42,13 @@ fn run<const HELD: usize>(subject: Subject, bytes: usize, crowds: &[usize]) -> O
     Outcome::of_many(figures)
 }
 
-/// Nanoseconds of a round, on the processor that it ran on.
+/// Returns the nanoseconds of a round, on the processor that it ran on.
 fn ns(threads: usize, rounds: u64, loop_of: impl Fn(u64) -> Duration + Sync) -> f64 {
     let time = longest_of(threads, rounds, loop_of).as_secs_f64() * 1e9;
     time / rounds as f64 * at_once(threads) as f64 / threads as f64
 }
 
-/// Some ten loads and stores a round, in memory that no other thread comes near.
+/// Runs about ten loads and stores a round, in memory that no other thread touches.
 fn private(rounds: u64) -> Duration {
     let mut places = [0_u64; 64];
     let mut top = 0;

@@ -1,4 +1,4 @@
-//! What `Vec` asks of an allocator beside `alloc`: zeros, and growth.
+//! The requests of `Vec` beside `alloc`: zeros, and growth.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use crate::contestants::Subject;
 use crate::outcome::Outcome;
 use crate::source::Source;
 
-/// Nanoseconds of `vec![0; bytes]`, written through and dropped, over and over: on memory that was used before, somebody must
-/// clear it or have the kernel do so.
+/// Measures the nanoseconds of `vec![0; bytes]`, written through and dropped, over and over. The memory was
+/// used before, so either the allocator or the kernel must clear it.
 pub(crate) fn zeroed(subject: Subject, bytes: usize, time: Duration) -> Outcome {
     let source = Source::new(subject.allocator, bytes);
     let ns = ns_a_step(time, || {
@@ -17,10 +17,11 @@ pub(crate) fn zeroed(subject: Subject, bytes: usize, time: Duration) -> Outcome 
     Outcome::of("ns", ns)
 }
 
-/// What a growing vector adds each time, in bytes.
+/// The growth of the vector in each step, in bytes.
 const STEP_BYTES: usize = 4096;
 
-/// Nanoseconds for a vector of 4 KiB to grow to `bytes` in steps of 4 KiB, each of them written, and to be dropped.
+/// Measures the nanoseconds for a vector of 4 KiB to grow to `bytes` in steps of 4 KiB, each of them written,
+/// and to be dropped.
 pub(crate) fn grown(subject: Subject, bytes: usize, time: Duration) -> Outcome {
     let source = Source::new(subject.allocator, STEP_BYTES);
     let ns = ns_a_step(time, || {

@@ -1,7 +1,8 @@
-//! Small objects that live side by side: what their distance does to a program that walks them.
+//! Small objects side by side: the effect of their distance on a program that walks them.
 //!
-//! The pools put each into a slot of 1 KiB, so that a thousand share few cache sets and fill a page with four;
-//! `framepool_unheld` gives all of them slots, where the default table lets half of them go to the system allocator.
+//! The pools put each object into a slot of 1 KiB. A thousand objects then share few cache sets, and four of
+//! them fill a page. `framepool_unheld` gives all objects slots. The default table sends about half of them
+//! to the system allocator.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -11,10 +12,11 @@ use crate::contestants::Subject;
 use crate::outcome::Outcome;
 use crate::source::{Block, Source};
 
-/// Objects in the walk.
+/// The number of objects in the walk.
 const OBJECTS: usize = 1_000;
 
-/// Nanoseconds to read and write one of a thousand objects, in the order in which they were made.
+/// Measures the nanoseconds to read and write one of a thousand objects, in the order in which they were
+/// made.
 pub(crate) fn run(subject: Subject, bytes: usize, time: Duration) -> Outcome {
     let source = Source::new(subject.allocator, bytes);
     let mut objects: Vec<Block> = (0..OBJECTS).map(|_| source.block()).collect();

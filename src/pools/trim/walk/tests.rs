@@ -1,4 +1,5 @@
-//! Walks over lanes of every shape with a system that is made up: what is dropped, what becomes clean, how much is held.
+//! Walks over lanes of every shape, with a simulated system: which pages are dropped, which slots become
+//! clean, how many are held.
 
 use std::alloc::System;
 use std::collections::BTreeSet;
@@ -9,7 +10,7 @@ use crate::config::plan::Plan;
 use crate::memory::reservation;
 use crate::slots::class::Class;
 
-/// One allocator's metadata and slots, for ever, which nobody else uses.
+/// Makes one allocator's metadata and slots, which are never unmapped and which only the calling test uses.
 fn pools(config: &Config) -> &'static Metadata {
     let plan: &Plan = Box::leak(Box::new(Plan::new(config)));
     let mut metadata = Metadata::new(plan, true, &System).unwrap();
@@ -21,7 +22,7 @@ fn pools(config: &Config) -> &'static Metadata {
     }
 }
 
-/// A lane as a test sees it. `live` is by index, as the sets have it.
+/// A lane as a test sees it. `live` holds indices, as the sets do.
 struct Bench {
     metadata: &'static Metadata,
     lane: Lane,
@@ -94,7 +95,7 @@ impl Bench {
         })
     }
 
-    /// Slots that a page can touch, found by trying.
+    /// Finds by trial how many slots a page can touch.
     fn touched_by_a_page(&self) -> usize {
         let slot = self.parts().slab.slot_bytes;
         let touched =
@@ -102,7 +103,8 @@ impl Bench {
         (0..4096).map(touched).max().unwrap()
     }
 
-    /// Trims, checks everything that must hold whatever the lane looks like, and returns the pages dropped and the calls made.
+    /// Trims, checks everything that must hold for any lane, and returns the pages dropped and the calls
+    /// made.
     fn trim(&self, is_warm: bool) -> (BTreeSet<usize>, usize) {
         let set = &self.parts().set;
         let free = set.free();
@@ -138,7 +140,7 @@ impl Bench {
     }
 }
 
-/// Numbers that look random.
+/// Makes a generator of pseudo-random numbers.
 fn numbers() -> impl FnMut(usize) -> usize {
     let mut state = 1_u64;
     move |below| {
@@ -147,7 +149,8 @@ fn numbers() -> impl FnMut(usize) -> usize {
     }
 }
 
-/// Sizes below a page, above one, and odd; with hold-backs whose border lies inside a page.
+/// Makes lanes with slots below a page, above one, and of odd sizes, and with hold-backs whose border lies
+/// inside a page.
 fn shapes() -> impl Iterator<Item = Bench> {
     let small = [64, 320, 1_024, 1_600, 4_096, 5_056].map(|bytes| (Class::Small, bytes, 203, 71));
     let large = [(Class::XLarge, 3_110_400, 21, 5), (Class::XLarge, 2 << 20, 40, 0)];
@@ -185,7 +188,7 @@ fn with_nothing_live_every_page_of_the_lane_alone_is_dropped_once_and_then_no_mo
         bench.use_and_free(bench.slots());
         let (dropped, _) = bench.trim(false);
         let all: BTreeSet<_> = bench.slots().flat_map(|slot| bench.pages_of(slot)).collect();
-        // All but those that it shares with the other lane.
+        // All pages but the one that it shares with the other lane.
         assert!(all.len() - dropped.len() <= 1, "{} of {}", dropped.len(), all.len());
         if all == dropped {
             assert_eq!(bench.trim(false), (BTreeSet::new(), 0));

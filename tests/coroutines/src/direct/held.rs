@@ -1,4 +1,4 @@
-//! Blocks that are checked when they go back.
+//! Blocks that are checked when they are freed.
 
 use std::alloc::Layout;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -29,12 +29,12 @@ impl Held {
         held
     }
 
-    /// Returns the block at the address to which a reallocation moved it, with the stamp of before.
+    /// Returns the block at the address to which a reallocation moved it, with the stamp that it had.
     pub(crate) fn moved_to(self, start: *mut u8) -> Self {
         Self { start, ..self }
     }
 
-    /// Returns whether the stamp is still there, as far as the block is `size` bytes long.
+    /// Returns whether the stamp is still there, in the first `size` bytes of the block.
     ///
     /// # Safety
     ///

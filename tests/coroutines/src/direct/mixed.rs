@@ -14,9 +14,9 @@ const SIZES: [usize; 9] = [16, 1_000, 300, 2_000, 600, 4_000, 2_500, 8_000, 9_00
 /// The number of blocks that a coroutine holds at once.
 const HELD: usize = 4;
 
-/// Defines a coroutine that frees the oldest of its blocks, allocates another, and moves, over and over.
+/// Defines a coroutine that frees the oldest of its blocks, allocates another, and suspends, over and over.
 ///
-/// A macro, because an allocator has to be called in one place of one function.
+/// It is a macro because only one place of one function may call an allocator.
 macro_rules! pairs_body {
     ($name:ident, $pool:path, $alloc:ident, $is_right:expr) => {
         #[inline(never)]
@@ -106,7 +106,8 @@ fn reallocs_body(yielder: &Yielder) -> Counts {
     counts
 }
 
-/// Checks that every request was counted once: as a hit, as one that the fallback served, or as one that stayed where it was.
+/// Checks that every request was counted once: as a hit, as a request that the fallback served, or as a
+/// reallocation that stayed in place.
 pub(crate) fn reallocs() -> Result<(), String> {
     let counts = mix(reallocs_body);
     let stats = REALLOCS.stats();

@@ -1,4 +1,5 @@
-//! One coroutine that one thread begins and another one ends, while both live. No two threads run at once, so each run is the same.
+//! One coroutine that one thread begins and another thread ends, while both live. No two threads run at once,
+//! so each run is the same.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
@@ -56,15 +57,16 @@ pub(crate) fn zeroed() -> Result<(), String> {
 struct Suspending;
 
 static GROWN: PoolAlloc<Suspending> = PoolAlloc::with_fallback(Suspending, CONFIG);
-/// What suspends the one coroutine that uses that allocator.
+/// The yielder of the one coroutine that uses `GROWN`.
 static YIELDER: AtomicPtr<Yielder> = AtomicPtr::new(ptr::null_mut());
-/// The address of its slot.
+/// The address of that coroutine's slot.
 static SLOT: AtomicUsize = AtomicUsize::new(0);
 
 // SAFETY: `System` keeps the contract.
 unsafe impl GlobalAlloc for Suspending {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the coroutine that runs this lives as long as its yielder, which is null for all other callers.
+        // SAFETY: the yielder lies on the stack of the coroutine that runs this. The pointer is null for all
+        // other callers.
         if let Some(yielder) = unsafe { YIELDER.load(SeqCst).as_ref() } {
             yielder.suspend(SLOT.load(SeqCst));
         }
@@ -78,7 +80,8 @@ unsafe impl GlobalAlloc for Suspending {
     }
 }
 
-/// Moves in the middle of a reallocation, which frees the slot on the thread that goes on.
+/// Suspends in the middle of a reallocation, which then frees the slot on the thread that resumes the
+/// coroutine.
 #[inline(never)]
 fn grown_body(yielder: &Yielder) -> Counts {
     // SAFETY: not empty; reallocated once and freed once, with the layout that it has.
@@ -102,7 +105,8 @@ pub(crate) fn grown() -> Result<(), String> {
 
 /// Checks that each allocation gets the slot that the coroutine freed just before.
 ///
-/// A magazine is last in, first out. So the slot comes back only if both calls use the magazine of the thread that they run on.
+/// A magazine is last in, first out. So the slot comes back only if both calls use the magazine of the thread
+/// that they run on.
 fn keeps_its_slot<A>(pool: &'static PoolAlloc<A>, body: Body, hits: u64) -> Result<(), String> {
     let given = hand_over(body, || ());
     check(given.windows(2).all(|pair| pair[0] == pair[1]), || {
@@ -114,7 +118,7 @@ fn keeps_its_slot<A>(pool: &'static PoolAlloc<A>, body: Body, hits: u64) -> Resu
 
 static EXCEPTED: Pool<2> = pool();
 
-/// Enters and leaves `unpooled` on one thread, and moves after that.
+/// Enters and leaves `unpooled` on one thread, and suspends after that.
 #[inline(never)]
 fn excepted_body(yielder: &Yielder) -> Counts {
     for _ in 0..10 {
@@ -157,9 +161,11 @@ pub(crate) fn excepted() -> Result<(), String> {
     })
 }
 
-/// Resumes a coroutine on one thread, then to its end on a second one, and returns what it gave out, in order.
+/// Resumes a coroutine on one thread, then to its end on a second one, and returns the addresses that it
+/// yielded, in order.
 ///
-/// The first thread lives until then. Then the second thread runs `after`, and the first one runs it after that.
+/// The first thread lives until the coroutine has ended. Then the second thread runs `after`, and the first
+/// thread runs it after that.
 fn hand_over(body: Body, after: impl Fn() + Sync) -> Vec<usize> {
     let (give, take) = mpsc::channel();
     let (end, ended) = mpsc::channel();

@@ -1,11 +1,12 @@
-//! Runs each test in a process of its own: a test that crashes is red by itself, and no other thread uses the allocator.
+//! Runs each test in a process of its own: a test that crashes fails by itself, and no other thread uses the
+//! allocator.
 
 use std::env;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A test that takes longer than this hangs.
+/// The time after which a test counts as hanging.
 const TIME_OUT: Duration = Duration::from_secs(60);
 const ALONE: &str = "FRAMEPOOL_TEST_ALONE";
 

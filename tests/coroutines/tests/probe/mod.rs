@@ -1,4 +1,4 @@
-//! Questions that a thread can ask an allocator from outside, and a table of slots that suits them.
+//! Checks of an allocator through its public functions, and a table of slots that suits them.
 
 #![allow(dead_code, reason = "every test file compiles this module for itself and uses a part of it")]
 
@@ -11,8 +11,8 @@ use framepool::{Class, Config, PoolAlloc, SlotState};
 
 pub(crate) use common::{Block, Random, layout};
 
-/// Slots that are small enough for a thread to have a magazine of each class from the start. There are more of them than the magazines of all
-/// threads hold.
+/// Slots that are small enough for a thread to have a magazine of each class from the start. There are more
+/// of them than the magazines of all threads hold.
 pub(crate) const CONFIG: Config = Config::new()
     .class(Class::Small, 1 << 10, SLOTS)
     .class(Class::Medium, 2 << 10, SLOTS)
@@ -21,7 +21,7 @@ pub(crate) const CONFIG: Config = Config::new()
 
 const SLOTS: usize = 512;
 
-/// Larger than every slot.
+/// A size that is larger than every slot.
 pub(crate) const TOO_LARGE: usize = 9_000;
 
 /// The layouts that fill a slot, one for each class.
@@ -34,7 +34,7 @@ pub(crate) fn pool<A>(fallback: A) -> &'static PoolAlloc<A> {
     Box::leak(Box::new(PoolAlloc::with_fallback(fallback, CONFIG)))
 }
 
-/// Returns whether the pools serve this thread. One pair of requests.
+/// Returns whether the pools serve this thread. Makes one pair of requests.
 pub(crate) fn is_pooled<A: GlobalAlloc + 'static>(pool: &'static PoolAlloc<A>) -> bool {
     let block = Block::take(pool, layout(1_000, 8), 1);
     let is_pooled = pool.owns(block.start);
@@ -48,7 +48,8 @@ fn small_slots<A>(pool: &'static PoolAlloc<A>) -> Vec<SlotState> {
     states
 }
 
-/// Returns whether a slot that this thread frees goes into a magazine of its own, and comes from there. Two pairs of requests.
+/// Returns whether a slot that this thread frees goes into a magazine of its own, and comes from there. Makes
+/// two pairs of requests.
 ///
 /// No other thread may use the allocator meanwhile.
 pub(crate) fn has_magazine<A: GlobalAlloc + 'static>(pool: &'static PoolAlloc<A>) -> bool {
@@ -74,7 +75,7 @@ pub(crate) struct Served {
     pub(crate) pooled: u64,
 }
 
-/// Takes and gives blocks of all classes, six at a time at most. Panics if one of them has two owners.
+/// Takes and gives blocks of all classes, at most six at a time. Panics if one of them has two owners.
 pub(crate) fn hammer<A: GlobalAlloc + 'static>(pool: &'static PoolAlloc<A>, seed: u64) -> Served {
     let (mut random, mut served) = (Random(seed), Served::default());
     let mut held = Vec::new();

@@ -26,7 +26,7 @@ impl Worker {
         self.begin(job)()
     }
 
-    /// Runs `job` on the thread. What this returns waits for the result.
+    /// Runs `job` on the thread. The returned function waits for the result.
     pub(crate) fn begin<R: Send + 'static>(
         &self,
         job: impl FnOnce() -> R + Send + 'static,
@@ -47,8 +47,8 @@ impl Worker {
 /// A coroutine that any thread may resume.
 pub(crate) struct Moving(Coroutine<(), (), ()>);
 
-// SAFETY: what these tests leave on the stack of a suspended coroutine may be used on any thread: numbers, references to allocators, blocks,
-// and the note that `unpooled` makes of where it began.
+// SAFETY: everything that these tests leave on the stack of a suspended coroutine may be used on any thread:
+// numbers, references to allocators, blocks, and the note that `unpooled` makes of where it began.
 unsafe impl Send for Moving {}
 
 impl Moving {

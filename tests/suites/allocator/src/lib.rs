@@ -1,6 +1,7 @@
-//! The allocator under test: `PoolAlloc` that listens to `FRAMEPOOL` with the feature `pools`, `System` itself, the control, without.
+//! The allocator under test. With the feature `pools` it is a `PoolAlloc` that reads `FRAMEPOOL`. Without the
+//! feature it is `System`, the control.
 //!
-//! Whoever uses it declares it, in the same words either way:
+//! A program declares it in the same words in both cases:
 //!
 //! ```
 //! #[global_allocator]
@@ -19,11 +20,11 @@ mod pools {
     /// The type of the allocator.
     pub type Allocator = PoolAlloc;
 
-    /// A new one.
-    #[allow(clippy::declare_interior_mutable_const)] // Each user makes one static of it.
+    /// A new allocator.
+    #[allow(clippy::declare_interior_mutable_const)] // Each program makes one static of it.
     pub const ALLOCATOR: Allocator = PoolAlloc::with_config(Config::new().env(true));
 
-    /// Whether a pool served this block.
+    /// Returns whether a pool served this block.
     pub fn is_hit(allocator: &Allocator, block: *const u8) -> bool {
         allocator.owns(block)
     }
@@ -36,10 +37,10 @@ mod system {
     /// The type of the allocator.
     pub type Allocator = System;
 
-    /// A new one.
+    /// A new allocator.
     pub const ALLOCATOR: Allocator = System;
 
-    /// Never.
+    /// Returns `false`, because there are no pools.
     pub fn is_hit(_: &Allocator, _: *const u8) -> bool {
         false
     }

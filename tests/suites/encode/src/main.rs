@@ -1,8 +1,13 @@
-//! `encode CLIP OUT FRAMES`: encodes the first frames of a clip (y4m, 4:2:0, 8 bits) with rav1e, and writes all packets to a file.
+//! `encode CLIP OUT FRAMES`: encodes the first frames of a clip (y4m, 4:2:0, 8 bits) with rav1e, and writes
+//! all packets to a file.
 //!
-//! The quantizer, the tiles and the threads are fixed, and rav1e's output does not depend on who finishes first; so the file is the same
-//! in every run. `-` instead of a clip is a picture that moves, 640 x 360. Standard output tells how much was encoded and, in a second line, how
-//! many of the encoder's planes (those of each frame that goes in, and of each that it reconstructs) a pool served.
+//! The quantizer, the number of tiles and the number of threads are fixed. rav1e's output does not depend on
+//! which thread finishes first, so the file is the same in every run. If the clip is `-`, the program makes
+//! up a moving picture of 640 x 360.
+//!
+//! The first line on standard output says how much was encoded. The second line says how many of the
+//! encoder's planes a pool served. Counted are the planes of each frame that goes in, and of each frame that
+//! the encoder reconstructs.
 
 use std::env;
 use std::error::Error;
@@ -25,7 +30,7 @@ const GENERATED: (usize, usize) = (640, 360);
 /// Luma and the two chroma planes, without gaps.
 type Picture = Vec<u8>;
 
-/// Planes seen, those of them in a slot, and the largest, in bytes.
+/// The number of planes, the number of those in a slot, and the size of the largest in bytes.
 #[derive(Default)]
 struct Planes {
     all: usize,
@@ -72,7 +77,7 @@ fn run(clip: &str, out: &str, frames: &str) -> Result<(), Box<dyn Error>> {
     let mut encoder: Context<u8> = config.new_context()?;
     let (mut stream, mut packets, mut planes) = (Vec::new(), 0, Planes::default());
     let mut sent = 0;
-    // Ends: each round sends a frame, takes a packet, or is told that there are no more.
+    // The loop ends: each round sends a frame, receives a packet, or gets the answer that there are no more.
     loop {
         match encoder.receive_packet() {
             Ok(packet) => {
@@ -133,7 +138,7 @@ fn read(clip: &str) -> Result<Source, Box<dyn Error>> {
     Ok((size, Box::new(std::iter::from_fn(next))))
 }
 
-/// Slopes that slide, with a texture that does not.
+/// Returns made-up pictures: slopes that move, with a texture that does not.
 fn generated() -> Source {
     let (width, height) = GENERATED;
     let picture = move |frame: usize| {

@@ -1,4 +1,5 @@
-//! A program that holds the allocator itself and allocates in a constructor, long before `main`. Its threads have magazines all the same.
+//! A program that holds the allocator itself and allocates in a constructor, long before `main`. Its threads
+//! still have magazines.
 
 use std::hint::black_box;
 use std::process::ExitCode;

@@ -1,4 +1,5 @@
-//! A program that holds the allocator itself. Its threads have magazines, however it was linked, and leave none behind.
+//! A program that holds the allocator itself. However it was linked, its threads have magazines, and leave no
+//! cached slot behind.
 
 use std::hint::black_box;
 use std::process::ExitCode;

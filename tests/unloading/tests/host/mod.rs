@@ -1,6 +1,8 @@
-//! What the host's tests share: the addon's functions, files to open it from, and what the process has left of keys and address space.
+//! The parts that the host's tests share: the addon's functions, files to open it from, and counts of free
+//! keys and used address space.
 //!
-//! The host does not link the addon. It finds the file beside its own, or where the environment variable `FRAMEPOOL_ADDON` says.
+//! The host does not link the addon. It finds the file beside its own, or at the path in the environment
+//! variable `FRAMEPOOL_ADDON`.
 
 #![allow(dead_code, reason = "every test file compiles this module for itself and uses a part of it")]
 
@@ -34,13 +36,13 @@ pub(crate) fn is_child() -> bool {
     common::case().is_some()
 }
 
-/// The file of the addon.
+/// Returns the path of the addon's file.
 pub(crate) fn addon() -> PathBuf {
     let beside = || env::current_exe().unwrap().with_file_name("libframepool_unloading.so");
     env::var_os("FRAMEPOOL_ADDON").map_or_else(beside, PathBuf::from)
 }
 
-/// A folder that goes with the value.
+/// A folder that is deleted when this value is dropped.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
@@ -66,7 +68,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What a test leaves behind in the build folder does no harm.
+        // A folder that stays behind in the build folder does no harm.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
@@ -113,7 +115,7 @@ impl Addon {
         Self::with_handle(unsafe { libc::dlopen(c_path(path).as_ptr(), flags) })
     }
 
-    /// Opens the addon, with a C library of its own, apart from all that the process has.
+    /// Opens the addon in a new namespace, with a C library of its own.
     pub(crate) fn open_in_a_new_namespace(path: impl AsRef<Path>) -> Self {
         // SAFETY: as in `open_with`.
         Self::with_handle(unsafe { libc::dlmopen(libc::LM_ID_NEWLM, c_path(path).as_ptr(), libc::RTLD_NOW) })
@@ -137,7 +139,7 @@ impl Addon {
         }
     }
 
-    /// Closes it, once for each time that it was opened.
+    /// Closes the addon. It needs one close for each time that it was opened.
     pub(crate) fn close(self) {
         // SAFETY: an open handle, and the callers call nothing of the addon's afterwards.
         assert_eq!(unsafe { libc::dlclose(self.handle) }, 0, "{}", last_error());
@@ -200,12 +202,14 @@ unsafe fn function<T>(handle: *mut c_void, name: &CStr) -> T {
     unsafe { transmute_copy(&function) }
 }
 
-/// Uses the addon on a new thread, closes it, and only then lets the thread exit. Returns the number of slots that were cached when it was closed.
+/// Uses the addon on a new thread, closes it, and only then lets the thread exit. Returns the number of slots
+/// that were cached when it was closed.
 pub(crate) fn exit_after_closing(addon: Addon) -> u32 {
     exit_after(addon, || addon.close())
 }
 
-/// Uses the addon on a new thread, runs `close`, and only then lets the thread exit. Returns the number of slots that were cached before.
+/// Uses the addon on a new thread, runs `close`, and only then lets the thread exit. Returns the number of
+/// slots that were cached before.
 pub(crate) fn exit_after(addon: Addon, close: impl FnOnce()) -> u32 {
     let (used, closed) = (Barrier::new(2), Barrier::new(2));
     thread::scope(|scope| {
@@ -249,7 +253,7 @@ pub(crate) fn give_keys(keys: Vec<libc::pthread_key_t>) {
     }
 }
 
-/// Keys of the host's own, to see that the addon leaves their values alone. A process makes them once.
+/// Keys of the host, which show whether the addon leaves their values alone. A process makes them once.
 #[derive(Clone, Copy)]
 pub(crate) struct HostKeys([libc::pthread_key_t; 8]);
 
@@ -290,33 +294,34 @@ impl HostKeys {
         }
     }
 
-    /// Panics unless the exits of `threads` threads that had the host's values, and of no matter how many others, destroyed those and nothing else.
+    /// Panics unless the exits of threads destroyed the host's values of `threads` threads, and nothing else.
+    /// Any number of threads without those values may have exited, too.
     pub(crate) fn check_destroyed(self, threads: u32) {
         assert_eq!(OTHER_VALUES_DESTROYED.load(SeqCst), 0, "a destructor of the host's got another's value");
         assert_eq!(OWN_VALUES_DESTROYED.load(SeqCst), threads * self.0.len() as u32);
     }
 }
 
-/// Bytes of all mappings of the process.
+/// Returns the number of bytes of all mappings of the process.
 pub(crate) fn address_space() -> usize {
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
     let number = |text: &str| usize::from_str_radix(text, 16).unwrap();
     let bytes = |line: &str| {
         let (start, end) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
-        // The kernel's own page lies at the top.
+        // The kernel's own page is at the top of the address space.
         number(end).wrapping_sub(number(start))
     };
     maps.lines().map(bytes).sum()
 }
 
-/// Runs a child whose environment says where the loader looks for libraries.
+/// Runs a child process in which the loader looks for libraries in `folder`.
 pub(crate) fn in_child_that_finds<T: Fn()>(test: T, folder: &Path, case: &str) {
     let mut command: Command = child(test, case);
     command.env("LD_LIBRARY_PATH", folder);
     run_to_success(command);
 }
 
-/// The file name that the loader says the addon has.
+/// Returns the file name that the loader has for the addon.
 pub(crate) fn name_of(addon: Addon) -> String {
     // SAFETY: all zeros is valid: numbers and pointers.
     let mut info: libc::Dl_info = unsafe { std::mem::zeroed() };
