@@ -160,11 +160,14 @@ impl Pools {
     }
 }
 
+/// The alignment in bytes that `malloc` gives to every block of at least that size, as std has it.
+const MIN_ALIGN: usize = if cfg!(target_pointer_width = "64") { 16 } else { 8 };
+
 /// Whether `malloc` gives this alignment without being asked. `System` starts with the same question and can
 /// skip it.
 #[inline(always)]
 pub(crate) fn has_malloc_alignment(layout: Layout) -> bool {
-    layout.align() <= 16 && layout.align() <= layout.size()
+    layout.align() <= MIN_ALIGN && layout.align() <= layout.size()
 }
 
 /// Tells the compiler that the branch which calls this is rarely taken, so that its code is laid out of line.
