@@ -117,7 +117,7 @@ impl BufferPool {
     pub fn alloc(&self, len: usize) -> PoolBuf {
         match self.alloc_pooled(len) {
             Some(buf) => buf,
-            None => PoolBuf::from_heap(Vec::with_capacity(len), len, &self.shared),
+            None => PoolBuf::from_program_vec(Vec::with_capacity(len), len, &self.shared),
         }
     }
 
@@ -139,7 +139,7 @@ impl BufferPool {
                 // SAFETY: the same block, whose first `len` bytes are zeros.
                 unsafe { PoolBuf::from_slot(start, len, len, &self.shared) }
             }
-            None => PoolBuf::from_heap(vec![0; len], len, &self.shared),
+            None => PoolBuf::from_program_vec(vec![0; len], len, &self.shared),
         }
     }
 
@@ -152,18 +152,18 @@ impl BufferPool {
         if let Some(buf) = self.alloc_pooled(len) {
             return Ok(buf);
         }
-        let mut heap = Vec::new();
-        heap.try_reserve_exact(len).map_err(|_| AllocError::new(len))?;
-        Ok(PoolBuf::from_heap(heap, len, &self.shared))
+        let mut vec = Vec::new();
+        vec.try_reserve_exact(len).map_err(|_| AllocError::new(len))?;
+        Ok(PoolBuf::from_program_vec(vec, len, &self.shared))
     }
 
     /// Returns an empty buffer in a slot, or `None` if no slot that `len` fits is free.
     ///
-    /// It never asks the global allocator. A refusal counts as in `alloc`: as a miss or a bypass. An empty
+    /// It never asks the global allocator. `None` counts as a miss or a bypass, as in `alloc`. An empty
     /// buffer (`len` 0) needs no slot.
     pub fn alloc_pooled(&self, len: usize) -> Option<PoolBuf> {
         if len == 0 {
-            return Some(PoolBuf::from_heap(Vec::new(), 0, &self.shared));
+            return Some(PoolBuf::from_program_vec(Vec::new(), 0, &self.shared));
         }
         PoolBuf::take(&self.shared, len)
     }

@@ -70,7 +70,7 @@ pub(crate) enum Shrink {
     Stays,
     /// It moves into this slot, of the class that a new request of its size would get.
     Moves(Block),
-    /// No slot is free for it, or its size is below that class's floor. If the fallback refuses, it stays.
+    /// No slot is free for it, or its size is below that class's floor. If the fallback has no memory, it stays.
     ToFallback,
 }
 

@@ -118,7 +118,7 @@ pub struct ClassStats {
     pub peak: u64,
     /// Requests that got a slot: allocations, and reallocations that moved into one.
     pub hits: u64,
-    /// Requests that fit and were entitled to every slot, but found none free.
+    /// Requests that fit and may have every slot of the class, but found none free.
     pub misses: u64,
     /// Slots given back: frees, and reallocations that moved out of one.
     pub returns: u64,

@@ -70,7 +70,7 @@ breaks "P2 a hit makes no system call" src/pools/fast_path.rs \
 breaks "P3 a slot given back can be taken again" src/slots/slot_set.rs \
   's/self\.shared\.level\.fetch_add\(slots\.len\(\) as u64, AcqRel\);/self.shared.level.load(Relaxed);/' routing
 breaks "P3 what sleeping threads have cached is reclaimed" src/magazine/reclaim.rs \
-  's/self\.add_all\(lane, caches\.used_places\(\)\);//' magazines
+  's/self\.add_all\(lane, store\.used_places\(\)\);//' magazines
 breaks "P3 a thread that was inside is looked at again" src/magazine/reclaim.rs \
   's/is_settled = false;/*word ^= bit;/' never_waits
 breaks "P3 a child of a fork has the places of the threads that are gone" src/metadata/fork.rs \
@@ -202,7 +202,7 @@ breaks "P13 a report touches nothing" src/pools/residency.rs \
 breaks "P13 touching a page writes to it" src/os/touch.rs \
   's/let _ = byte\.compare_exchange\(.*?\);/let _ = found;/' lib
 breaks "P13 touching without a write is not enough for prewarm" src/os/touch.rs \
-  's/let _ = byte\.compare_exchange\(.*?\);/let _ = found;/' residency_refused
+  's/let _ = byte\.compare_exchange\(.*?\);/let _ = found;/' residency_denied
 breaks "P13 touching loses no write" src/os/touch.rs \
   's/let _ = byte\.compare_exchange\(.*?\);/byte.store(found, Relaxed);/' lib
 breaks "P13 huge pages are asked for" src/os/linux.rs \
@@ -214,19 +214,19 @@ breaks "P13 the metadata gets no huge page" src/metadata.rs \
 breaks "P13 core dumps leave slots out" src/memory/options.rs \
   's/if !self\.config\.core_dumps \{/if false {/' residency
 breaks "P13 a refused lock is reported" src/memory/reservation.rs \
-  's/return Err\(denied\);/let _ = denied; return Ok(());/' residency_refused
+  's/return Err\(denied\);/let _ = denied; return Ok(());/' residency_denied
 breaks "P13 what fits the limit is locked" src/memory/reservation.rs \
-  's/locked = slots;/locked = 0;/' residency_refused
+  's/locked = slots;/locked = 0;/' residency_denied
 breaks "P13 an unused slot costs nothing, locked or not" src/os/linux.rs \
-  's/const MLOCK_ONFAULT: c_int = 1;/const MLOCK_ONFAULT: c_int = 0;/' residency_refused
+  's/const MLOCK_ONFAULT: c_int = 1;/const MLOCK_ONFAULT: c_int = 0;/' residency_denied
 breaks "P13 locks have a lower rung" src/os/linux.rs \
-  's/=> system::lock\(pages\)/=> { let _ = system::lock; Err(denied) }/' residency_refused
+  's/=> system::lock\(pages\)/=> { let _ = system::lock; Err(denied) }/' residency_denied
 breaks "P13 prewarm in a forked child locks anew" src/pools/residency.rs \
-  's/self\.options\.ask\(reserved\);//' residency_refused
+  's/self\.options\.ask\(reserved\);//' residency_denied
 breaks "P13 without /proc what is resident is told" src/os/linux.rs \
-  's/PageFigures \{ resident: resident\(pages\), /PageFigures { resident: 0 * resident(pages), /' residency_refused
+  's/PageFigures \{ resident: resident\(pages\), /PageFigures { resident: 0 * resident(pages), /' residency_denied
 breaks "P10 without memory no page is touched" src/os/linux.rs \
-  's/\[libc::EINVAL, /[libc::ENOMEM, /' residency_refused
+  's/\[libc::EINVAL, /[libc::ENOMEM, /' residency_denied
 breaks "P12 assert_no_misses sees a single miss" src/assert_no_misses.rs \
   's/stats\.misses\(\) == 0/stats.misses() < 2/' assert_no_misses
 breaks "P14 what the fallback asks for is its own" src/pool_alloc/fallback.rs \
@@ -299,7 +299,7 @@ breaks "trim gives back what was cleared when it was freed" src/pools/trim.rs \
 breaks "trim leaves errno as it was" src/pools/trim.rs \
   's/os::keeping_errno\(\|\| self\.trim_all\(reserved\)\)/self.trim_all(reserved)/' trim_memory
 breaks "errno stays as it was" src/os/errno.rs \
-  's/unsafe \{ place\.write\(before\) \}/let _ = before/' residency_refused
+  's/unsafe \{ place\.write\(before\) \}/let _ = before/' residency_denied
 
 breaks "loom permits that find no slot in a range go back" src/slots/slot_set.rs \
   's/if found < permits \{/if false {/' loom:takes_from_a_range
@@ -310,7 +310,7 @@ breaks "loom a reclaim fences" src/magazine/reclaim.rs \
 breaks "loom the mode changes before the fence" src/magazine/reclaim.rs \
   's/(let closed = lanes\.map\()/_ = heavy_fence(); $1/; s/ && !heavy_fence\(\)/ \&\& false/' loom:two_lanes
 breaks "loom places are counted after the fence" src/magazine/reclaim.rs \
-  's/(let closed = lanes\.map\()/let used = caches.used_places(); $1/; s/self\.add_all\(lane, caches\.used_places\(\)\)/self.add_all(lane, used)/' loom:a_new_place
+  's/(let closed = lanes\.map\()/let used = store.used_places(); $1/; s/self\.add_all\(lane, store\.used_places\(\)\)/self.add_all(lane, used)/' loom:a_new_place
 breaks "loom a gate read open shows what was done inside" src/magazine/gate.rs \
   's/self\.state\.load\(Acquire\) == key/self.state.load(Relaxed) == key/' loom:two_lanes
 breaks "loom a gate is opened with Release" src/magazine/gate.rs \
@@ -320,11 +320,11 @@ breaks "loom a mode read as cached shows empty magazines" src/magazine/mode.rs \
 breaks "loom a mode is stored with Release" src/magazine/mode.rs \
   's/self\.0\.store\(mode as u8, SeqCst\)/self.0.store(mode as u8, crate::sync::Ordering::Relaxed)/' loom:an_owner_may
 breaks "loom a reclaim leaves closed gates alone" src/magazine/reclaim.rs \
-  's/if caches\.gate\(place\)\.is_open\(caches\.key\(\)\) \{/if true {/' loom:two_lanes
+  's/if store\.gate\(place\)\.is_open\(store\.key\(\)\) \{/if true {/' loom:two_lanes
 breaks "loom an owner leaves magazines of set-only lanes alone" src/magazine/lane_pool.rs \
   's/self\.mode\(\)\.is_cached\(\)\.then\(/true.then(/' loom:two_lanes
 breaks "loom nothing is restored while a place is pending" src/magazine/reclaim.rs \
-  's/caches\.mode\(lane\)\.get\(\) == LaneMode::SetOnly && //' loom:stopped_inside
+  's/store\.mode\(lane\)\.get\(\) == LaneMode::SetOnly && //' loom:stopped_inside
 breaks "loom who was inside is remembered" src/magazine/reclaim.rs \
   's/is_settled = false;/*word ^= bit;/' loom:two_lanes
 breaks "loom a pending lane says so" src/magazine/reclaim.rs \
@@ -332,7 +332,7 @@ breaks "loom a pending lane says so" src/magazine/reclaim.rs \
 breaks "loom a pending lane is reclaimed" src/magazine/lane_pool.rs \
   's/may_hide_slots\(\)/is_cached()/' loom:two_lanes
 breaks "loom a lane is restored" src/magazine/lane_pool.rs \
-  's/self\.lanes\.with_reclaim\(\|reclaim\| reclaim\.resume_caching_if_half_free\(self\.lanes, self\.lane\)\);//' loom:two_lanes
+  's/self\.store\.with_reclaim\(\|reclaim\| reclaim\.resume_caching_if_half_free\(self\.store, self\.lane\)\);//' loom:two_lanes
 breaks "loom what does not fit a magazine goes to the set" src/magazine/lane_pool.rs \
   's/self\.give_to_set\(&starts\[cached\.unwrap_or\(0\)\.\.\]\);/_ = cached;/' loom:two_owners
 breaks "loom a reclaim takes from the top of a magazine" src/magazine.rs \
@@ -497,7 +497,7 @@ breaks "loom who changed whether the pools serve looks again" src/lifecycle/serv
 breaks "loom a switch that comes with start-up is not lost" src/lifecycle/serving.rs \
   's/self\.state\.swap\((if .*?), SeqCst\);\n        self\.republish\(from\);/self.republish(from);\n        self.state.swap($1, SeqCst);/' loom:serving
 breaks "P3 what a dead thread had cached is reclaimed" src/magazine/reclaim.rs \
-  's/self\.add_all\(lane, caches\.used_places\(\)\);//' dead_threads
+  's/self\.add_all\(lane, store\.used_places\(\)\);//' dead_threads
 breaks "P9 a cancelled thread leaves nothing in its magazines" src/lifecycle/thread.rs \
   's/        metadata\.pool\(lane\)\.empty_own_magazine\(own\);/        _ = (metadata, own, lane);/' dead_threads
 breaks "P9 an interrupted thread's own handler goes to the sets" src/magazine/gate.rs \
@@ -528,7 +528,7 @@ breaks "asan what a shrink in place gives up is poisoned" src/pools/counting.rs 
 breaks "asan a buffer has all of its slot" src/pools/slow_path.rs \
   's/        asan::unpoison_prefix\(start, bytes, bytes\);\n//' asan
 breaks "asan slots are poisoned at first" src/pools/start_up.rs \
-  's/            reserved\.close\(\);\n//' asan
+  's/            reserved\.poison_slots\(\);\n//' asan
 
 breaks "soak a forgotten frame is a slot in use" examples/video_chat/server/mod.rs \
   's/        drop\(picture\);\n/        if picture.frame % 10 == 9 { std::mem::forget(picture) } else { drop(picture) }\n/' soak
@@ -563,7 +563,7 @@ breaks "model an unpooled request is not counted" src/pool_alloc/fallback.rs \
 breaks "stress what a full magazine lets go of is not lost" src/magazine/lane_pool.rs \
   's/self\.give_to_set\(spilled\.as_slice\(\)\);/self.give_to_set(\&spilled.as_slice()[spilled.as_slice().len().min(1)..]);/' stress
 breaks "tsan a magazine has one owner at a time" src/magazine/reclaim.rs \
-  's/if caches\.gate\(place\)\.is_open\(caches\.key\(\)\) \{/if true {/' tsan
+  's/if store\.gate\(place\)\.is_open\(store\.key\(\)\) \{/if true {/' tsan
 
 breaks "P3 a take from a range without slots leaves the rest to others" src/slots/slot_set.rs \
   's/(self\.word\(word\)\.load\(Relaxed\)) & (bits_of)/$1 | $2/' lib
@@ -579,7 +579,7 @@ breaks "magazines who comes now and then stays cold" src/magazine.rs \
 breaks "P9 a handler goes to the sets, between any two instructions" src/magazine/gate.rs \
   's/self\.state\.store\(CLOSED, Relaxed\);//' every_instruction
 breaks "P9 of a thread and its handler one claims a place" src/thread/current.rs \
-  's/STATE\.with\(\|state\| state\.compare_exchange\(unbound, without, Relaxed, Relaxed\)\)\.ok\(\)\?;/if { let _ = without; STATE.with(|state| state.load(Relaxed)) != unbound } { return None; }/; s/let was_bound = BINDING\.with\(\|binding\| binding\.is_bound\.swap\(true, Relaxed\)\);/BINDING.with(|binding| binding.is_bound.store(true, Relaxed));\n    let was_bound = false;/' every_instruction
+  's/STATE\.with\(\|state\| state\.compare_exchange\(not_yet_bound, no_place, Relaxed, Relaxed\)\)\.ok\(\)\?;/if { let _ = no_place; STATE.with(|state| state.load(Relaxed)) != not_yet_bound } { return None; }/; s/let was_bound = BINDING\.with\(\|binding\| binding\.is_bound\.swap\(true, Relaxed\)\);/BINDING.with(|binding| binding.is_bound.store(true, Relaxed));\n    let was_bound = false;/' every_instruction
 breaks "P9 own counters are added to guard the gate" src/thread/current.rs \
   's/if let Some\(guard\) = self\.enter\(\) \{\n\s+f\(&guard\);/{\n            let guard = core::mem::ManuallyDrop::new(StateGuard { state: self.state, key: self.key });\n            f(&guard);/' every_instruction
 breaks "P9 a handler in a thread's exit has the shared sets" src/lifecycle/thread.rs \
@@ -597,7 +597,7 @@ breaks "P9 a cached slot is marked free guard the gate" src/pools/fast_path.rs \
 breaks "P9 a slot is marked free before it can be taken" src/pools/slow_path.rs \
   's/        if !self\.hardened \{\n            cell\.retire\(lane\);\n        \} else if/        if self.hardened \&\&/; s/(        metadata\.pool\(lane\)\.give\(tally\.own\(\), metadata\.own_pointer\(start\)\);\n)/$1        cell.retire(lane);\n/' every_instruction
 breaks "P9 a handler's reclaim leaves its own thread's magazine alone" src/magazine/reclaim.rs \
-  's/if caches\.gate\(place\)\.is_open\(caches\.key\(\)\) \{/if true {/' every_instruction
+  's/if store\.gate\(place\)\.is_open\(store\.key\(\)\) \{/if true {/' every_instruction
 breaks "P9 a block that moves is copied before its slot is free" src/pool_alloc/realloc.rs \
   's/(                new\.copy_from_nonoverlapping\(ptr, size\.min\(new_size\)\);\n)(                self\.pools\.give\(tally, found\);\n)/$2$1/' every_instruction
 breaks "P12 a return is counted before the slot can be taken" src/pools/slow_path.rs \
@@ -607,7 +607,7 @@ breaks "P12 shared counters are added to in one step" src/stats/counters.rs \
 breaks "P9 slots that the magazine does not take go back" src/magazine/lane_pool.rs \
   's/self\.give_to_set\(&starts\[cached\.unwrap_or\(0\)\.\.\]\);/self.give_to_set(\&starts[cached.unwrap_or(starts.len())..]);/' every_instruction
 breaks "P9 a lane that a handler exhausted is cached again" src/magazine/lane_pool.rs \
-  's/self\.lanes\.with_reclaim\(\|reclaim\| reclaim\.resume_caching_if_half_free\(self\.lanes, self\.lane\)\);//' every_instruction
+  's/self\.store\.with_reclaim\(\|reclaim\| reclaim\.resume_caching_if_half_free\(self\.store, self\.lane\)\);//' every_instruction
 breaks "P9 a trim holds the slots whose pages it drops" src/pools/trim/walk.rs \
   's/let taken = parts\.set\.take_among\(next\.\.end, &mut held\[kept\.\.max\]\);/let taken = { let mut n = 0; for slot in next..end { if parts.set.has(slot) \&\& n < max - kept { held[kept + n] = slot as u32; n += 1; } } n };/; s/if !slots\.is_empty\(\)\n\s+&& let Err/if false \&\& !slots.is_empty()\n            \&\& let Err/' every_instruction
 breaks "P9 no coroutine keeps the address of a thread-local" src/pool_alloc/global_alloc.rs \

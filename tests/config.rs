@@ -1,4 +1,4 @@
-//! P10: the table is checked before the program runs, and a refusal says what to change.
+//! P10: the table is checked before the program runs, and a rejection says what to change.
 
 use framepool::{Class, Config, PoolAlloc};
 
@@ -6,7 +6,7 @@ const DEFAULT: Config = Config::new();
 
 const _: () = assert!(DEFAULT.reserved_bytes() == 147_849_216);
 
-/// The tuning that the original's handbook recommends. If the table were refused, this file would not
+/// The tuning that ascii-chat's handbook recommends. If the table were rejected, this file would not
 /// compile.
 static HANDBOOK: PoolAlloc = PoolAlloc::with_config(Config::new().class(Class::Medium, 64 << 10, 128).class(
     Class::Large,
@@ -43,9 +43,9 @@ fn every_class_may_have_65_536_slots() {
 }
 
 #[test]
-fn a_table_that_makes_no_sense_is_refused_with_what_to_change() {
+fn a_table_that_makes_no_sense_is_rejected_with_what_to_change() {
     let new = Config::new;
-    let refusals = [
+    let rejections = [
         (
             new().class(Class::Medium, 65_537, 64),
             "framepool: Medium slots of 65537 bytes: a slot size is a multiple of 64 bytes; the next one is 65600",
@@ -91,8 +91,8 @@ fn a_table_that_makes_no_sense_is_refused_with_what_to_change() {
              classes more slots, or all classes slot sizes that are multiples of more than 64",
         ),
     ];
-    for (config, expected) in refusals {
-        let refusal = std::panic::catch_unwind(|| PoolAlloc::with_config(config)).unwrap_err();
-        assert_eq!(refusal.downcast_ref::<String>().map(String::as_str), Some(expected));
+    for (config, expected) in rejections {
+        let rejection = std::panic::catch_unwind(|| PoolAlloc::with_config(config)).unwrap_err();
+        assert_eq!(rejection.downcast_ref::<String>().map(String::as_str), Some(expected));
     }
 }

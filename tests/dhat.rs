@@ -114,7 +114,7 @@ fn resize(sizes: &[usize]) {
 
 const LARGEST: usize = 2 << 20;
 
-/// Makes every kind of request, on one thread: served and refused, in place and moved, in every direction.
+/// Makes every kind of request, on one thread: served and unserved, in place and moved, in every direction.
 fn every_kind_of_request() {
     for size in [
         1,
@@ -153,13 +153,13 @@ fn every_kind_of_request() {
     resize(&[LARGEST, 40, 30]);
     // Grows from the fallback into a slot: all slots are taken at first, and then one is free.
     let all: Vec<_> = (0..64).map(|_| take(whole(Class::XLarge))).collect();
-    let refused = whole(Class::XLarge);
-    let start = take(layout(refused.size() - 8, 8));
-    give(all[0], refused);
+    let whole_slot = whole(Class::XLarge);
+    let start = take(layout(whole_slot.size() - 8, 8));
+    give(all[0], whole_slot);
     // SAFETY: live, with this layout.
-    let grown = unsafe { ALLOC.realloc(start, layout(refused.size() - 8, 8), refused.size()) };
-    give(grown, refused);
-    all[1..].iter().for_each(|&start| give(start, refused));
+    let grown = unsafe { ALLOC.realloc(start, layout(whole_slot.size() - 8, 8), whole_slot.size()) };
+    give(grown, whole_slot);
+    all[1..].iter().for_each(|&start| give(start, whole_slot));
     // Plain vectors of the standard library.
     let mut numbers = Vec::new();
     (0..100_000_u64).for_each(|n| numbers.push(n));

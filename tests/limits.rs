@@ -1,7 +1,7 @@
 //! P10: a program under limits, set from outside or by itself, never crashes, and the statistics show what
 //! happened.
 //!
-//! `no_memory.rs` tests limits on address space and data, `residency_refused.rs` those on locked memory.
+//! `no_memory.rs` tests limits on address space and data, `residency_denied.rs` those on locked memory.
 //! `src/pool_alloc/tests.rs` lets each single system call fail.
 
 #![cfg(all(target_os = "linux", not(framepool_os = "none")))]

@@ -31,8 +31,8 @@ mod no_system_call {
         match unsafe { libc::fork() } {
             0 => {
                 // SAFETY: a plain request.
-                let refused = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_STRICT) };
-                let code = if refused != 0 { 2 } else { i32::from(!work()) };
+                let failed = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_STRICT) };
+                let code = if failed != 0 { 2 } else { i32::from(!work()) };
                 // SAFETY: ends the only thread of this process; `_exit` would make a call that is not
                 // allowed.
                 unsafe { libc::syscall(libc::SYS_exit, code) };

@@ -26,8 +26,8 @@ mod limits {
         let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
         let apply = move || {
             // SAFETY: a valid limit.
-            let refused = unsafe { libc::setrlimit(resource as _, &limit) };
-            if refused == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+            let failed = unsafe { libc::setrlimit(resource as _, &limit) };
+            if failed == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
         };
         // SAFETY: between fork and exec nothing but a system call.
         unsafe { child.pre_exec(apply) };
@@ -70,7 +70,7 @@ mod limits {
     }
 
     fn the_fallback_serves_everything(limit: Limit) {
-        // Without `mmap`, the fallback is refused, and the limit is not known.
+        // Without `mmap`, the fallback has no memory either, and the limit is not known.
         let failed = Reservation::Failed((!cfg!(framepool_os = "none")).then_some(limit));
         let before = ALLOC.stats();
         assert_eq!(before.reservation(), failed);
@@ -114,16 +114,16 @@ fn a_vec_beyond_memory_is_an_error() {
     }
 }
 
-/// The `System` allocator, which has no memory at all while [`REFUSES`] is true.
+/// The `System` allocator, which has no memory at all while [`HAS_NO_MEMORY`] is true.
 struct Moody;
 
-static REFUSES: AtomicBool = AtomicBool::new(false);
+static HAS_NO_MEMORY: AtomicBool = AtomicBool::new(false);
 
 // SAFETY: returns what `System` returns, or null.
 unsafe impl GlobalAlloc for Moody {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's contract.
-        if REFUSES.load(SeqCst) { null_mut() } else { unsafe { System.alloc(layout) } }
+        if HAS_NO_MEMORY.load(SeqCst) { null_mut() } else { unsafe { System.alloc(layout) } }
     }
 
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
@@ -133,12 +133,12 @@ unsafe impl GlobalAlloc for Moody {
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's contract.
-        if REFUSES.load(SeqCst) { null_mut() } else { unsafe { System.alloc_zeroed(layout) } }
+        if HAS_NO_MEMORY.load(SeqCst) { null_mut() } else { unsafe { System.alloc_zeroed(layout) } }
     }
 
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: the caller's contract.
-        if REFUSES.load(SeqCst) { null_mut() } else { unsafe { System.realloc(ptr, layout, new_size) } }
+        if HAS_NO_MEMORY.load(SeqCst) { null_mut() } else { unsafe { System.realloc(ptr, layout, new_size) } }
     }
 }
 
@@ -152,13 +152,13 @@ fn when_the_fallback_has_nothing_requests_are_null_and_blocks_stay_as_they_were(
     let of_the_fallback = Block::take(&POOL, layout(HUGE, 8), 3);
     let full: Vec<_> = (0..32).map(|id| Block::take(&POOL, whole(Class::Large), id)).collect();
 
-    REFUSES.store(true, SeqCst);
+    HAS_NO_MEMORY.store(true, SeqCst);
     let before = POOL.stats();
-    for refused in [layout(HUGE, 8), whole(Class::Large), layout(64, 4 << 20)] {
+    for failing in [layout(HUGE, 8), whole(Class::Large), layout(64, 4 << 20)] {
         // SAFETY: not empty.
         unsafe {
-            assert!(POOL.alloc(refused).is_null());
-            assert!(POOL.alloc_zeroed(refused).is_null());
+            assert!(POOL.alloc(failing).is_null());
+            assert!(POOL.alloc_zeroed(failing).is_null());
         }
     }
     let resizes = [
@@ -181,14 +181,14 @@ fn when_the_fallback_has_nothing_requests_are_null_and_blocks_stay_as_they_were(
     assert_eq!((since.bypassed(Bypass::TooLarge), since.bypassed(Bypass::OverAligned)), (4, 2));
     assert_eq!(since.fallbacks(), 10);
 
-    // If the fallback refuses a shrink, the block stays in its slot. A shrink never fails.
+    // If the fallback has no memory for a shrink, the block stays in its slot. A shrink never fails.
     let start = last_class.start;
     let last_class = last_class.resize(200_000);
     assert_eq!((last_class.start, POOL.stats().shrunk_to_fallback()), (start, 0));
 
     // The pools go on serving without the fallback.
     Block::take(&POOL, whole(Class::Medium), 4).resize(30_000).give();
-    REFUSES.store(false, SeqCst);
+    HAS_NO_MEMORY.store(false, SeqCst);
     for block in [last_class.resize(HUGE), below_a_full_class, of_the_fallback].into_iter().chain(full) {
         block.give();
     }

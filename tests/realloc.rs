@@ -205,9 +205,9 @@ fn a_shrink_goes_to_the_class_of_its_new_size_or_to_the_fallback_and_to_no_other
     // Medium and Large have free slots, but these are larger than the block needs.
     assert!(block.resize(10));
     assert_eq!(block.class(), None, "what is left of Small is held back");
-    let mut entitled = Block::new(pool, 65_536);
-    assert!(entitled.resize(300));
-    assert_eq!(entitled.class(), Some(Class::Small));
+    let mut small = Block::new(pool, 65_536);
+    assert!(small.resize(300));
+    assert_eq!(small.class(), Some(Class::Small));
     drop(tiny);
     let mut block = Block::new(pool, 1 << 20);
     assert!(block.resize(10));
@@ -222,7 +222,7 @@ fn a_remainder_that_may_not_have_a_held_back_slot_does_not_keep_one() {
     let held = || (512..1024).filter(|&slot| states(pool)[slot] == SlotState::Live).count();
     let mut block = Block::new(pool, 1_000);
     assert_eq!(held(), 1);
-    assert!(!block.resize(256), "it is entitled to that slot");
+    assert!(!block.resize(256), "it may have that slot");
     assert!(block.resize(255));
     assert_eq!((block.class(), held()), (Some(Class::Small), 0));
     let _tiny = exhaust(pool, 10);

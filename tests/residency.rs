@@ -241,8 +241,8 @@ fn kernel_names_mappings(name: &CStr) -> bool {
         let page = libc::mmap(std::ptr::null_mut(), bytes, protection, flags, -1, 0);
         assert_ne!(page, libc::MAP_FAILED);
         let option = libc::PR_SET_VMA_ANON_NAME as libc::c_ulong;
-        let refused = libc::prctl(libc::PR_SET_VMA, option, page, bytes, name.as_ptr());
+        let failed = libc::prctl(libc::PR_SET_VMA, option, page, bytes, name.as_ptr());
         libc::munmap(page, bytes);
-        refused == 0
+        failed == 0
     }
 }

@@ -201,24 +201,24 @@ fn slots_at_both_ends_of_the_largest_table_are_handed_out_and_come_back() {
 #[test]
 fn small_layouts_leave_the_held_back_slots_to_larger_ones() {
     let pool = pool(Config::new());
-    for (class, tiny, entitled) in [(Class::Small, 255, 256), (Class::Medium, 2_000, 16 << 10)] {
+    for (class, tiny, larger) in [(Class::Small, 255, 256), (Class::Medium, 2_000, 16 << 10)] {
         let half = Config::new().slots(class) / 2;
         let tiny_blocks = take_all(pool, layout(tiny, 1));
         assert_eq!(tiny_blocks.len(), half);
         assert_eq!(pool.stats().class(class).held_back, 1);
         assert_eq!(pool.stats().class(class).misses, 0);
 
-        let entitled_blocks = take_all(pool, layout(entitled, 1));
-        assert_eq!(entitled_blocks.len(), half);
+        let larger_blocks = take_all(pool, layout(larger, 1));
+        assert_eq!(larger_blocks.len(), half);
         assert_eq!(pool.stats().class(class).misses, 1);
 
         free_all(pool, layout(tiny, 1), tiny_blocks);
-        free_all(pool, layout(entitled, 1), entitled_blocks);
-        // If no other block is live, an entitled layout gets every slot, the held-back ones first.
-        let all = take_all(pool, layout(entitled, 1));
+        free_all(pool, layout(larger, 1), larger_blocks);
+        // If no other block is live, a larger layout gets every slot, the held-back ones first.
+        let all = take_all(pool, layout(larger, 1));
         assert_eq!(all.len(), 2 * half);
         assert!(all[..half].iter().min() > all[half..].iter().max());
-        free_all(pool, layout(entitled, 1), all);
+        free_all(pool, layout(larger, 1), all);
     }
 }
 

@@ -150,8 +150,8 @@ fn absurd_requests_do_not_break_the_sums() {
     std::thread::scope(|scope| {
         for _ in 0..2 {
             // SAFETY: not of size 0; there is nothing to free.
-            let refused = || unsafe { (0..3).all(|_| pool.alloc(absurd).is_null()) };
-            assert!(scope.spawn(refused).join().unwrap());
+            let all_fail = || unsafe { (0..3).all(|_| pool.alloc(absurd).is_null()) };
+            assert!(scope.spawn(all_fail).join().unwrap());
         }
     });
     let stats = pool.stats();

@@ -50,8 +50,8 @@ impl Arena {
 }
 
 fn size(random: &mut Random) -> usize {
-    let most = CONFIG.slot_bytes(Class::ALL[random.below(4)]);
-    1 + random.below(most)
+    let max = CONFIG.slot_bytes(Class::ALL[random.below(4)]);
+    1 + random.below(max)
 }
 
 /// Puts a block, or nothing, into an entry. Returns the block that was there.

@@ -122,8 +122,8 @@ fn locked_pages_stay_and_their_slots_are_cleared_when_they_come_back() {
     unsafe { start.add(16).write_bytes(0xAA, large.size() - 32) };
     block.give();
     // SAFETY: leaves every byte as it is.
-    let refused = unsafe { libc::mlock(start.cast(), page_bytes()) };
-    if refused != 0 {
+    let failed = unsafe { libc::mlock(start.cast(), page_bytes()) };
+    if failed != 0 {
         return println!("not tested: {}", Error::last_os_error());
     }
     assert_eq!(POOL.trim(), 0);
@@ -222,8 +222,8 @@ fn a_slot_that_is_clean_costs_no_system_call() {
                 // SAFETY: plain requests; the last ends the only thread of this process, and `_exit` is not
                 // allowed.
                 unsafe {
-                    let refused = libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_STRICT);
-                    let code = if refused != 0 || POOL.trim() != 0 { 1 } else { 0 };
+                    let failed = libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_STRICT);
+                    let code = if failed != 0 || POOL.trim() != 0 { 1 } else { 0 };
                     libc::syscall(libc::SYS_exit, code);
                 }
                 unreachable!("the process is over")

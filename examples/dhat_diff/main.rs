@@ -74,11 +74,11 @@ fn run(cli: &Cli) -> Result<bool, Failure> {
 /// Returns the pools' figures of a profile's run, if they were kept.
 fn pools_beside(profile: &Path) -> Result<Option<Pools>, Failure> {
     let path = profile.with_extension("pools.json");
-    let refused = |text: String| Failure::bad_input(format!("{}: {text}", path.display()));
+    let rejected = |text: String| Failure::bad_input(format!("{}: {text}", path.display()));
     match fs::read(&path) {
-        Ok(text) => Pools::read(&text).map(Some).map_err(refused),
+        Ok(text) => Pools::read(&text).map(Some).map_err(rejected),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(refused(error.to_string())),
+        Err(error) => Err(rejected(error.to_string())),
     }
 }
 
@@ -143,7 +143,7 @@ mod tests {
             [(&whole[..whole.len() / 2], "cut off"), ("", "cut off"), ("{\"pps\":1}", "not a dhat profile")]
         {
             fs::write(&cut, text).expect("room");
-            let failure = Profile::read(&cut).expect_err("refused");
+            let failure = Profile::read(&cut).expect_err("rejected");
             let line = failure.to_string();
             assert!(failure.status == 2 && line.contains(expected) && !line.contains('\n'), "{line}");
         }

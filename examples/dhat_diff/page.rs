@@ -132,11 +132,11 @@ fn key(out: &mut String) -> fmt::Result {
     Ok(())
 }
 
-/// Writes a bar for each run, as long as its share of `most`.
-fn bars(out: &mut String, values: [(u64, &str); 2], most: u64) -> fmt::Result {
+/// Writes a bar for each run, as long as its share of `max`.
+fn bars(out: &mut String, values: [(u64, &str); 2], max: u64) -> fmt::Result {
     write!(out, "<div class=bars>")?;
     for (class, (value, text)) in ["s", "p"].iter().zip(values) {
-        let percent = 100.0 * value as f64 / most.max(1) as f64;
+        let percent = 100.0 * value as f64 / max.max(1) as f64;
         let none = if value == 0 { " none" } else { "" };
         write!(
             out,
@@ -148,11 +148,11 @@ fn bars(out: &mut String, values: [(u64, &str); 2], most: u64) -> fmt::Result {
 }
 
 fn rows(out: &mut String, rows: &[(String, [u64; 2])], show: fn(u64) -> String) -> fmt::Result {
-    let most = rows.iter().flat_map(|(_, values)| *values).max().unwrap_or(0);
+    let max = rows.iter().flat_map(|(_, values)| *values).max().unwrap_or(0);
     writeln!(out, "<div class=rows>")?;
     for (name, [system, pool]) in rows {
         write!(out, "<div class=name>{name}</div>")?;
-        bars(out, [(*system, &show(*system)), (*pool, &show(*pool))], most)?;
+        bars(out, [(*system, &show(*system)), (*pool, &show(*pool))], max)?;
     }
     writeln!(out, "</div>")?;
     Ok(())
@@ -215,7 +215,7 @@ fn sites(out: &mut String, diff: &Diff, top: usize) -> fmt::Result {
     writeln!(out, "<h2>Sites</h2>\n<p class=muted>The largest first. Open one for its stack.</p>")?;
     key(out)?;
     let shown: Vec<&SiteDiff> = diff.sites.iter().take(top).collect();
-    let most = shown.iter().map(|site| site.system.bytes.max(site.pool.bytes)).max().unwrap_or(0);
+    let max = shown.iter().map(|site| site.system.bytes.max(site.pool.bytes)).max().unwrap_or(0);
     for SiteDiff { title, fate, system, pool, stack } in &shown {
         let (word, text) = (word(*fate), escaped(title));
         writeln!(
@@ -227,7 +227,7 @@ fn sites(out: &mut String, diff: &Diff, top: usize) -> fmt::Result {
             1 => format!("{} in 1 block", bytes(amounts.bytes)),
             blocks => format!("{} in {} blocks", bytes(amounts.bytes), grouped(blocks)),
         };
-        bars(out, [(system.bytes, &label(system)), (pool.bytes, &label(pool))], most)?;
+        bars(out, [(system.bytes, &label(system)), (pool.bytes, &label(pool))], max)?;
         writeln!(out, "</summary><ol class=path>")?;
         for frame in stack {
             writeln!(out, "<li>{}", escaped(frame))?;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::Failure;
 use crate::pools::MAX;
 
-/// The maximum size of a file. A larger one would take several times as much memory, and is refused.
+/// The maximum size of a file. A larger one would take several times as much memory, and is rejected.
 const MAX_BYTES: u64 = 1 << 30;
 
 /// The amounts that were allocated at a site, or in all.
@@ -73,23 +73,23 @@ impl Profile {
     /// The file cannot be read, is cut off, is not a dhat profile, or has another version or mode. The
     /// message is one line.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let refused = |text: String| Failure::bad_input(format!("{}: {text}", path.display()));
-        let file = File::open(path).map_err(|error| refused(error.to_string()))?;
-        let kind = file.metadata().map_err(|error| refused(error.to_string()))?;
+        let rejected = |text: String| Failure::bad_input(format!("{}: {text}", path.display()));
+        let file = File::open(path).map_err(|error| rejected(error.to_string()))?;
+        let kind = file.metadata().map_err(|error| rejected(error.to_string()))?;
         if kind.is_dir() {
-            return Err(refused("a directory".to_owned()));
+            return Err(rejected("a directory".to_owned()));
         }
         if kind.len() > MAX_BYTES {
-            return Err(refused(format!("{} bytes are too many, {MAX_BYTES} at most", kind.len())));
+            return Err(rejected(format!("{} bytes are too many, {MAX_BYTES} at most", kind.len())));
         }
         let raw: Raw = serde_json::from_reader(BufReader::new(file)).map_err(|error| {
-            refused(match error.classify() {
+            rejected(match error.classify() {
                 serde_json::error::Category::Eof => format!("the file is cut off: {error}"),
                 serde_json::error::Category::Io => error.to_string(),
                 _ => format!("not a dhat profile: {error}"),
             })
         })?;
-        raw.check().map_err(refused)
+        raw.check().map_err(rejected)
     }
 
     /// Returns the sum over all points.

@@ -36,10 +36,10 @@ pub(crate) fn all(frame: &mut Frame<'_>, look: &Look, workload: &Workload) {
     for (class, area) in Class::ALL.into_iter().zip([small, medium, large, xlarge]) {
         draw_class(frame, look, class, area);
     }
-    let [refused, memory] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(foot);
+    let [past_pools, memory] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(foot);
     frame.render_widget(
         Paragraph::new(refused_lines(look)).block(Block::bordered().title("Past the pools")),
-        refused,
+        past_pools,
     );
     frame.render_widget(Paragraph::new(memory_lines(look)).block(Block::bordered().title("Memory")), memory);
     let help = "q quit   t trim   p prewarm   space on/off";

@@ -38,7 +38,7 @@ impl Workload {
     ///
     /// # Errors
     ///
-    /// The system refuses a thread.
+    /// The system denies a thread.
     pub(crate) fn start(chat: bool) -> io::Result<Self> {
         if chat {
             thread::Builder::new().name("chat".to_owned()).spawn(chat_forever)?;

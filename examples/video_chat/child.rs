@@ -23,7 +23,7 @@ const WARM_UP: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 ///
-/// The clip cannot be read, or the system refuses a thread.
+/// The clip cannot be read, or the system denies a thread.
 pub(crate) fn run(cli: &Cli, mode: Mode) -> Result<(), Failure> {
     die_with_parent();
     let pool = cli.table.pick();

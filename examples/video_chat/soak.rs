@@ -34,7 +34,7 @@ const FOREVER: u32 = 10 * 86_400;
 /// # Errors
 ///
 /// Memory grew, a slot or block was lost, or a counter was wrong. Or the clip cannot be read, or the system
-/// refuses a thread.
+/// denies a thread.
 pub(crate) fn run(cli: &Cli, total: Duration, file: Option<&File>) -> Result<String, Failure> {
     print(&format!("Soak of {} s, up to {} clients, seed {}\n", total.as_secs(), cli.clients, cli.seed))?;
     let opening = Requests::now();

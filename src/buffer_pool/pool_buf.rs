@@ -98,15 +98,15 @@ impl PoolBuf {
         Self { start, len, capacity, asked, pool: Some(Arc::clone(pool)) }
     }
 
-    pub(super) fn from_heap(heap: Vec<u8>, asked: usize, pool: &Arc<Shared>) -> Self {
-        Self::from_vec(heap, asked, Some(Arc::clone(pool)))
+    pub(super) fn from_program_vec(vec: Vec<u8>, asked: usize, pool: &Arc<Shared>) -> Self {
+        Self::from_vec(vec, asked, Some(Arc::clone(pool)))
     }
 
-    fn from_vec(heap: Vec<u8>, asked: usize, pool: Option<Arc<Shared>>) -> Self {
-        let mut heap = ManuallyDrop::new(heap);
-        let (len, capacity) = (heap.len(), heap.capacity());
+    fn from_vec(vec: Vec<u8>, asked: usize, pool: Option<Arc<Shared>>) -> Self {
+        let mut vec = ManuallyDrop::new(vec);
+        let (len, capacity) = (vec.len(), vec.capacity());
         // SAFETY: a vector's pointer is never null.
-        let start = unsafe { NonNull::new_unchecked(heap.as_mut_ptr()) };
+        let start = unsafe { NonNull::new_unchecked(vec.as_mut_ptr()) };
         Self { start, len, capacity, asked, pool }
     }
 
@@ -191,9 +191,9 @@ impl PoolBuf {
             moved.extend_from_slice(self);
             *self = moved;
         } else {
-            let mut heap = if self.is_pooled() { self.to_vec() } else { self.take_heap() };
-            heap.reserve(additional);
-            *self = Self::from_vec(heap, needed, self.pool.clone());
+            let mut vec = if self.is_pooled() { self.to_vec() } else { self.take_program_vec() };
+            vec.reserve(additional);
+            *self = Self::from_vec(vec, needed, self.pool.clone());
         }
     }
 
@@ -231,12 +231,12 @@ impl PoolBuf {
     ///
     /// The buffer itself, if it is in a slot. [`Vec::from`] copies it then.
     pub fn try_into_vec(mut self) -> Result<Vec<u8>, Self> {
-        if self.is_pooled() { Err(self) } else { Ok(self.take_heap()) }
+        if self.is_pooled() { Err(self) } else { Ok(self.take_program_vec()) }
     }
 
     /// Takes the block of the global allocator, and leaves the buffer empty, without a block. The buffer is
     /// not in a slot.
-    fn take_heap(&mut self) -> Vec<u8> {
+    fn take_program_vec(&mut self) -> Vec<u8> {
         let start = mem::replace(&mut self.start, NonNull::dangling());
         let (len, capacity) = (mem::take(&mut self.len), mem::take(&mut self.capacity));
         // SAFETY: the buffer is not in a slot, so the block came from a `Vec<u8>` in `from_vec`, and it is
@@ -247,7 +247,7 @@ impl PoolBuf {
 
 impl Drop for PoolBuf {
     fn drop(&mut self) {
-        let Some(pool) = self.slot_of() else { return drop(self.take_heap()) };
+        let Some(pool) = self.slot_of() else { return drop(self.take_program_vec()) };
         // SAFETY: a block of this size was allocated, so the size is a valid layout's.
         let layout = unsafe { Layout::from_size_align_unchecked(self.asked, 1) };
         // SAFETY: the slot is this buffer's, and given up here.

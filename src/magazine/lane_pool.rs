@@ -42,7 +42,7 @@ pub(crate) trait LaneStore: MagazineStore {
 
 /// A lane and everything that it needs. Outside the set, a slot is identified by its address.
 pub(crate) struct LanePool<'a, L> {
-    lanes: &'a L,
+    store: &'a L,
     lane: Lane,
 }
 
@@ -55,8 +55,8 @@ impl<L> Clone for LanePool<'_, L> {
 impl<L> Copy for LanePool<'_, L> {}
 
 impl<'a, L: LaneStore> LanePool<'a, L> {
-    pub(crate) fn new(lanes: &'a L, lane: Lane) -> Self {
-        Self { lanes, lane }
+    pub(crate) fn new(store: &'a L, lane: Lane) -> Self {
+        Self { store, lane }
     }
 
     /// Takes a slot for a layout that may have this lane's slots. Returns it with its lane, or `None` if
@@ -85,7 +85,7 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
     /// Takes a slot of this lane: from this thread's magazine, or from the set with more slots for the
     /// magazine.
     fn take_here(self, own: Option<L::OwnState>) -> Option<(*mut u8, Lane)> {
-        let limit = self.lanes.max_capacity(self.lane);
+        let limit = self.store.max_capacity(self.lane);
         let popped = own
             .and_then(|own| Some((own, self.with_magazine(own, |magazine| magazine.pop_or_refill(limit))?)));
         match popped {
@@ -99,7 +99,7 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
     fn refill(self, own: L::OwnState, refill: &Refill) -> Option<(*mut u8, Lane)> {
         let mut indices = [0; MAGAZINE_BATCH];
         let wanted = &mut indices[..refill.slots];
-        let search_start = self.lanes.search_start(own);
+        let search_start = self.store.search_start(own);
         let visitor = Some(own).filter(|_| refill.is_cold);
         let taken = self.visit_set(visitor, || self.set().take_some(wanted, search_start));
         let (first, rest) = indices[..taken].split_first()?;
@@ -114,7 +114,7 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
     /// Takes a slot from the set, and none for a magazine.
     fn take_from_set(self, own: Option<L::OwnState>) -> Option<(*mut u8, Lane)> {
         let mut index = [0];
-        let search_start = own.map_or(0, |own| self.lanes.search_start(own));
+        let search_start = own.map_or(0, |own| self.store.search_start(own));
         match self.set().take_some(&mut index, search_start) {
             0 => None,
             _ => Some((self.start(index[0] as usize), self.lane)),
@@ -125,11 +125,11 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
     #[cold]
     fn take_revoked<const N: usize>(self, lanes: [Lane; N]) -> Option<(*mut u8, Lane)> {
         if !lanes.into_iter().any(|lane| self.with(lane).mode().may_hide_slots())
-            || !self.lanes.settle_after_fork()
+            || !self.store.settle_after_fork()
         {
             return None;
         }
-        self.lanes.with_reclaim(|reclaim| reclaim.revoke(self.lanes, lanes));
+        self.store.with_reclaim(|reclaim| reclaim.revoke(self.store, lanes));
         lanes.into_iter().find_map(|lane| self.with(lane).take_here(None))
     }
 
@@ -147,8 +147,8 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
             }
             None => self.give_to_set(&[start]),
         }
-        if self.mode().is_revoked() && is_half_free(self.set()) && self.lanes.settle_after_fork() {
-            self.lanes.with_reclaim(|reclaim| reclaim.resume_caching_if_half_free(self.lanes, self.lane));
+        if self.mode().is_revoked() && is_half_free(self.set()) && self.store.settle_after_fork() {
+            self.store.with_reclaim(|reclaim| reclaim.resume_caching_if_half_free(self.store, self.lane));
         }
     }
 
@@ -176,11 +176,11 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
     #[inline]
     fn visit_set<R>(self, visitor: Option<L::OwnState>, f: impl FnOnce() -> R) -> R {
         let Some(own) = visitor else { return f() };
-        let name = self.lanes.search_start(own) as u32 + 1;
+        let name = self.store.search_start(own) as u32 + 1;
         let came_last = self.set().arrive(name);
         let result = f();
         let met_others = !self.set().is_last(name);
-        let first = self.lanes.first_capacity(self.lane);
+        let first = self.store.first_capacity(self.lane);
         self.with_magazine(own, |magazine| magazine.warm_up(came_last, met_others, first));
         result
     }
@@ -188,7 +188,7 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
     /// Runs `f` inside, with this thread's magazine. Returns `None` and does nothing if the thread may not
     /// touch it.
     fn with_magazine<R>(self, own: L::OwnState, f: impl FnOnce(&Magazine) -> R) -> Option<R> {
-        self.lanes.inside(own, self.lane, |magazine| self.mode().is_cached().then(|| f(magazine)))?
+        self.store.inside(own, self.lane, |magazine| self.mode().is_cached().then(|| f(magazine)))?
     }
 
     /// Gives slots to the set. Ends the process if the set has one of them already: two threads freed it at
@@ -208,7 +208,7 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
 
     #[cold]
     pub(crate) fn double_free(self, start: *mut u8) -> ! {
-        self.lanes.double_free(self.lane, start)
+        self.store.double_free(self.lane, start)
     }
 
     fn with(self, lane: Lane) -> Self {
@@ -216,18 +216,18 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
     }
 
     fn mode(self) -> &'a Mode {
-        self.lanes.mode(self.lane)
+        self.store.mode(self.lane)
     }
 
     pub(crate) fn set(self) -> &'a SlotSet {
-        self.lanes.set(self.lane)
+        self.store.set(self.lane)
     }
 
     fn start(self, index: usize) -> *mut u8 {
-        self.lanes.start(self.lane, index)
+        self.store.start(self.lane, index)
     }
 
     fn index(self, start: *mut u8) -> usize {
-        self.lanes.index(self.lane, start)
+        self.store.index(self.lane, start)
     }
 }

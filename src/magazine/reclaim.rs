@@ -1,4 +1,4 @@
-//! How slots come back from other threads' magazines, so that no lane refuses a take while one of its slots
+//! How slots come back from other threads' magazines, so that no lane misses while one of its slots
 //! is free (P3).
 //!
 //! A lane is either *cached* or *set-only*. If a take finds nothing in its magazine and nothing in the set,
@@ -55,16 +55,16 @@ impl Reclaim {
     /// Makes `lanes` set-only, and moves the slots of each magazine whose owner is outside to the sets. Does
     /// nothing while another thread holds the lock.
     ///
-    /// If the system refuses the fence, cached lanes stay cached and keep their magazines as they are.
+    /// If the system denies the fence, cached lanes stay cached and keep their magazines as they are.
     ///
     /// Returns which lanes were cached until now. A caller that only wanted the slots can [let threads cache
     /// them again](Self::resume_caching).
     #[cold]
-    pub(crate) fn revoke<const N: usize>(&self, caches: &impl MagazineStore, lanes: [Lane; N]) -> [bool; N] {
+    pub(crate) fn revoke<const N: usize>(&self, store: &impl MagazineStore, lanes: [Lane; N]) -> [bool; N] {
         let revoked = self.0.try_with(|pending| {
-            let closed = pending.close(caches, lanes);
-            for lane in lanes.into_iter().filter(|&lane| caches.mode(lane).is_revoked()) {
-                pending.empty_magazines(caches, lane);
+            let closed = pending.close(store, lanes);
+            for lane in lanes.into_iter().filter(|&lane| store.mode(lane).is_revoked()) {
+                pending.empty_magazines(store, lane);
             }
             closed
         });
@@ -75,33 +75,33 @@ impl Reclaim {
     /// lane that is cached now. The other lanes have owners inside. The caller tries again, or leaves them to
     /// [`resume_caching_if_half_free`](Self::resume_caching_if_half_free).
     #[cold]
-    pub(crate) fn resume_caching(&self, caches: &impl MagazineStore, closed: &mut [bool; LANES]) {
+    pub(crate) fn resume_caching(&self, store: &impl MagazineStore, closed: &mut [bool; LANES]) {
         if !closed.contains(&true) {
             return;
         }
         self.0.try_with(|pending| {
             for (lane, closed) in Lane::ALL.into_iter().zip(closed).filter(|(_, closed)| **closed) {
-                if caches.mode(lane).is_revoked() {
-                    pending.empty_magazines(caches, lane);
+                if store.mode(lane).is_revoked() {
+                    pending.empty_magazines(store, lane);
                 }
-                if caches.mode(lane).get() == LaneMode::SetOnly {
-                    caches.mode(lane).set(LaneMode::Cached);
+                if store.mode(lane).get() == LaneMode::SetOnly {
+                    store.mode(lane).set(LaneMode::Cached);
                 }
-                *closed = !caches.mode(lane).is_cached();
+                *closed = !store.mode(lane).is_cached();
             }
         });
     }
 
     /// Lets threads cache slots of a revoked lane again, if no place is pending and half of the lane is free.
     #[cold]
-    pub(super) fn resume_caching_if_half_free(&self, caches: &impl MagazineStore, lane: Lane) {
+    pub(super) fn resume_caching_if_half_free(&self, store: &impl MagazineStore, lane: Lane) {
         self.0.try_with(|pending| {
-            if !caches.mode(lane).is_revoked() {
+            if !store.mode(lane).is_revoked() {
                 return;
             }
-            pending.empty_magazines(caches, lane);
-            if caches.mode(lane).get() == LaneMode::SetOnly && is_half_free(caches.set(lane)) {
-                caches.mode(lane).set(LaneMode::Cached);
+            pending.empty_magazines(store, lane);
+            if store.mode(lane).get() == LaneMode::SetOnly && is_half_free(store.set(lane)) {
+                store.mode(lane).set(LaneMode::Cached);
             }
         });
     }
@@ -112,16 +112,16 @@ impl Reclaim {
     /// # Safety
     ///
     /// No other thread holds the lock or tries to take it.
-    pub(crate) unsafe fn take_over(&self, caches: &impl MagazineStore) {
+    pub(crate) unsafe fn take_over(&self, store: &impl MagazineStore) {
         // SAFETY: by contract the holder, if there is one, is a thread of the parent that is not in this
         // process.
         unsafe { self.0.reopen() };
         self.0.try_with(|pending| {
             for lane in Lane::ALL {
                 pending.0[lane.index()] = [0; PLACES.div_ceil(64)];
-                if caches.mode(lane).is_revoked() {
-                    pending.add_all(lane, caches.used_places());
-                    caches.mode(lane).set(LaneMode::Pending);
+                if store.mode(lane).is_revoked() {
+                    pending.add_all(lane, store.used_places());
+                    store.mode(lane).set(LaneMode::Pending);
                 }
             }
         });
@@ -137,12 +137,12 @@ pub(super) fn is_half_free(set: &SlotSet) -> bool {
 
 impl Pending {
     /// Makes the cached ones of `lanes` set-only and all used places of them pending. Returns which lanes it
-    /// changed: none if the system refuses the fence.
-    fn close<const N: usize>(&mut self, caches: &impl MagazineStore, lanes: [Lane; N]) -> [bool; N] {
+    /// changed: none if the system denies the fence.
+    fn close<const N: usize>(&mut self, store: &impl MagazineStore, lanes: [Lane; N]) -> [bool; N] {
         let closed = lanes.map(|lane| {
-            let is_cached = caches.mode(lane).is_cached();
+            let is_cached = store.mode(lane).is_cached();
             if is_cached {
-                caches.mode(lane).set(LaneMode::SetOnly);
+                store.mode(lane).set(LaneMode::SetOnly);
             }
             is_cached
         });
@@ -152,13 +152,13 @@ impl Pending {
                 .into_iter()
                 .zip(closed)
                 .filter(|(_, closed)| *closed)
-                .for_each(|(lane, _)| caches.mode(lane).set(LaneMode::Cached));
+                .for_each(|(lane, _)| store.mode(lane).set(LaneMode::Cached));
             return [false; N];
         }
         for (lane, _) in lanes.into_iter().zip(closed).filter(|(_, closed)| *closed) {
             // This comes after the fence: a thread that claims a place later than this sees that the lane is
             // set-only.
-            self.add_all(lane, caches.used_places());
+            self.add_all(lane, store.used_places());
         }
         closed
     }
@@ -171,8 +171,8 @@ impl Pending {
 
     /// Empties the pending magazines of a lane that is not cached. Stores in the lane's mode whether places
     /// are still pending.
-    fn empty_magazines(&mut self, caches: &impl MagazineStore, lane: Lane) {
-        invariant!(!caches.mode(lane).is_cached(), "only magazines of a revoked lane are emptied");
+    fn empty_magazines(&mut self, store: &impl MagazineStore, lane: Lane) {
+        invariant!(!store.mode(lane).is_cached(), "only magazines of a revoked lane are emptied");
         let mut is_settled = true;
         for (word, first) in self.0[lane.index()].iter_mut().zip((0..).step_by(64)) {
             let mut bits = *word;
@@ -180,28 +180,28 @@ impl Pending {
                 let bit = bits & bits.wrapping_neg();
                 bits ^= bit;
                 let place = first + bit.trailing_zeros() as usize;
-                if caches.gate(place).is_open(caches.key()) {
-                    empty(caches, lane, caches.magazine(place, lane));
+                if store.gate(place).is_open(store.key()) {
+                    empty(store, lane, store.magazine(place, lane));
                     *word ^= bit;
-                } else if caches.gate(place).is_abandoned() {
+                } else if store.gate(place).is_abandoned() {
                     *word ^= bit;
                 } else {
                     is_settled = false;
                 }
             }
         }
-        caches.mode(lane).set(if is_settled { LaneMode::SetOnly } else { LaneMode::Pending });
+        store.mode(lane).set(if is_settled { LaneMode::SetOnly } else { LaneMode::Pending });
     }
 }
 
 /// Moves all slots of a magazine to the set.
-fn empty(caches: &impl MagazineStore, lane: Lane, magazine: &Magazine) {
+fn empty(store: &impl MagazineStore, lane: Lane, magazine: &Magazine) {
     // This ends: the magazine's owner pushes nothing meanwhile.
     loop {
         let drained = magazine.drain();
         if drained.as_slice().is_empty() {
             return;
         }
-        caches.give_to_set(lane, drained.as_slice());
+        store.give_to_set(lane, drained.as_slice());
     }
 }

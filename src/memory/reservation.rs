@@ -67,7 +67,7 @@ impl<'a> Reserved<'a> {
     }
 
     /// Poisons every slot for AddressSanitizer, because none is handed out yet.
-    pub(crate) fn close(&self) {
+    pub(crate) fn poison_slots(&self) {
         self.slabs().for_each(|slab| asan::poison(self.pages(slab, 0).cast().as_ptr(), slab.bytes()));
     }
 

@@ -1,4 +1,4 @@
-//! A report on the slots' memory: what it consists of right now, and what the system refused to do for it. It
+//! A report on the slots' memory: what it consists of right now, and what the system denied to do for it. It
 //! is `Copy`.
 //!
 //! Every figure is read back from the system (P13). None repeats what was requested. A figure is true of the

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_told_once() {
+    fn denials_are_reported_once() {
         let mut watch = Watch::new(Stats::default(), 0.05, None);
         let failed = Stats { reservation: Reservation::Failed(None), ..Stats::default() };
         assert_eq!(told(&mut watch, &failed), ["pool reservation denied: everything goes to the fallback"]);

@@ -83,13 +83,13 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         if TypeId::of::<A>() == TypeId::of::<System>() || self.has_plain_fallback {
             f(&self.fallback)
         } else {
-            self.call_nesting_fallback(f)
+            self.call_fallback_in_frame(f)
         }
     }
 
     /// Counts the call even if this thread is inside already: the coroutine that entered first may leave
     /// before this one.
-    fn call_nesting_fallback<R>(&self, f: impl FnOnce(&A) -> R) -> R {
+    fn call_fallback_in_frame<R>(&self, f: impl FnOnce(&A) -> R) -> R {
         self.unpooled(|| f(&self.fallback))
     }
 

@@ -154,11 +154,11 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     #[inline(never)]
     unsafe fn dealloc_slot(&self, ptr: *mut u8, layout: Layout) {
         let metadata = self.pools.metadata();
-        let Some((found, entry)) = self.pools.find_fast(metadata, ptr, layout) else {
+        let Some((found, cell)) = self.pools.find_fast(metadata, ptr, layout) else {
             // SAFETY: the caller's contract.
             return unsafe { self.dealloc_slow(ptr, layout) };
         };
-        if !Pools::give_cached(metadata, found, entry) {
+        if !Pools::give_cached(metadata, found, cell) {
             // SAFETY: just found, and the caller gives it up.
             unsafe { self.dealloc_found(ptr) }
         }

@@ -84,7 +84,7 @@ impl<A> PoolAlloc<A> {
     /// Before the pools are reserved, it does nothing and returns 0. On Linux, memory that is
     /// [locked](crate::Config::lock_memory) stays, and up to an eighth of a class's slots next to it. On
     /// other systems, with locked memory, all of it stays. The result is the system's figure, and 0 if a
-    /// filter of system calls refuses it. On other systems than Linux it counts all pages of slots that were
+    /// filter of system calls denies it. On other systems than Linux it counts all pages of slots that were
     /// ever used.
     ///
     /// # Complexity

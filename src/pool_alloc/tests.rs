@@ -1,4 +1,4 @@
-//! P10: if the system refuses any call, at any moment of an allocator's life, there is no crash and no lost
+//! P10: if the system denies any call, at any moment of an allocator's life, there is no crash and no lost
 //! block, and the statistics add up.
 
 use core::alloc::{GlobalAlloc, Layout};
@@ -123,12 +123,12 @@ impl Program {
     }
 }
 
-/// Runs a program whose calls number `refused` fail with `errno`, and returns all calls.
-fn run_with_failures(refused: core::ops::Range<usize>, errno: i32) -> Vec<Call> {
+/// Runs a program whose calls number `failing` fail with `errno`, and returns all calls.
+fn run_with_failures(failing: core::ops::Range<usize>, errno: i32) -> Vec<Call> {
     // On a thread of its own, which has its place with this allocator.
     let program = thread::spawn(move || {
         let program = Program::new();
-        let ((), calls) = inject_failure(refused, errno, || program.run());
+        let ((), calls) = inject_failure(failing, errno, || program.run());
         let stats = program.stats();
 
         // The page that tells a forked child from its parent comes right after the registration, and is not
@@ -167,7 +167,7 @@ fn run_with_failures(refused: core::ops::Range<usize>, errno: i32) -> Vec<Call> 
 }
 
 #[test]
-fn any_call_may_be_refused_and_no_block_is_lost() {
+fn any_call_may_fail_and_no_block_is_lost() {
     let calls = run_with_failures(0..0, 0);
     for name in ["mmap", "mprotect", "madvise", "membarrier", "mlock2", "mincore", "pthread_setspecific"] {
         assert!(calls.iter().any(|call| call.name == name), "{name} is not tested");

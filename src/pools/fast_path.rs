@@ -1,8 +1,8 @@
-//! The fast paths: a slot out of this thread's magazine, one back into it, and a refusal that a few loads
-//! decide.
+//! The fast paths: a slot out of this thread's magazine, one back into it, and a miss or bypass that
+//! a few loads decide.
 //!
-//! Each is a few plain loads and stores, and none calls a function. `None` and `false` mean undecided, not
-//! refused: the caller takes the slow path.
+//! Each is a few plain loads and stores, and none calls a function. `None` and `false` mean undecided: the caller
+//! takes the slow path.
 //!
 //! Builds with debug assertions do not force them inline. There, each would add its own variables to the
 //! stack frame of `alloc`, which may run on a small stack.
@@ -118,7 +118,7 @@ impl Pools {
         cell.read().matches(self.freed_fast, lane).then_some((LiveSlot { start: ptr, lane }, cell))
     }
 
-    /// Puts a slot that was [found quickly](Self::find_fast) into this thread's magazine: a free in a few
+    /// Puts a slot that was [found on the fast path](Self::find_fast) into this thread's magazine: a free in a few
     /// plain loads and stores.
     ///
     /// `false` means undecided, and nothing was done.

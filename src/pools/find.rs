@@ -57,8 +57,8 @@ impl Pools {
     }
 
     fn look_up(&self, ptr: *mut u8) -> Option<LiveSlot> {
-        let slot = self.tag_at(ptr.addr());
-        slot.is_live().then(|| LiveSlot { start: ptr, lane: slot.lane() })
+        let tag = self.tag_at(ptr.addr());
+        tag.is_live().then(|| LiveSlot { start: ptr, lane: tag.lane() })
     }
 
     /// Reads the slot map's byte for an address of the reservation.
@@ -101,11 +101,11 @@ impl Pools {
         let Some((class, index, bytes_in)) = self.plan().locate(self.offset_of(ptr)) else {
             fatal::not_a_slot(ptr.addr())
         };
-        let slot = self.tag_at(ptr.addr());
+        let tag = self.tag_at(ptr.addr());
         let what = match bytes_in {
             1.. => Misuse::Interior(bytes_in),
-            0 if slot.is_unknown() => Misuse::NeverHandedOut,
-            0 if !slot.is_live() => Misuse::DoubleFree,
+            0 if tag.is_unknown() => Misuse::NeverHandedOut,
+            0 if !tag.is_live() => Misuse::DoubleFree,
             0 => Misuse::WrongLayout(layout.size(), layout.align()),
         };
         fatal::misuse(what, class.name(), index, ptr.addr())

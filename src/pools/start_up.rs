@@ -119,7 +119,7 @@ impl Pools {
         // SAFETY: just reserved; unmapped by `unmap` only.
         let reserved = base.map(|base| unsafe { Reserved::new(base, plan) });
         if let Some(reserved) = reserved {
-            reserved.close();
+            reserved.poison_slots();
             self.options.ask(reserved);
         }
         let span = if settled.recording.is_some() { usize::MAX } else { plan.span };

@@ -14,7 +14,7 @@
 //!
 //! The bits are an array of words, and `level` counts *permits*: free slots. A take gets its permits first
 //! and then looks for as many bits. A give sets its bits first and then adds the permits. So there are never
-//! fewer bits than permits. A thread that holds a permit finds a bit, and no take is refused while a slot is
+//! fewer bits than permits. A thread that holds a permit finds a bit, and no take fails while a slot is
 //! free. A thread that stopped between the two steps keeps back only the slots that it was moving.
 //!
 //! A summary bit for each group of words is a hint at which words to look:
@@ -30,7 +30,7 @@
 //!
 //! # Cost
 //!
-//! A refusal costs one load. At best, a take or a give is one atomic operation up to 64 slots, and two above
+//! A take that fails costs one load. At best, a take or a give is one atomic operation up to 64 slots, and two above
 //! that. A compare-and-swap fails only if another thread took or gave a slot. At worst, a take scans all
 //! words, and scans them again only if another thread took the bit that it was looking for.
 //!

@@ -37,7 +37,7 @@ fn the_table_prints_as_the_design_shows_it() {
 }
 
 #[test]
-fn bypasses_and_a_refused_reservation_have_a_line_each() {
+fn bypasses_and_a_denied_reservation_have_a_line_each() {
     let mut stats = Stats { too_large: 2, reservation: Reservation::Failed(None), ..sample() };
     stats.classes[0].held_back = 3;
     let text = stats.to_string();

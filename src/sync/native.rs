@@ -19,7 +19,7 @@ pub(crate) fn light_fence() {
 pub(crate) fn lost_race() {}
 
 /// Makes every thread of this process pass a full fence. Called only if
-/// [`os::can_fence_all`](crate::os::can_fence_all) returned `true`. Returns `false` if the system refused the
+/// [`os::can_fence_all`](crate::os::can_fence_all) returned `true`. Returns `false` if the system denied the
 /// fence.
 #[must_use]
 pub(crate) fn heavy_fence() -> bool {

@@ -10,7 +10,7 @@ use crate::sync::{AtomicBool, AtomicPtr, Ordering::Relaxed, light_fence};
 
 /// A stand-in for no place yet: the next slow path claims one.
 static NOT_YET_BOUND: ThreadState = ThreadState::stand_in(1);
-/// A stand-in for no place now. The thread is claiming one, was refused one, is past its exit, or is [inside
+/// A stand-in for no place now. The thread is claiming one, got none, is past its exit, or is [inside
 /// a fallback](super::nested).
 static NO_PLACE: ThreadState = ThreadState::stand_in(2);
 
@@ -80,10 +80,10 @@ pub(crate) fn is_unbound() -> bool {
 /// `None` if another claim on this thread came first: one that this call interrupts, or that of a signal
 /// handler that interrupted this call. After `Some`, the caller must [`resume`].
 pub(crate) fn begin_to_bind() -> Option<bool> {
-    let unbound = from_ref(&NOT_YET_BOUND).cast_mut();
-    let without = from_ref(&NO_PLACE).cast_mut();
+    let not_yet_bound = from_ref(&NOT_YET_BOUND).cast_mut();
+    let no_place = from_ref(&NO_PLACE).cast_mut();
     // One step: of a thread and the handlers that interrupt it, only one goes on to claim a place.
-    STATE.with(|state| state.compare_exchange(unbound, without, Relaxed, Relaxed)).ok()?;
+    STATE.with(|state| state.compare_exchange(not_yet_bound, no_place, Relaxed, Relaxed)).ok()?;
     light_fence();
     let was_bound = BINDING.with(|binding| binding.is_bound.swap(true, Relaxed));
     Some(!was_bound)

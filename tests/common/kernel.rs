@@ -1,4 +1,4 @@
-//! Reads what the kernel reports about memory, and makes it refuse a system call or a lock. Linux only.
+//! Reads what the kernel reports about memory, and makes it deny a system call or a lock. Linux only.
 
 #![allow(dead_code, reason = "every test file compiles this module for itself and uses a part of it")]
 
@@ -79,8 +79,8 @@ pub(crate) fn is_resident(range: &Range<usize>) -> bool {
     let mut pages = vec![0_u8; (range.len()).div_ceil(page_bytes())];
     let start = std::ptr::with_exposed_provenance_mut::<libc::c_void>(range.start);
     // SAFETY: `pages` has a byte for each page of the range, which the kernel does not change.
-    let refused = unsafe { libc::mincore(start, range.len(), pages.as_mut_ptr()) };
-    assert_eq!(refused, 0, "{}", Error::last_os_error());
+    let failed = unsafe { libc::mincore(start, range.len(), pages.as_mut_ptr()) };
+    assert_eq!(failed, 0, "{}", Error::last_os_error());
     pages.iter().all(|page| page & 1 != 0)
 }
 
@@ -128,8 +128,8 @@ pub(crate) fn inject_failure(number: libc::c_long, argument: Option<(u32, u32)>,
     // SAFETY: a valid program, which the kernel copies.
     unsafe {
         assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0, "{}", Error::last_os_error());
-        let refused = libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program);
-        assert_eq!(refused, 0, "{}", Error::last_os_error());
+        let failed = libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program);
+        assert_eq!(failed, 0, "{}", Error::last_os_error());
     }
 }
 

@@ -75,8 +75,8 @@ pub(crate) fn install() {
     let start = text.start / page * page;
     let all = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
     // SAFETY: the pages of this program, which keep what they contain.
-    let refused = unsafe { libc::mprotect(start as *mut c_void, text.end - start, all) };
-    assert_eq!(refused, 0, "breakpoints need text that can be written to");
+    let failed = unsafe { libc::mprotect(start as *mut c_void, text.end - start, all) };
+    assert_eq!(failed, 0, "breakpoints need text that can be written to");
     // SAFETY: all zeros is a valid action. Acts may be interrupted too, so SIGTRAP is not blocked meanwhile.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();

@@ -3,7 +3,7 @@
 //! Each thread is up before the next is made, and none works before all are up. The time that starting
 //! threads takes therefore delays no thread's work. The standard library allocates for its own list of
 //! threads, which depends on the order in which threads start and end. With this order, those allocations are
-//! the same in the first run of every process. If the system refuses a thread, the threads before it end
+//! the same in the first run of every process. If the system denies a thread, the threads before it end
 //! without doing their work.
 
 use std::io;
@@ -29,7 +29,7 @@ impl<'scope, 'env> Crew<'scope, 'env> {
     ///
     /// # Errors
     ///
-    /// The system refuses the thread.
+    /// The system denies the thread.
     pub(super) fn hire<T: Send + 'scope>(
         &self,
         name: String,

@@ -47,7 +47,7 @@ struct Guest<'scope> {
 ///
 /// # Errors
 ///
-/// The system refuses the mixer's thread.
+/// The system denies the mixer's thread.
 pub(crate) fn open<R>(
     settings: &Settings,
     clip: &Clip,
@@ -82,7 +82,7 @@ impl Guests<'_, '_> {
     ///
     /// # Errors
     ///
-    /// The system refuses a thread. The server cannot continue then.
+    /// The system denies a thread. The server cannot continue then.
     pub(crate) fn join(&mut self, seat: u32) -> io::Result<()> {
         let (settings, studio, is_leaving) = (self.settings, self.studio, &self.leaving[seat as usize]);
         is_leaving.store(false, Relaxed);

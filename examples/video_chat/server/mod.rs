@@ -97,7 +97,7 @@ pub(crate) struct Outcome {
 ///
 /// # Errors
 ///
-/// The system refuses a thread.
+/// The system denies a thread.
 pub(crate) fn run(settings: &Settings, clip: &Clip, view: &(dyn Fn(&[u8]) + Sync)) -> io::Result<Outcome> {
     let developer = Developer::new(clip.format, settings.full_rgb);
     let studio = &Studio { clip, developer, ready_times: ReadyTimes::new() };

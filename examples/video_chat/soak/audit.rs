@@ -29,8 +29,8 @@ pub(super) struct Auditor {
 impl Auditor {
     /// A reader for `pool`. `opening` is the meter's counts when `pool` was picked.
     pub(super) fn new(pool: &'static PoolAlloc, opening: Requests) -> Self {
-        let most = Class::ALL.map(|class| pool.stats().class(class).slots).into_iter().max().unwrap_or(0);
-        Self { pool, opening, states: vec![SlotState::default(); most as usize] }
+        let max = Class::ALL.map(|class| pool.stats().class(class).slots).into_iter().max().unwrap_or(0);
+        Self { pool, opening, states: vec![SlotState::default(); max as usize] }
     }
 
     /// Returns the pools that are audited.

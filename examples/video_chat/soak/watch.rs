@@ -72,7 +72,7 @@ impl Watch {
     ///
     /// # Errors
     ///
-    /// The system refuses a thread, or the books are not in order when no client is present.
+    /// The system denies a thread, or the books are not in order when no client is present.
     pub(super) fn host(&mut self, guests: &mut Guests<'_, '_>, auditor: &mut Auditor) -> Result<(), Failure> {
         print(HEADING)?;
         let base = auditor.base().map_err(Failure::broken)?;

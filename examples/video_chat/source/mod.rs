@@ -65,13 +65,13 @@ pub(crate) fn inherited() -> Result<File, Failure> {
 }
 
 /// Copies `input` to a file without a name. More than `most` bytes are an error.
-fn spool(input: impl Read, most: u64) -> Result<File, Failure> {
+fn spool(input: impl Read, max: u64) -> Result<File, Failure> {
     let folder = env::temp_dir();
     let failed = |error: io::Error| {
         Failure::bad_input(format!("cannot spool the clip to {} (set TMPDIR): {error}", folder.display()))
     };
     let mut file = unnamed(&folder).map_err(failed)?;
-    let mut input = input.take(most + 1);
+    let mut input = input.take(max + 1);
     let mut chunk = vec![0; 1 << 20];
     let mut bytes = 0;
     loop {
@@ -79,10 +79,10 @@ fn spool(input: impl Read, most: u64) -> Result<File, Failure> {
             Ok(0) => return Ok(file),
             Ok(count) => {
                 bytes += count as u64;
-                if bytes > most {
+                if bytes > max {
                     return Err(Failure::bad_input(format!(
                         "the clip on the pipe is too long: {}",
-                        limit(most)
+                        limit(max)
                     )));
                 }
                 file.write_all(&chunk[..count]).map_err(failed)?;
@@ -110,15 +110,15 @@ fn unnamed(folder: &Path) -> io::Result<File> {
     Err(error)
 }
 
-fn limit(most: u64) -> String {
-    format!("a clip has at most {most} bytes; cut it, with `ffmpeg -t 10` for example")
+fn limit(max: u64) -> String {
+    format!("a clip has at most {max} bytes; cut it, with `ffmpeg -t 10` for example")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn refusal<T>(result: Result<T, Failure>) -> String {
+    fn rejection<T>(result: Result<T, Failure>) -> String {
         let Err(failure) = result else { panic!("taken") };
         assert_eq!(failure.status, 2);
         failure.to_string()
@@ -126,9 +126,9 @@ mod tests {
 
     #[test]
     fn files_that_cannot_be_read_are_refused() {
-        let missing = refusal(open(Path::new("/no/such/clip.y4m")));
+        let missing = rejection(open(Path::new("/no/such/clip.y4m")));
         assert!(missing.starts_with("cannot read /no/such/clip.y4m: No such file"), "{missing}");
-        assert_eq!(refusal(open(Path::new("/"))), "cannot read /: it is a directory");
+        assert_eq!(rejection(open(Path::new("/"))), "cannot read /: it is a directory");
     }
 
     #[test]
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn an_endless_pipe_is_refused_at_the_bound() {
-        let text = refusal(spool(io::repeat(0), 3 << 20));
+        let text = rejection(spool(io::repeat(0), 3 << 20));
         assert!(text.contains("too long: a clip has at most 3145728 bytes"), "{text}");
         assert!(spool(io::repeat(0).take(3 << 20), 3 << 20).is_ok());
     }

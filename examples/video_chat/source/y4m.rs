@@ -1,4 +1,4 @@
-//! Reads a whole Y4M file, and says exactly what is wrong with one that it refuses.
+//! Reads a whole Y4M file, and says exactly what is wrong with one that it rejects.
 //!
 //! The `y4m` crate reads header and frames. It multiplies sizes before it checks them, and reports the end of
 //! the file and a truncated frame alike, so this module checks both.
@@ -55,7 +55,7 @@ pub(super) fn read(file: impl Read, bytes: usize) -> Result<Clip, String> {
     if clip.len() == 0 { Err("there is no frame in it".to_owned()) } else { Ok(clip) }
 }
 
-/// Refuses headers whose sizes the crate would multiply unchecked, and headers that it would report under a
+/// Rejects headers whose sizes the crate would multiply unchecked, and headers that it would report under a
 /// wrong name.
 fn check_header(header: &[u8]) -> Result<(), String> {
     const MAGIC: &[u8] = b"YUV4MPEG2";
@@ -107,8 +107,8 @@ impl<R: Read> Read for Counted<'_, R> {
 mod tests {
     use super::*;
 
-    fn refusal(file: &[u8]) -> String {
-        read(file, 0).err().expect("refused")
+    fn rejection(file: &[u8]) -> String {
+        read(file, 0).err().expect("rejected")
     }
 
     fn clip(chroma: &str, width: usize, height: usize, frame_bytes: usize) -> Vec<u8> {
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn other_chromas_are_refused_with_those_that_are_not() {
         for chroma in ["C411", "C420p10", "C422p12", "C444alpha", "Cmono12", "Cx"] {
-            let text = refusal(&clip(chroma, 4, 4, 24));
+            let text = rejection(&clip(chroma, 4, 4, 24));
             assert!(text.starts_with("unsupported chroma") && text.ends_with(SUPPORTED), "{text}");
         }
     }
@@ -149,20 +149,20 @@ mod tests {
     #[test]
     fn what_is_no_clip_is_told_from_a_clip_cut_short() {
         let not_a_clip = "not a Y4M file: it does not start with YUV4MPEG2";
-        assert_eq!(refusal(b""), not_a_clip);
-        assert_eq!(refusal(b"RIFF....AVI \n"), not_a_clip);
-        assert_eq!(refusal(b"YUV4"), "truncated in the header");
-        assert_eq!(refusal(b"YUV4MPEG2 W2 H2"), "truncated in the header");
+        assert_eq!(rejection(b""), not_a_clip);
+        assert_eq!(rejection(b"RIFF....AVI \n"), not_a_clip);
+        assert_eq!(rejection(b"YUV4"), "truncated in the header");
+        assert_eq!(rejection(b"YUV4MPEG2 W2 H2"), "truncated in the header");
         assert_eq!(
-            refusal(&[b"YUV4MPEG2 W2 H2 X".as_slice(), &[b'x'; 2_000]].concat()),
+            rejection(&[b"YUV4MPEG2 W2 H2 X".as_slice(), &[b'x'; 2_000]].concat()),
             "truncated in the header"
         );
-        assert_eq!(refusal(b"YUV4MPEG2 W2 H2\n"), "there is no frame in it");
+        assert_eq!(rejection(b"YUV4MPEG2 W2 H2\n"), "there is no frame in it");
         let whole = clip("C420", 2, 2, 6);
-        assert_eq!(refusal(&whole[..whole.len() - 1]), "truncated in frame 2");
-        assert_eq!(refusal(&whole[..whole.len() - 9]), "truncated in frame 2");
-        assert_eq!(refusal(&[&whole[..], b"GRAME\n"].concat()), "frame 3 does not start with FRAME");
-        assert_eq!(refusal(&[&whole[..], &[0; 3_000]].concat()), "frame 3 does not start with FRAME");
+        assert_eq!(rejection(&whole[..whole.len() - 1]), "truncated in frame 2");
+        assert_eq!(rejection(&whole[..whole.len() - 9]), "truncated in frame 2");
+        assert_eq!(rejection(&[&whole[..], b"GRAME\n"].concat()), "frame 3 does not start with FRAME");
+        assert_eq!(rejection(&[&whole[..], &[0; 3_000]].concat()), "frame 3 does not start with FRAME");
     }
 
     #[test]
@@ -176,8 +176,8 @@ mod tests {
             ("W4294967296 H4294967296", "the width is 4294967296: it must be 1 to 8192"),
             ("W2 H2 W18446744073709551615", "the width is 18446744073709551615: it must be 1 to 8192"),
         ] {
-            assert_eq!(refusal(format!("YUV4MPEG2 {fields} F30:1\nFRAME\n").as_bytes()), text);
+            assert_eq!(rejection(format!("YUV4MPEG2 {fields} F30:1\nFRAME\n").as_bytes()), text);
         }
-        assert_eq!(refusal(b"YUV4MPEG2 W2 H2 Fx\nFRAME\n"), "bad header: General parsing error");
+        assert_eq!(rejection(b"YUV4MPEG2 W2 H2 Fx\nFRAME\n"), "bad header: General parsing error");
     }
 }

@@ -44,7 +44,7 @@ const MAX_HELD: usize = GUARD_BYTES / SLOT_STEP;
 /// them. It returns `None` if the pages may not all read as zeros now. If the lane `is_warm`, pages of clean
 /// slots are dropped too. `page_bytes` is a power of two, at most [`GUARD_BYTES`].
 ///
-/// Returns `true` if every slot of the lane was held and no page was refused.
+/// Returns `true` if every slot of the lane was held and no page was denied.
 pub(super) fn trim_lane(
     metadata: &Metadata,
     lane: Lane,
@@ -53,7 +53,7 @@ pub(super) fn trim_lane(
     discard: impl FnMut(Range<usize>) -> Option<()>,
 ) -> bool {
     let parts = &metadata.lanes[lane.index()];
-    let mut walk = Walk { metadata, lane, parts, page_bytes, is_warm, discard, edge: None, refused: false };
+    let mut walk = Walk { metadata, lane, parts, page_bytes, is_warm, discard, edge: None, denied: false };
     let slots = parts.set.slots();
     let mut held = [0; MAX_HELD];
     let (mut next, mut kept, mut all_taken) = (0, 0, 0);
@@ -70,7 +70,7 @@ pub(super) fn trim_lane(
         walk.give(done);
         held.copy_within(held.len() - rest.len().., 0);
     }
-    all_taken == slots && !walk.refused
+    all_taken == slots && !walk.denied
 }
 
 /// The state of a walk along a lane.
@@ -83,7 +83,7 @@ struct Walk<'a, D> {
     discard: D,
     /// How far the pages of the kept slots are done.
     edge: Option<Edge>,
-    refused: bool,
+    denied: bool,
 }
 
 /// The pages of a run of held slots that are known to read as zeros: those from one offset to the other.
@@ -147,7 +147,7 @@ impl<D: FnMut(Range<usize>) -> Option<()>> Walk<'_, D> {
 
         let is_needed = self.is_warm || run.iter().any(|&slot| !self.cell(slot).is_clean());
         if is_needed && !pages.is_empty() && (self.discard)(pages).is_none() {
-            self.refused = true;
+            self.denied = true;
             // Forgets the pages dropped so far, so that no slot of the run becomes clean.
             edge.from = edge.to;
         }

@@ -77,7 +77,7 @@ fn fight(slots: usize, batches: [usize; 3], switches: impl Into<Option<usize>>) 
         });
         let mut taken = work(&world, 0);
         taken += others.map(|other| other.join().unwrap()).iter().sum::<usize>();
-        // A take that was refused found no slot left, so another thread had it.
+        // A take that failed found no slot left, so another thread had it.
         assert!(taken >= slots.min(batches.iter().sum()));
         world.assert_whole();
     });
@@ -145,7 +145,7 @@ fn a_group_that_is_not_empty_has_its_hint_when_all_is_quiet() {
 }
 
 /// Stops a giver after its first step. Its bit has no permit and no hint. It stops no other thread, and no
-/// take is refused a slot that is there.
+/// take fails while a slot is there.
 #[test]
 fn a_giver_that_stopped_half_way_keeps_back_its_own_slot_only() {
     check(None, || {

@@ -66,7 +66,7 @@ fn a_batch_of_slots_from_all_over_goes_back_whole() {
 }
 
 #[test]
-fn threads_of_different_homes_take_slots_of_different_words() {
+fn threads_with_different_search_starts_take_slots_of_different_words() {
     let set = set(512);
     let mut batches = [[0; 16]; 8];
     for (search_start, batch) in batches.iter_mut().enumerate() {
@@ -76,7 +76,7 @@ fn threads_of_different_homes_take_slots_of_different_words() {
 }
 
 #[test]
-fn any_single_slot_given_to_an_empty_set_is_found_again_from_any_home() {
+fn any_single_slot_given_to_an_empty_set_is_found_again_from_any_search_start() {
     for slots in SHAPES.into_iter().filter(|&slots| slots > 0) {
         let set = set(slots);
         take_all(&set);

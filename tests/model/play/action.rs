@@ -39,8 +39,8 @@ pub(crate) enum What {
     SetEnabled(bool),
     Trim,
     Prewarm,
-    /// Has the fallback serve `after` more requests and refuse the next one.
-    Refuse {
+    /// Has the fallback serve `after` more requests and fail the next one.
+    FailFallback {
         after: u32,
     },
 }
@@ -68,7 +68,7 @@ impl Action {
             236..=241 => What::SetEnabled(low % 2 == 0),
             242..=247 => What::Trim,
             248 => What::Prewarm,
-            249..=255 => What::Refuse { after: u32::from(low % 8) },
+            249..=255 => What::FailFallback { after: u32::from(low % 8) },
         };
         Self { thread: usize::from(who) % THREADS, unpooled: who >= 240, what }
     }

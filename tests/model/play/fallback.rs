@@ -1,4 +1,4 @@
-//! A fallback that tracks its own blocks, and refuses a request when told to.
+//! A fallback that tracks its own blocks, and fails a request when told to.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::BTreeMap;
@@ -16,8 +16,8 @@ pub(crate) struct Watched {
     blocks: Mutex<BTreeMap<usize, Layout>>,
     calls: AtomicU64,
     mistakes: AtomicU64,
-    /// The number of requests before one is refused. Negative: none is refused.
-    until_refusal: AtomicI64,
+    /// The number of requests before one fails. Negative: none fails.
+    until_failure: AtomicI64,
 }
 
 impl Watched {
@@ -26,7 +26,7 @@ impl Watched {
             blocks: Mutex::new(BTreeMap::new()),
             calls: AtomicU64::new(0),
             mistakes: AtomicU64::new(0),
-            until_refusal: AtomicI64::new(-1),
+            until_failure: AtomicI64::new(-1),
         }
     }
 
@@ -35,13 +35,13 @@ impl Watched {
         self.calls.load(SeqCst)
     }
 
-    /// Serves `after` more requests and refuses the next one.
-    pub(crate) fn refuse(&self, after: u32) {
-        self.until_refusal.store(after.into(), SeqCst);
+    /// Serves `after` more requests and fails the next one.
+    pub(crate) fn fail_after(&self, after: u32) {
+        self.until_failure.store(after.into(), SeqCst);
     }
 
-    pub(crate) fn refuse_nothing(&self) {
-        self.until_refusal.store(-1, SeqCst);
+    pub(crate) fn fail_no_more(&self) {
+        self.until_failure.store(-1, SeqCst);
     }
 
     /// Returns the number of live blocks. Panics if a block was ever freed or resized that was not live, or
@@ -57,7 +57,7 @@ impl Watched {
 
     fn give(&self, layout: Layout, alloc: impl FnOnce() -> *mut u8) -> *mut u8 {
         self.calls.fetch_add(1, SeqCst);
-        if self.until_refusal.load(SeqCst) >= 0 && self.until_refusal.fetch_sub(1, SeqCst) == 0 {
+        if self.until_failure.load(SeqCst) >= 0 && self.until_failure.fetch_sub(1, SeqCst) == 0 {
             return null_mut();
         }
         let start = alloc();

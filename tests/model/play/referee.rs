@@ -51,7 +51,7 @@ unsafe impl Send for Start {}
 enum Shrink {
     Stays,
     /// The block moves to where this verdict sends a new request, or to the fallback. It stays only if the
-    /// fallback refuses.
+    /// fallback fails.
     Leaves(Verdict),
 }
 
@@ -118,7 +118,7 @@ impl<'a> Game<'a> {
             What::Prewarm => {
                 self.run(by, |pool| _ = pool.prewarm());
             }
-            What::Refuse { after } => self.fallback.refuse(after),
+            What::FailFallback { after } => self.fallback.fail_after(after),
         }
         self.check();
         self.pool.check_invariants();
@@ -126,7 +126,7 @@ impl<'a> Game<'a> {
 
     /// Frees all blocks, and checks that none was lost.
     pub(crate) fn end(mut self) {
-        self.fallback.refuse_nothing();
+        self.fallback.fail_no_more();
         self.pool.set_enabled(true);
         while !self.live.is_empty() {
             self.free(By { thread: 0, unpooled: false }, 0);
@@ -295,7 +295,8 @@ impl<'a> Game<'a> {
         let verdict = self.judge(by, layout, true);
         let row = self.table.0[class];
         let is_of_this_class = self.table.class_of(size, layout.align()) == Some(class);
-        let may_have_this_slot = row.is_entitled(size) || self.slot_of(old, class) < row.held_from();
+        let may_have_this_slot =
+            row.may_have_every_slot(size) || self.slot_of(old, class) < row.held_back_from();
         if self.is_enabled && is_of_this_class && size >= row.floor && may_have_this_slot {
             Shrink::Stays
         } else {
@@ -321,12 +322,13 @@ impl<'a> Game<'a> {
         if size < row.floor {
             return Verdict::BelowFloor(class);
         }
-        if row.is_entitled(size) {
+        if row.may_have_every_slot(size) {
             let is_free = self.counts.classes[class].in_use < row.slots as u64;
             return if is_free { Verdict::Hit(class) } else { Verdict::Miss(class) };
         }
-        let open_in_use = self.live.iter().filter(|live| self.slot_of(live, class) < row.held_from()).count();
-        let is_free = open_in_use < row.held_from();
+        let open_in_use =
+            self.live.iter().filter(|live| self.slot_of(live, class) < row.held_back_from()).count();
+        let is_free = open_in_use < row.held_back_from();
         if is_free && is_hit { Verdict::Hit(class) } else { Verdict::HeldBack(class) }
     }
 
@@ -361,7 +363,7 @@ impl<'a> Game<'a> {
                 let row = self.table.0[expected];
                 let slot = (start.0.addr() - self.slabs[expected]) / row.slot_bytes;
                 assert!(
-                    row.is_entitled(layout.size()) || slot < row.held_from(),
+                    row.may_have_every_slot(layout.size()) || slot < row.held_back_from(),
                     "{layout:?} got a held-back slot"
                 );
             }

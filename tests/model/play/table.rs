@@ -60,12 +60,12 @@ impl Table {
 }
 
 impl Row {
-    pub(crate) fn is_entitled(&self, size: usize) -> bool {
+    pub(crate) fn may_have_every_slot(&self, size: usize) -> bool {
         self.held_back.0 == 0 || size >= self.held_back.1
     }
 
     /// Returns the index of the first held-back slot.
-    pub(crate) fn held_from(&self) -> usize {
+    pub(crate) fn held_back_from(&self) -> usize {
         self.slots - self.held_back.0
     }
 }

@@ -221,21 +221,21 @@ fn what_is_refused_stays_dirty_and_the_rest_goes_on() {
         let metadata = pools(&Config::new().class(class, bytes, 100).hold_back(class, 0, 0));
         let mut bench = Bench::new(metadata, Lane::new(class as usize, true), 4_096);
         bench.use_and_free(bench.slots());
-        let (mut refused, mut calls) = (BTreeSet::new(), 0);
+        let (mut denied, mut calls) = (BTreeSet::new(), 0);
         let is_complete = trim_lane(metadata, bench.lane, 4_096, false, |offsets| {
             calls += 1;
             if calls % 3 != 0 {
                 return Some(());
             }
-            refused.extend(offsets.step_by(4_096).map(|offset| offset / 4_096));
+            denied.extend(offsets.step_by(4_096).map(|offset| offset / 4_096));
             None
         });
         assert!(!is_complete && bench.parts().set.free() == 100 && calls > 3);
         for slot in bench.slots() {
-            let expected = bench.pages_of(slot).all(|page| !refused.contains(&page));
+            let expected = bench.pages_of(slot).all(|page| !denied.contains(&page));
             assert_eq!(bench.cell(slot).is_clean(), expected, "slot {slot} of {bytes} bytes");
         }
-        assert!(bench.trim(false).0.is_superset(&refused));
+        assert!(bench.trim(false).0.is_superset(&denied));
         assert!(bench.slots().all(|slot| bench.cell(slot).is_clean()));
     }
 }

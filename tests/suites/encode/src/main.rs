@@ -64,7 +64,7 @@ fn main() -> ExitCode {
 }
 
 fn run(clip: &str, out: &str, frames: &str) -> Result<(), Box<dyn Error>> {
-    let most: usize = frames.parse()?;
+    let max: usize = frames.parse()?;
     let ((width, height), mut pictures) = if clip == "-" { generated() } else { read(clip)? };
     let settings = EncoderConfig {
         width,
@@ -86,7 +86,7 @@ fn run(clip: &str, out: &str, frames: &str) -> Result<(), Box<dyn Error>> {
                 packet.rec.iter().for_each(|frame| planes.see(frame));
             }
             Err(EncoderStatus::Encoded) => {}
-            Err(EncoderStatus::NeedMoreData) => match pictures.next().filter(|_| sent < most).transpose()? {
+            Err(EncoderStatus::NeedMoreData) => match pictures.next().filter(|_| sent < max).transpose()? {
                 Some(picture) => {
                     sent += 1;
                     let frame = filled(encoder.new_frame(), &picture, width, height);

@@ -237,11 +237,11 @@ pub(crate) fn free_keys() -> usize {
     free
 }
 
-/// Creates keys without a destructor, as many as there are but no more than `most`.
-pub(crate) fn take_keys(most: usize) -> Vec<libc::pthread_key_t> {
+/// Creates keys without a destructor, as many as there are but no more than `max`.
+pub(crate) fn take_keys(max: usize) -> Vec<libc::pthread_key_t> {
     let mut key = 0;
     // SAFETY: a valid place for the key.
-    (0..most)
+    (0..max)
         .map_while(|_| (unsafe { libc::pthread_key_create(&mut key, None) } == 0).then_some(key))
         .collect()
 }

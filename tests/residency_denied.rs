@@ -1,6 +1,6 @@
-//! P10 and P13: if the system refuses something, nothing is lost. The report says what was refused and why.
+//! P10 and P13: if the system denies something, nothing is lost. The report says what was denied and why.
 //!
-//! A test of a refusal runs in a child process that has a limit, or a filter of system calls as a container
+//! A test of a denial runs in a child process that has a limit, or a filter of system calls as a container
 //! may have.
 
 #![cfg(all(target_os = "linux", not(framepool_os = "none")))]
@@ -34,7 +34,7 @@ fn code(residency: &Residency, request: MemoryOption) -> Option<i32> {
 fn is_in_child(test: impl Fn()) -> bool {
     let is_child = common::case().is_some();
     if !is_child {
-        run_to_success(child(test, "refused"));
+        run_to_success(child(test, "denied"));
     }
     is_child
 }
