@@ -322,7 +322,6 @@ impl Config {
     }
 
     /// Drops the default hold-backs. Those that the user set stay.
-    #[cfg(not(framepool_loom))]
     pub(crate) fn without_default_hold_backs(mut self) -> Self {
         for class in &mut self.classes {
             if class.hold_back == HoldBack::Half {
@@ -333,7 +332,7 @@ impl Config {
     }
 }
 
-#[cfg(all(test, not(framepool_loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

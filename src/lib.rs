@@ -49,6 +49,9 @@
     allow(dead_code, reason = "the model checker compiles only what it runs, and not what uses that")
 )]
 
+#[cfg(all(framepool_loom, not(test)))]
+compile_error!("`framepool_loom` is for the unit tests of this crate alone: run tests/loom.sh");
+
 #[cfg(not(framepool_loom))]
 mod advice;
 #[cfg(not(framepool_loom))]

@@ -208,5 +208,5 @@ impl<A> fmt::Debug for PoolAlloc<A> {
     }
 }
 
-#[cfg(all(test, target_os = "linux", not(framepool_os = "none"), not(framepool_loom)))]
+#[cfg(all(test, target_os = "linux", not(framepool_os = "none")))]
 mod tests;

@@ -84,7 +84,7 @@ impl Text {
     }
 }
 
-#[cfg(all(test, not(framepool_loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -50,7 +50,8 @@ fn claim(metadata: &'static Metadata, exit_hook: os::ExitHook) {
     let Some(place) = free.or_else(|| orphans::adopt(metadata, this_thread, set_up)) else { return };
     let state = metadata.thread_state(place);
     if exit_hook.watch_this_thread(NonNull::from(state).cast()) {
-        current::set_own_state(state);
+        // SAFETY: the place was just claimed for this thread.
+        unsafe { current::set_own_state(state) };
     } else {
         metadata.release_place(state);
     }
@@ -66,7 +67,8 @@ pub(super) unsafe extern "C" fn on_thread_exit(state: *mut core::ffi::c_void) {
     // Destructors that run after this one may allocate and free. They use the sets and the shared counters.
     // SAFETY: by contract a place in a table that is never unmapped.
     let state = unsafe { &*state.cast::<ThreadState>() };
-    let own = OwnState::hidden(state);
+    // SAFETY: by contract this thread claimed the place. It is released below.
+    let own = unsafe { OwnState::hidden(state) };
     let address = state.gate().key();
     // SAFETY: `claim` made the address of this place's metadata the key.
     let metadata = unsafe { &*with_exposed_provenance::<Metadata>(address) };

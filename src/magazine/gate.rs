@@ -20,8 +20,8 @@ pub(crate) struct Gate {
 
 /// The state of a closed gate. It is no key, not even 0, the key of an allocator that has none yet.
 const CLOSED: usize = 3;
-/// The state of the gate of a thread that is gone but was inside: a `fork` left it behind, or a signal
-/// handler ended it.
+/// The state of the gate of a thread that is gone but was inside: a `fork` left it behind, a signal handler
+/// ended it, or it ended without its destructors.
 const ABANDONED: usize = usize::MAX;
 
 impl Gate {

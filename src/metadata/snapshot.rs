@@ -4,7 +4,6 @@
 //! [`counters`](crate::stats::counters). Everything that the sums need lies in the metadata. It is still
 //! there when the program exits, when the `PoolAlloc` may be gone or elsewhere.
 
-use crate::fatal::invariant;
 use crate::metadata::Metadata;
 use crate::slots::class::Class;
 use crate::slots::lane::Lane;
@@ -38,7 +37,6 @@ impl Metadata {
         fence(Acquire);
         let returns = self.sum(class, |counters| &counters.returns);
         let in_use = hits.saturating_sub(returns) as usize;
-        invariant!(in_use <= self.slots(class), "no more slots are in use than there are");
         self.peaks[class].note(in_use, free);
     }
 

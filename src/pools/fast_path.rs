@@ -113,7 +113,8 @@ impl Pools {
             cold_path();
             return None;
         }
-        // SAFETY: an address of the reservation, where a granule starts.
+        // SAFETY: an address of the reservation, where a granule starts. During a recording any address comes here,
+        // but there is no lane for any layout.
         let cell = unsafe { metadata.map.cell_of_start(ptr.addr()) };
         cell.read().matches(self.freed_fast, lane).then_some((LiveSlot { start: ptr, lane }, cell))
     }

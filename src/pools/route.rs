@@ -160,7 +160,8 @@ impl Pools {
     }
 }
 
-/// The alignment in bytes that `malloc` gives to every block of at least that size, as std has it.
+/// The alignment in bytes that `malloc` gives to every block of at least that size. std decides by architecture
+/// and has less for a few; then a request that `System` would not have to align takes the slower of two ways here.
 const MIN_ALIGN: usize = if cfg!(target_pointer_width = "64") { 16 } else { 8 };
 
 /// Whether `malloc` gives this alignment without being asked. `System` starts with the same question and can

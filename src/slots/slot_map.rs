@@ -163,5 +163,5 @@ impl TagCell<'_> {
     }
 }
 
-#[cfg(all(test, not(framepool_loom)))]
+#[cfg(test)]
 mod tests;

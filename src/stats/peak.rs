@@ -5,7 +5,7 @@
 //! cached. The sum is taken in two cases:
 //!
 //! - A class has fewer slots left in its sets than at any sum before. That happens at most as often as the
-//!   class has slots.
+//!   class has slots, counted anew after each trim.
 //! - A request misses, and no sum has seen all slots live yet.
 //!
 //! Between two sums, threads can use up what they had cached. So the peak is too low by at most one magazine

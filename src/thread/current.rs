@@ -90,7 +90,11 @@ pub(crate) fn begin_to_bind() -> Option<bool> {
 }
 
 /// Gives this thread a place. Its requests see the place after [`resume`].
-pub(crate) fn set_own_state(state: &'static ThreadState) {
+///
+/// # Safety
+///
+/// The place is claimed for this thread: no other thread has it as its own.
+pub(crate) unsafe fn set_own_state(state: &'static ThreadState) {
     BINDING.with(|binding| binding.own.store(from_ref(state).cast_mut(), Relaxed));
 }
 
@@ -125,7 +129,11 @@ impl OwnState {
     }
 
     /// Wraps a place that is this thread's, whether its requests see it or not.
-    pub(crate) fn hidden(state: &'static ThreadState) -> Self {
+    ///
+    /// # Safety
+    ///
+    /// The place was claimed for this thread, which has not released it.
+    pub(crate) unsafe fn hidden(state: &'static ThreadState) -> Self {
         Self { state, key: state.gate().key() }
     }
 
