@@ -49,14 +49,18 @@ pub struct ClassAdvice {
     /// The size in bytes below which the class should serve nothing; 0 if it has no floor.
     pub floor: usize,
     /// The maximum number of blocks of the class that lived at once, or an upper bound of it. 0 if the class
-    /// only fills the table up to four.
+    /// was added only to make four classes.
     pub peak: usize,
 }
 
 /// The largest requests, which are not worth a slot.
 ///
-/// They are rare (fewer than 16 of a size), or they exceed every slot of the run's table and their blocks
-/// stay: fewer than four requests for each block that lives at once, or more than 1 GiB.
+/// A size is not worth a slot in three cases:
+///
+/// - it is rare: fewer than 16 requests;
+/// - it exceeds every slot of the run's table, and its blocks stay: there are fewer than four requests for
+///   each block that lives at once;
+/// - it exceeds every slot of the run's table, and its blocks take more than 1 GiB at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -100,8 +104,8 @@ impl Stats {
     /// if they are asked for rarely.
     ///
     /// A class gets the maximum number of blocks that lived at once plus 12 %, at least one more. Another run
-    /// may need more, so record a run that is as busy as it gets. If the run is recorded again with the
-    /// advised table, the advice can only get tighter.
+    /// may need more, so record a run that is as busy as it gets. A recording of the
+    /// same run with the advised table can only lead to a smaller table.
     ///
     /// Reads the recording as it is now, not as it was at the time of the snapshot. Allocates. Takes several
     /// milliseconds; 50 ms for a program with a thousand sizes.

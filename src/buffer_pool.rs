@@ -221,8 +221,10 @@ impl BufferPool {
         self.shared.pools.owns(ptr)
     }
 
-    /// Writes to `states` where each slot of a class is, and returns how many that were: see
-    /// [`PoolAlloc::slot_states`](crate::PoolAlloc::slot_states). No slot is ever cached here.
+    /// Writes the state of each slot of a class to `states`, and returns how many were written.
+    ///
+    /// It works as [`PoolAlloc::slot_states`](crate::PoolAlloc::slot_states) does. No slot is ever cached
+    /// here.
     pub fn slot_states(&self, class: Class, states: &mut [SlotState]) -> usize {
         self.shared.pools.slot_states(class, states)
     }

@@ -213,7 +213,7 @@ impl Config {
     /// For slots of up to 2 KiB, a thread has a magazine at once. For larger slots, it gets one after about
     /// 16 visits in a row to the shared slots, or after it met other threads there about twice. The magazine
     /// starts with four slots, or with 1 MiB of slots if that is more, but with 32 slots at most. It grows
-    /// while its thread takes and gives in bursts that it cannot hold.
+    /// if its thread takes or gives more slots in a row than it holds.
     ///
     /// A magazine of held-back slots (of all slots, if none is [held back](Config::hold_back)) holds at most
     /// half of them. A magazine of the other slots holds at most an eighth of those. Neither holds more than

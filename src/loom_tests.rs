@@ -26,8 +26,8 @@
 //!   `sync/modelled.rs` replaces them with stronger ones. A read-modify-write always returns the latest
 //!   value, as on real machines. So the tests pass even if the first steps of that table are weaker than
 //!   `SeqCst`.
-//! - **Progress of a search.** A search of a set that waits for another thread passes, because it lets the
-//!   other threads go on. So wrong orders of the permits can pass too.
+//! - **Progress of a search.** A search of a set that waits for another thread passes, because in the model
+//!   it yields to the other threads. So wrong orders of the permits can pass too.
 //! - **The fence pair.** In loom, a `SeqCst` fence publishes all that came before earlier fences, which is
 //!   more than C++ says. Both fences of the pair are such fences here. That a compiler fence is enough beside
 //!   `membarrier` is the kernel's promise.

@@ -51,7 +51,7 @@ pub(crate) struct Metadata {
     pub(crate) map: SlotMap,
     /// The start of the reservation; null if there is none.
     pub(crate) base: *mut u8,
-    /// The first capacity of each lane's magazines, which they have at once, or once their thread is hot.
+    /// The first capacity of each lane's magazines, which they have at once, or once their thread is warm.
     first_capacities: [usize; LANES],
     /// The maximum capacity of each lane's magazines.
     max_capacities: [usize; LANES],

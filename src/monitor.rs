@@ -1,4 +1,4 @@
-//! A thread that looks at an allocator once an interval. It logs the table of statistics, warns of what goes
+//! A thread that checks an allocator once an interval. It logs the table of statistics, warns of what goes
 //! wrong, and gives memory back when the allocator is idle.
 //!
 //! No allocation runs through this code, and what the thread itself allocates is not counted. [`watch`]
@@ -46,8 +46,8 @@ use crate::sync::{Condvar, Lock};
 /// ```
 ///
 /// If the feature `log` is on, the thread logs under the target `framepool`. It logs the table of statistics
-/// (info) at each look at which the table has changed, and each [`MonitorEvent`]. If the feature `metrics` is
-/// on, it sets gauges and counters of that facade at each look. All of this happens once an interval. The
+/// (info) at each check that finds the table changed, and each [`MonitorEvent`]. If the feature `metrics` is
+/// on, it sets gauges and counters of that facade at each check. All of this happens once an interval. The
 /// threads that allocate take no part in it.
 #[must_use = "it stops when it is dropped"]
 pub struct Monitor {
@@ -125,12 +125,12 @@ impl MonitorBuilder {
         Self { name, ..self }
     }
 
-    /// Sets the time between two looks, 1 ms at the minimum. Default: 10 s.
+    /// Sets the time between two checks, 1 ms at the minimum. Default: 10 s.
     pub fn every(self, interval: Duration) -> Self {
         Self { interval: interval.max(Duration::from_millis(1)), ..self }
     }
 
-    /// Sets the rate of misses between two looks, 0.0 to 1.0, above which a class gets a
+    /// Sets the rate of misses between two checks, 0.0 to 1.0, above which a class gets a
     /// [warning](MonitorEvent::MissRateHigh). Default: 0.05.
     pub fn warn_above(self, miss_rate: f64) -> Self {
         Self { miss_rate, ..self }
@@ -139,7 +139,7 @@ impl MonitorBuilder {
     /// Has the monitor [trim](crate::PoolAlloc::trim) the allocator once it has been idle for `idle`.
     /// Default: never.
     ///
-    /// Idle means that no class above Small had a hit, as seen from look to look. It is trimmed once, and
+    /// Idle means that no class above Small had a hit, from one check to the next. It is trimmed once, and
     /// again only after further hits. Small does not count, because it has the least memory and timers make
     /// short strings even in an idle program.
     pub fn trim_after(self, idle: Duration) -> Self {
@@ -159,10 +159,10 @@ impl MonitorBuilder {
         Self { on_event: Some(Box::new(f)), ..self }
     }
 
-    /// Starts the thread, which looks at once and then every interval.
+    /// Starts the thread, which checks at once and then every interval.
     ///
     /// Requests before this call do not count. If the system denied the reservation or an option before it,
-    /// the first look reports that.
+    /// the first check reports that.
     ///
     /// The thread takes none of the process's signals. It takes only those that it raises by a fault of its
     /// own (SIGSEGV and the like).
@@ -186,7 +186,7 @@ impl MonitorBuilder {
         watched.aside(&mut || {
             loop {
                 let now = watched.stats();
-                let mut events = watch.look(&now, &watched.denials(), Instant::now());
+                let mut events = watch.check(&now, &watched.denials(), Instant::now());
                 if watch.wants_trim() {
                     let bytes = watched.trim();
                     events.push(MonitorEvent::Trimmed { bytes });

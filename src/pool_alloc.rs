@@ -51,9 +51,11 @@ use crate::stats::Stats;
 /// # Aborts
 ///
 /// If a block of the pools is freed or reallocated wrongly, the process ends with a text on standard error
-/// and SIGABRT, in release builds too. This covers a block that is freed twice, that is not the start of a
-/// slot, that was never handed out, or whose layout is larger or more aligned than its slot. A double free
-/// goes undetected once the slot has been handed out again.
+/// and SIGABRT, in release builds too. The wrong pointer or layout is one of these:
+///
+/// - a block that was freed before. This goes undetected once the slot has been handed out again;
+/// - an address that is not the start of a slot, or a slot that was never handed out;
+/// - a layout that is larger or more aligned than the slot.
 pub struct PoolAlloc<A = System> {
     fallback: A,
     /// Whether the fallback is known not to call back.
@@ -135,7 +137,7 @@ impl<A> PoolAlloc<A> {
 
     /// Whether this is the program's `#[global_allocator]`, or the allocator that it passes requests to.
     ///
-    /// Makes a probe allocation, which moves the counters. If this allocator is not installed but other
+    /// Makes a probe allocation, which changes the counters. If this allocator is not installed but other
     /// threads use it, the answer may still be `true`. Inside [`unpooled`](Self::unpooled), where nothing is
     /// counted, it is always `false`.
     pub fn is_installed(&self) -> bool {

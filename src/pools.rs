@@ -1,10 +1,11 @@
 //! The four pools as one: layout -> slot, address -> slot, start-up, statistics.
 //!
-//! This module knows no fallback. If the pools do not serve a request, the caller goes to the fallback, so no
-//! state of the pools is held across a call into it. A program's pools are reserved on the first allocation
-//! and never torn down. The pools of a value (a `BufferPool`) are unmapped with it. If the calling thread
-//! finds that another thread, or the code that a signal interrupted, is reserving the pools, it goes to the
-//! fallback for this call. No thread waits.
+//! This module knows no fallback. If the pools do not serve a request, the caller goes to the fallback. So no
+//! state of the pools is held across a call into the fallback.
+//!
+//! A program's pools are reserved on the first allocation and never torn down. The pools of a value (a
+//! `BufferPool`) are unmapped with it. Another thread, or the code that a signal interrupted, may be
+//! reserving the pools. Then the calling thread goes to the fallback for this call. No thread waits.
 
 mod counting;
 mod fast_path;

@@ -134,7 +134,7 @@ pub struct ClassStats {
     /// The maximum number of hits and misses that were live at once, exactly. 0 unless it is
     /// [recorded](crate::Config::record).
     ///
-    /// It is too low only by certain blocks of the fallback: those that were allocated
+    /// Some blocks of the fallback are not counted: those that were allocated
     /// [unpooled](crate::PoolAlloc::unpooled) or while the pools were switched off, and were freed otherwise.
     pub peak_demand: u64,
 }

@@ -33,7 +33,7 @@ pub(crate) const NESTED_ALLOCATORS: usize = 8;
 
 /// The number of slots that a magazine has room for.
 ///
-/// So a lane's record in a place is eight cache lines, counters included.
+/// So a lane's part of a place is eight cache lines, counters included.
 pub(crate) const MAGAZINE_CAPACITY: usize = if IS_MODEL { 3 } else { 57 };
 
 /// The maximum number of slots that move between a magazine and a set at a time.

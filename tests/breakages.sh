@@ -123,7 +123,7 @@ breaks "P6 a remainder keeps no slot that is held back for larger layouts" src/p
   's/ && \(lane\.is_held_back\(\) \|\| !found\.lane\.is_held_back\(\)\)//' realloc
 breaks "P6 a shrink starts no reclaim" src/pools/slow_path.rs \
   's/take_without_reclaim/take/' realloc
-breaks "P6 a shrink that the fallback refuses stays" src/pool_alloc/realloc.rs \
+breaks "P6 a shrink that the fallback cannot serve stays" src/pool_alloc/realloc.rs \
   's/                if start\.is_null\(\) \{\n\s+return None;\n\s+\}\n//' no_memory
 breaks "P14 a shrink to the fallback is counted" src/pool_alloc/realloc.rs \
   's/                self\.tally_now\(\)\.fallback\(FallbackReason::ShrunkToFallback.*?;\n//' dhat
@@ -173,9 +173,9 @@ breaks "P9 what a full magazine was made to let go of is given back" src/magazin
   's/                self\.give_to_set\(spilled\.as_slice\(\)\);\n/                if !is_pushed { self.give_to_set(spilled.as_slice()); }\n/' fork
 breaks "P9 the first allocation fits a small stack" src/metadata.rs \
   's/(let parts = Parts::of)/core::hint::black_box([0_u8; 6000]); $1/' stack
-breaks "P10 a refused reservation is noticed" src/lifecycle/serving.rs \
+breaks "P10 a denied reservation is noticed" src/lifecycle/serving.rs \
   's/if base\.is_null\(\) \{ FAILED \} else \{ READY \}/READY/' no_memory
-breaks "P10 the limit that refused is named" src/os/limits.rs \
+breaks "P10 the limit that was exceeded is named" src/os/limits.rs \
   's/in_use\.saturating_add\(more as u64\) > limit/in_use > limit/' no_memory
 breaks "P10 a slot size is a multiple of 64" src/config/check.rs \
   's/if slot_bytes == 0 \|\| !slot_bytes\.is_multiple_of\(SLOT_STEP\) \{/if slot_bytes == 0 {/' config
@@ -213,7 +213,7 @@ breaks "P13 the metadata gets no huge page" src/metadata.rs \
   's/os::use_huge_pages\(mapping\.pages, false\)/os::use_huge_pages(mapping.pages, true)/' residency
 breaks "P13 core dumps leave slots out" src/memory/options.rs \
   's/if !self\.config\.core_dumps \{/if false {/' residency
-breaks "P13 a refused lock is reported" src/memory/reservation.rs \
+breaks "P13 a denied lock is reported" src/memory/reservation.rs \
   's/return Err\(denied\);/let _ = denied; return Ok(());/' residency_denied
 breaks "P13 what fits the limit is locked" src/memory/reservation.rs \
   's/locked = slots;/locked = 0;/' residency_denied
@@ -270,7 +270,7 @@ breaks "trim leaves half of what is free" src/tunables.rs \
   's/TRIM_FREE_SHARE: usize = 2/TRIM_FREE_SHARE: usize = 1/' lib
 breaks "trim makes no slot clean that shares a page with a live one" src/pools/trim/walk.rs \
   's/edge\.from <= first_page && //' trim
-breaks "trim makes no slot clean that was refused" src/pools/trim/walk.rs \
+breaks "trim marks no slot clean whose discard was denied" src/pools/trim/walk.rs \
   's/edge\.from = edge\.to;//' trim_memory
 breaks "trim makes slots clean" src/pools/trim/walk.rs \
   's/self\.cell\(slot\)\.set_clean\(self\.lane\);//' trim
@@ -325,7 +325,7 @@ breaks "loom an owner leaves magazines of set-only lanes alone" src/magazine/lan
   's/self\.mode\(\)\.is_cached\(\)\.then\(/true.then(/' loom:two_lanes
 breaks "loom nothing is restored while a place is pending" src/magazine/reclaim.rs \
   's/store\.mode\(lane\)\.get\(\) == LaneMode::SetOnly && //' loom:stopped_inside
-breaks "loom who was inside is remembered" src/magazine/reclaim.rs \
+breaks "loom a place that was inside is remembered" src/magazine/reclaim.rs \
   's/is_settled = false;/*word ^= bit;/' loom:two_lanes
 breaks "loom a pending lane says so" src/magazine/reclaim.rs \
   's/is_settled = false;/{}/' loom:two_lanes
@@ -337,7 +337,7 @@ breaks "loom what does not fit a magazine goes to the set" src/magazine/lane_poo
   's/self\.give_to_set\(&starts\[cached\.unwrap_or\(0\)\.\.\]\);/_ = cached;/' loom:two_owners
 breaks "loom a reclaim takes from the top of a magazine" src/magazine.rs \
   's/        let len = self\.len\(\);\n        let first = len - .*?\n        let drained = .*?\n        self\.len\.store\(first, Relaxed\);\n        drained\n/        self.take_oldest(self.len())\n/' loom:a_magazine
-breaks "loom who takes a slot sees what was written to it" src/slots/slot_set.rs \
+breaks "loom a thread that takes a slot sees what was written to it" src/slots/slot_set.rs \
   's/(compare_exchange_weak\(bits, bits & !mask \| left, )Acquire/$1Relaxed/' loom:a_group
 breaks "loom a giver shows what was written to the slots of a word" src/slots/slot_set.rs \
   's/0, slots, AcqRel\)/0, slots, Acquire)/' loom:one_word
@@ -347,9 +347,9 @@ breaks "loom a released place shows what its owner left" src/thread/places.rs \
   's/\(1 << \(place % 64\)\), Release/(1 << (place % 64)), Relaxed/' loom:a_place_passes
 breaks "loom a claim sees what the last owner left" src/thread/places.rs \
   's/fetch_update\(Acquire/fetch_update(Relaxed/' loom:a_place_passes
-breaks "loom who clears a hint looks again" src/slots/slot_set.rs \
+breaks "loom a thread that clears a hint looks again" src/slots/slot_set.rs \
   's/            if !is_empty\(\) \{\n\s*summary\.fetch_or\(hint, SeqCst\);\n\s*\}\n//' loom:a_group
-breaks "loom who clears a hint looks at the latest" src/slots/slot_set.rs \
+breaks "loom a thread that clears a hint looks at the latest value" src/slots/slot_set.rs \
   's/word\(word\)\.load\(SeqCst\) == 0/word(word).load(Acquire) == 0/' loom:a_group
 breaks "loom a giver looks at the latest hint" src/slots/slot_set.rs \
   's/summary\.load\(SeqCst\) & hint/summary.load(Acquire) & hint/' loom:a_group
@@ -368,11 +368,11 @@ breaks "values a buffer keeps its pool" src/buffer_pool/pool_buf.rs \
   's/let Some\(pool\) = self\.slot_of\(\) else/let Some(pool) = self.slot_of().filter(|pool| Arc::strong_count(pool) > 1) else/' buffer_pool
 breaks "values a buffer grows out of its slot into a larger one" src/buffer_pool/pool_buf.rs \
   's/if let Some\(mut moved\) = self\.pool\.as_ref\(\)\.and_then\(\|pool\| Self::take\(pool, needed\)\)/if let Some(mut moved) = None::<Self>/' buffer_pool
-breaks "values a give wakes who waits" src/buffer_pool/shared.rs \
+breaks "values a give wakes a waiter" src/buffer_pool/shared.rs \
   's/(pools\.shared_tally\(\), found\) \};\n)        self\.serve\(class\);/$1        let _ = class;/' wait_pooled
-breaks "values a trim wakes who waits" src/buffer_pool.rs \
+breaks "values a trim wakes waiters" src/buffer_pool.rs \
   's/        \(0\.\.CLASSES\)\.for_each\(\|class\| self\.shared\.serve\(class\)\);\n//' wait_pooled
-breaks "values who came first goes first" src/slots/waiters.rs \
+breaks "values the first waiter is served first" src/slots/waiters.rs \
   's/        match self\.waiters\(\)\.last\(\) \{\n\s+Some\(last\) => last\.next\.set\(waiter\),\n\s+None => self\.first\.set\(waiter\),\n\s+\}/        waiter.next.set(self.first.get()); self.first.set(waiter);/' wait_pooled
 breaks "values a thread that cannot be served holds up no other" src/slots/waiters.rs \
   's/ else if waiter\.request\.lane\.is_held_back\(\) \{/ else {/' wait_pooled
@@ -382,15 +382,15 @@ breaks "values a block that shrinks to nothing keeps its slot" src/buffer_pool/a
   's/(unsafe fn deallocate.*?)if self\.shared\.has\(ptr\) \{/$1if layout.size() != 0 \&\& self.shared.has(ptr) {/s' full:collections
 breaks "values what a growing block gains is zeros" src/buffer_pool/allocator.rs \
   's/write_bytes\(0, new\.size\(\) - old\.size\(\)\)/write_bytes(0, 0)/' full:collections
-breaks "loom a waiter meets the givers" src/slots/waiters.rs \
+breaks "loom a waiter is ordered with gives" src/slots/waiters.rs \
   's/            order_with_gives\(\);/            let _ = order_with_gives;/' loom:a_waiting_thread
-breaks "loom who meets the givers changes the level" src/slots/slot_set.rs \
+breaks "loom ordering with gives changes the level" src/slots/slot_set.rs \
   's/        self\.shared\.level\.fetch_add\(0, AcqRel\);\n//' loom:a_waiting_thread
-breaks "loom a give meets the waiters" src/slots/slot_set.rs \
+breaks "loom a give sees the waiters" src/slots/slot_set.rs \
   's/0, slots, AcqRel\)/0, slots, crate::sync::Ordering::Release)/' loom:a_waiting_thread
-breaks "loom a give to several words meets the waiters" src/slots/slot_set.rs \
+breaks "loom a give to several words sees the waiters" src/slots/slot_set.rs \
   's/slots\.len\(\) as u64, AcqRel\)/slots.len() as u64, crate::sync::Ordering::Release)/' loom:a_waiting_thread
-breaks "loom who takes a slot that was given gives it again" src/slots/waiters.rs \
+breaks "loom a thread that takes a given slot hands it on" src/slots/waiters.rs \
   's/            self\.serve_queue\(take\);/            let _ = take;/' loom:a_slot_taken_by
 
 breaks "env a table is tried" src/pools/start_up.rs \
@@ -456,7 +456,7 @@ breaks "monitor misses are told once an episode" src/monitor/watch.rs \
   's/miss_rate > self\.miss_rate && !\*is_high/miss_rate > self.miss_rate/' lib
 breaks "monitor it trims once" src/monitor/watch.rs \
   's/        if self\.wants_trim \{\n\s+self\.idle_since = None;\n\s+\}\n//' lib
-breaks "monitor a refusal is told once" src/monitor/watch.rs \
+breaks "monitor a denial is reported once" src/monitor/watch.rs \
   's/denied\.is_some\(\) && !\*was_denied/denied.is_some()/' lib
 breaks "monitor it counts nothing of its own" src/monitor/watched.rs \
   's/self\.unpooled\(f\)/f()/' full:monitor
@@ -484,15 +484,15 @@ breaks "P10 without a fence no thread touches what others have cached" src/magaz
   's/if closed\.contains\(&true\) && !heavy_fence\(\) \{/if closed.contains(&true) \&\& { let _ = heavy_fence(); false } {/' lib
 breaks "loom only one starts" src/lifecycle/serving.rs \
   's/self\.state\.compare_exchange\(UNTOUCHED, STARTING, Acquire, Relaxed\)\.is_ok\(\)/{ self.state.store(STARTING, Relaxed); true }/' loom:serving
-breaks "loom who is served sees what start-up did" src/lifecycle/serving.rs \
+breaks "loom a served thread sees what start-up did" src/lifecycle/serving.rs \
   's/self\.pointer\.load\(Acquire\)/self.pointer.load(Relaxed)/' loom:serving
-breaks "loom who frees sees what start-up did" src/lifecycle/serving.rs \
+breaks "loom a freeing thread sees what start-up did" src/lifecycle/serving.rs \
   's/self\.span\.load\(Acquire\)/self.span.load(Relaxed)/' loom:serving
 breaks "loom the span is stored with Release" src/lifecycle/serving.rs \
   's/self\.span\.store\(span, Release\)/self.span.store(span, Relaxed)/' loom:serving
 breaks "loom the base is there before the span" src/lifecycle/serving.rs \
   's/(            self\.base\.store\(base, Relaxed\);\n)(            self\.span\.store\(span, Release\);\n)/$2$1/' loom:serving
-breaks "loom who changed whether the pools serve looks again" src/lifecycle/serving.rs \
+breaks "loom a thread that switches the pools looks again" src/lifecycle/serving.rs \
   's/if wanted\(\) == now \{/if true {/' loom:serving
 breaks "loom a switch that comes with start-up is not lost" src/lifecycle/serving.rs \
   's/self\.state\.swap\((if .*?), SeqCst\);\n        self\.republish\(from\);/self.republish(from);\n        self.state.swap($1, SeqCst);/' loom:serving
@@ -506,16 +506,16 @@ breaks "P9 nested destructors have the shared sets" src/lifecycle/thread.rs \
   's/    current::forget_own_state\(\);\n//' life_cycle
 breaks "P13 trim gives a group's memory back" src/os/linux.rs \
   's/libc::MADV_DONTNEED\) \};/libc::MADV_WILLNEED) };/' limits
-breaks "P10 a fence that a filter refuses is noticed" src/magazine/reclaim.rs \
+breaks "P10 a fence that a filter denies is noticed" src/magazine/reclaim.rs \
   's/if closed\.contains\(&true\) && !heavy_fence\(\) \{/if closed.contains(&true) \&\& { let _ = heavy_fence(); false } {/' limits
-breaks "P10 a reservation that may not be locked is refused" src/pools/start_up.rs \
+breaks "P10 a reservation that may not be locked fails" src/pools/start_up.rs \
   's/let reservation = metadata\.and_then\(\|_\| reservation::reserve\(plan, source\)\);/let reservation = metadata.and_then(|_| Some(reservation::reserve(plan, source).expect("memory")));/' limits
 
 breaks "tsan a gate is opened with Release" src/magazine/gate.rs \
   's/(fn leave.*?store\(key, )Release/$1Relaxed/s' tsan
-breaks "tsan who takes a slot knows what its last owner did" src/slots/slot_set.rs \
+breaks "tsan a thread that takes a slot sees what its last owner did" src/slots/slot_set.rs \
   's/bits & !mask \| left, Acquire, Relaxed/bits \& !mask | left, Relaxed, Relaxed/' tsan
-breaks "tsan who gives a slot tells what was done" src/slots/slot_set.rs \
+breaks "tsan a thread that gives a slot publishes what was done" src/slots/slot_set.rs \
   's/give_bits\(&self\.shared\.level, 0, slots, AcqRel\)/give_bits(\&self.shared.level, 0, slots, Relaxed)/' tsan
 breaks "asan a freed slot is poisoned on the fast path" src/pools/fast_path.rs \
   's/        asan::poison\(start, metadata\.slot_bytes\(lane\)\);\n//' asan
@@ -540,10 +540,10 @@ breaks "soak memory that grows is told" examples/video_chat/server/capture.rs \
   's/(captured\.frames \+= 1;)/$1 std::hint::black_box(unsafe { libc::memset(libc::malloc(64 << 10), 1, 64 << 10) });/' soak
 breaks "soak a slot that a reclaim or an exit drops is missed" src/magazine/lane_pool.rs \
   's/self\.give_to_set\(drained\.as_slice\(\)\);/self.give_to_set(\&drained.as_slice()[1..]);/' soak
-breaks "soak refusals are counted" src/stats/counters.rs \
+breaks "soak misses and bypasses are counted" src/stats/counters.rs \
   's/        owned\(self\.fallback_calls\(reason\), 1\);/        let _ = reason;/' soak
 
-breaks "model who is entitled to held-back slots, to the byte" src/pools/route.rs \
+breaks "model held-back slots are for sizes from the limit on, to the byte" src/pools/route.rs \
   's/if size >= self\.routes\(\)\.held_back_from\[class\] \{\n            return Ok/if size > self.routes().held_back_from[class] {\n            return Ok/' model
 breaks "model a shrink moves at a quarter, to the byte" src/pools/slow_path.rs \
   's/size <= self\.slot_bytes\(found\) \/ 4/size < self.slot_bytes(found) \/ 4/' model
@@ -573,7 +573,7 @@ breaks "magazines one that overflowed is refilled by smaller portions" src/magaz
   's/2 << small_refills_left\.div_ceil\(SMALL_REFILLS\)/2/' lib
 breaks "magazines a new owner starts anew" src/magazine.rs \
   's/        self\.small_refills_left\.store\(0, Relaxed\);\n//' lib
-breaks "magazines who comes now and then stays cold" src/magazine.rs \
+breaks "magazines a thread that comes now and then stays cold" src/magazine.rs \
   's/visit_score \/ 2/visit_score/' lib
 
 breaks "P9 a handler goes to the sets, between any two instructions" src/magazine/gate.rs \

@@ -33,8 +33,8 @@ use super::shared::Shared;
 /// assert_eq!(reader.join().unwrap(), 8);
 /// ```
 ///
-/// The compiler refuses to read bytes that were never written, and to clone a buffer. It also refuses to use
-/// a buffer that is gone or may have moved.
+/// Code that reads bytes which were never written, or clones a buffer, does not compile. Nor does code that
+/// uses a buffer which is gone or may have moved.
 ///
 /// ```compile_fail,E0308
 /// let mut buf = framepool::BufferPool::new().alloc(16);

@@ -25,11 +25,11 @@ impl Config {
     /// Default: `false`.
     ///
     /// Huge pages (2 MiB on most machines) cause fewer page faults and fewer TLB misses, but cost memory. The
-    /// first byte written to a huge page makes all of it resident. A pipeline that uses a few slots of each
-    /// class takes about 20 MiB more. An XLarge slot of 2 MiB is one huge page. Smaller slots share them.
+    /// first byte written to a huge page makes all of it resident. A program that uses a few slots of each
+    /// class takes 20 to 100 MiB more. An XLarge slot of 2 MiB is one huge page. Smaller slots share them.
     ///
-    /// `false` is a request too: Linux is told to use no huge pages here. So a program takes the same memory
-    /// where transparent huge pages are set to `always`. Where they are set to `never`, `true` gets none.
+    /// `false` is a request too: it tells Linux to use no huge pages here, even where transparent huge pages
+    /// are set to `always`. Where they are set to `never`, `true` gets none.
     #[must_use]
     pub const fn huge_pages(mut self, yes: bool) -> Self {
         self.memory.huge_pages = yes;
@@ -39,10 +39,10 @@ impl Config {
     /// Makes all slots resident when the pools are reserved, as [`prewarm`](crate::PoolAlloc::prewarm) does
     /// later. Default: `false`.
     ///
-    /// The program's first allocation then takes as long as the system needs to find and clear that memory:
+    /// The program's first allocation then takes as long as the system needs to find and clear the memory:
     /// 0.1 to 0.4 ms for each MiB, or 2 ms in a virtual machine whose host has to provide the memory first.
-    /// If the process may not have that much memory (a container's limit), the system ends the process. It
-    /// would do the same if the program itself wrote to that memory.
+    /// If a container's limit allows less memory, the system kills the process, as it would on a write to a
+    /// slot.
     #[must_use]
     pub const fn prefault(mut self, yes: bool) -> Self {
         self.memory.prefault = yes;

@@ -1,12 +1,12 @@
 //! The constructor: what this crate does when its program or library is loaded, before the program's own code
 //! runs.
 //!
-//! The loader calls the functions that `.init_array` lists. Those with a number come first. This one has
-//! std's own number, `00099`. The constructor
+//! The loader calls the functions that `.init_array` lists. Those with a number come first, lowest number
+//! first. This one has std's own number, `00099`. The constructor
 //!
 //! - keeps the environment variable `FRAMEPOOL` as it is then;
 //! - keeps the library from being unloaded (`os/pin.rs`), and makes the one thread key that all allocators of
-//!   this copy of the crate share: early, so that the key's number is low;
+//!   this copy of the crate share. It is early, so that the key's number is low;
 //! - registers what runs in the child of a `fork` and at exit. The C library takes a lock for that, and may
 //!   allocate.
 //!

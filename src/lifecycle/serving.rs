@@ -1,8 +1,8 @@
 //! The state that says whether the pools serve: how far start-up is, and whether the pools are switched on.
 //!
 //! One thread starts the pools. Requests of other threads go to the fallback meanwhile: no thread waits.
-//! Outcome and switch are folded into `pointer`, the only one of the two that an allocation's fast path
-//! reads. A free reads `span` and `base`.
+//! `pointer` combines the outcome and the switch, so the fast path of an allocation reads one field. A free
+//! reads `span` and `base`.
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|

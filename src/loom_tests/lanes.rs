@@ -94,7 +94,7 @@ fn a_lane_that_becomes_cached_again_while_it_is_revoked_loses_nothing() {
     });
 }
 
-/// Lets one thread revoke and restore again and again, wherever the owner is in its takes and gives.
+/// Lets one thread revoke and resume caching again and again, wherever the owner is in its takes and gives.
 #[test]
 fn an_owner_may_have_read_the_mode_as_long_ago_as_it_likes() {
     check(3, || {

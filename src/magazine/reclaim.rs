@@ -9,8 +9,8 @@
 //! The lane is cached again once nothing is pending and half of it is free. While it is set-only, a miss is
 //! one load. So an exhausted lane costs no fences and no scans, even if each take is followed by a give.
 //!
-//! A trim revokes lanes because it wants the slots. Afterwards it lets threads cache again itself, however
-//! many slots are free.
+//! A trim revokes lanes because it wants the slots. It then resumes caching itself, however many slots are
+//! free.
 //!
 //! The lock is only tried, so no thread waits for it. A thread that is stopped with the lock keeps lanes from
 //! changing their mode. Takes and gives still go on with the sets. A pass looks once at each place that was

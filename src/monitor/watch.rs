@@ -13,7 +13,7 @@ use crate::stats::Stats;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum MonitorEvent {
-    /// The share of a class's requests that missed since the last look is above the threshold.
+    /// The share of a class's requests that missed since the last check is above the threshold.
     ///
     /// Reported once an episode. An episode ends when the class has hits again and the rate is at most half
     /// the threshold.
@@ -74,7 +74,7 @@ pub(super) struct Watch {
     is_high: [bool; CLASSES],
     is_denied: bool,
     denied: [bool; MEMORY_OPTIONS],
-    /// The time of the last look after a hit above Small; `None` before the first such look, and after a
+    /// The time of the last check after a hit above Small; `None` before the first such check, and after a
     /// trim.
     idle_since: Option<Instant>,
     wants_trim: bool,
@@ -95,8 +95,8 @@ impl Watch {
         }
     }
 
-    /// Returns the events since the last look.
-    pub(super) fn look(&mut self, now: &Stats, denials: &Residency, time: Instant) -> Vec<MonitorEvent> {
+    /// Returns the events since the last check.
+    pub(super) fn check(&mut self, now: &Stats, denials: &Residency, time: Instant) -> Vec<MonitorEvent> {
         let since = now.since(&self.before);
         let mut events = Vec::new();
         for (class, is_high) in Class::ALL.into_iter().zip(&mut self.is_high) {
@@ -121,25 +121,28 @@ impl Watch {
                 .extend(denied.filter(|_| is_news).map(|error| MonitorEvent::OptionDenied { option, error }));
         }
         let goes_on = Class::ALL[1..].iter().any(|&class| since.class(class).hits > 0);
-        self.look_for_idleness(goes_on, time);
+        self.check_idleness(goes_on, time);
         self.has_changed = since.total_allocs() > 0 || since.returns() > 0;
         self.before = *now;
         events
     }
 
-    fn look_for_idleness(&mut self, goes_on: bool, time: Instant) {
+    fn check_idleness(&mut self, goes_on: bool, time: Instant) {
         if goes_on {
             self.idle_since = Some(time);
         }
         let idle = self.idle_since.and_then(|since| time.checked_duration_since(since));
-        self.wants_trim = self.trim_after.zip(idle).is_some_and(|(most, idle)| idle >= most);
+        self.wants_trim = self.trim_after.zip(idle).is_some_and(|(after, idle)| idle >= after);
         if self.wants_trim {
             self.idle_since = None;
         }
     }
 
-    /// Whether any request or free was counted between the last two looks.
-    #[cfg_attr(not(feature = "log"), expect(dead_code, reason = "only the log skips looks without a change"))]
+    /// Whether any request or free was counted between the last two checks.
+    #[cfg_attr(
+        not(feature = "log"),
+        expect(dead_code, reason = "only the log skips checks without a change")
+    )]
     pub(super) fn has_changed(&self) -> bool {
         self.has_changed
     }
@@ -163,12 +166,12 @@ mod tests {
     }
 
     fn told(watch: &mut Watch, now: &Stats) -> Vec<String> {
-        let events = watch.look(now, &Residency::default(), Instant::now());
+        let events = watch.check(now, &Residency::default(), Instant::now());
         events.iter().map(MonitorEvent::to_string).collect()
     }
 
     #[test]
-    fn misses_are_told_once_an_episode_as_a_rate_since_the_last_look() {
+    fn misses_are_told_once_an_episode_as_a_rate_since_the_last_check() {
         let mut watch = Watch::new(stats(Class::Medium, 1_000, 900), 0.05, None);
         assert!(told(&mut watch, &stats(Class::Medium, 2_000, 950)).is_empty(), "4.8 %");
         let text = "Medium pool miss rate high: 7.3% - consider increasing pool size";
@@ -188,14 +191,14 @@ mod tests {
         assert!(told(&mut watch, &failed).is_empty());
         let mut denials = Residency::default();
         denials.denied[MemoryOption::Lock as usize] = i32::MIN;
-        let mut look = |denials: &Residency| -> Vec<String> {
-            let events = watch.look(&failed, denials, Instant::now());
+        let mut check = |denials: &Residency| -> Vec<String> {
+            let events = watch.check(&failed, denials, Instant::now());
             events.iter().map(MonitorEvent::to_string).collect()
         };
-        assert_eq!(look(&denials), ["locked memory denied: unsupported"]);
-        assert!(look(&denials).is_empty());
-        assert!(look(&Residency::default()).is_empty());
-        assert_eq!(look(&denials).len(), 1, "granted and denied again");
+        assert_eq!(check(&denials), ["locked memory denied: unsupported"]);
+        assert!(check(&denials).is_empty());
+        assert!(check(&Residency::default()).is_empty());
+        assert_eq!(check(&denials).len(), 1, "granted and denied again");
     }
 
     #[test]
@@ -204,7 +207,7 @@ mod tests {
         let at = |seconds| begun + Duration::from_secs(seconds);
         let mut watch = Watch::new(Stats::default(), 0.05, Some(Duration::from_secs(60)));
         let mut wants = |now: Stats, seconds| {
-            watch.look(&now, &Residency::default(), at(seconds));
+            watch.check(&now, &Residency::default(), at(seconds));
             watch.wants_trim()
         };
         assert!(!wants(Stats::default(), 100), "nothing has gone on yet");

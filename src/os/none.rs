@@ -1,5 +1,5 @@
-//! The operating system where it is none of the others: memory comes zeroed from the fallback, and the exit
-//! of a thread is unknown.
+//! The functions of `os` for systems that have no file of their own here: memory comes zeroed from the
+//! fallback, and the exit of a thread is not reported.
 //!
 //! There are no guard pages, all threads share one set of counters, and abort texts take std's lock on
 //! standard error.

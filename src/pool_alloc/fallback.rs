@@ -10,8 +10,10 @@ use crate::metadata::Tally;
 use crate::thread::nested::{self, FallbackFrame};
 
 impl<A> PoolAlloc<A> {
-    /// Runs `f` without the pools: meanwhile the fallback serves, uncounted, what this thread allocates
-    /// through this allocator.
+    /// Runs `f` without the pools.
+    ///
+    /// While `f` runs, the fallback serves all that this thread allocates through this allocator. None of it
+    /// is counted.
     ///
     /// This is for code that should not be measured, and for a program's start. The intended use is a
     /// profiler as the fallback. A profiler allocates blocks of its own when it is built and when it writes
@@ -29,19 +31,19 @@ impl<A> PoolAlloc<A> {
     /// ```
     ///
     /// Blocks that live in the pools stay there while they fit their slots, and go back there when they are
-    /// freed. Both are counted as usual. A panic in `f` also ends the exception. Other threads are not
+    /// freed. Both are counted as usual. A panic in `f` also ends the unpooled scope. Other threads are not
     /// affected. Other allocators serve this thread as usual, but only from their shared sets. Calls may be
     /// nested.
     ///
     /// # Coroutines, signal handlers, cancellation
     ///
-    /// The exception belongs to the thread on which `f` begins. Coroutines that suspend inside `f` may end in
+    /// The unpooled scope belongs to the thread on which `f` begins. Coroutines that suspend inside `f` may end in
     /// any order. If `f` ends on another thread, nothing changes on that thread, and the first thread stays
     /// without the pools until that thread ends. What it allocates through this allocator goes to the
     /// fallback, uncounted. What it allocates through other allocators comes from their shared sets.
     ///
     /// This also happens if `f` never ends, because its stack is dropped without unwinding or left by
-    /// `siglongjmp`. Thread cancellation unwinds, so it ends the exception. While a thread is inside
+    /// `siglongjmp`. Thread cancellation unwinds, so it ends the scope. While a thread is inside
     /// `unpooled` of more than 8 allocators at once, it is outside the pools of all allocators.
     ///
     /// # Complexity

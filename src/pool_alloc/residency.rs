@@ -7,10 +7,9 @@ use super::fallback::FallbackSource;
 use crate::memory::residency::Residency;
 
 impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
-    /// Makes all slots resident now, so that a write to a frame never waits for memory, and reports what the
-    /// system gave.
+    /// Makes all slots resident now, and reports what the system gave.
     ///
-    /// If nothing was allocated yet, this reserves the pools. It asks the system again for what the
+    /// A write to a slot then never waits for memory. If nothing was allocated yet, this reserves the pools. It asks the system again for what the
     /// [`Config`](crate::Config) says (huge pages, locked memory, core dumps). Any thread may call it at any
     /// time, with blocks live. No byte changes, and slots that were never handed out [still count as
     /// zeroed](crate::Stats::memsets_skipped). Call it again after `trim`, and in the child of a `fork`,
@@ -34,15 +33,14 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     ///
     /// # Errors
     ///
-    /// None: the report says what the system denied. If a container's limit (not an `rlimit`) allows the
-    /// process less memory, the system may kill it, as it would if the program had written to its slots
-    /// itself.
+    /// None: the report says what the system denied. The limit of a container, unlike an `rlimit`, denies
+    /// nothing: the system kills a process that exceeds it, here as on a write to a slot.
     ///
     /// # Complexity
     ///
-    /// 0.1 to 0.4 ms a MiB, which the system needs to clear the memory; 2 ms in a virtual machine that must
-    /// be given it first. 0.04 ms a MiB once it is resident. The time of [`residency`](Self::residency) is
-    /// added. Allocates nothing, and takes no lock of the allocator.
+    /// The system takes 0.1 to 0.4 ms to clear a MiB. In a virtual machine whose host has to provide the
+    /// memory first, it takes 2 ms. A MiB that is resident already takes 0.04 ms. The time of
+    /// [`residency`](Self::residency) is added. Allocates nothing, and takes no lock of the allocator.
     pub fn prewarm(&self) -> Residency {
         Residency::timed(|| {
             self.pools.prepare(&FallbackSource(self));
@@ -56,8 +54,8 @@ impl<A> PoolAlloc<A> {
     ///
     /// # Complexity
     ///
-    /// On Linux, one reading of `/proc/thread-self/smaps`: a system call for every few mappings of the
-    /// process, and about 10 us for each MiB that the process has resident in small pages, in slots or
+    /// On Linux it reads `/proc/thread-self/smaps`, with a system call for every few mappings of the process.
+    /// The kernel takes about 10 us for each MiB that the process has resident in small pages, in slots or
     /// elsewhere. Allocates nothing.
     pub fn residency(&self) -> Residency {
         Residency::timed(|| self.pools.residency())
@@ -77,13 +75,13 @@ impl<A> PoolAlloc<A> {
     ///
     /// Any thread may call this at any time, several at once, with the pools on or off. A signal handler may
     /// not. No thread ever waits for it, and no live block changes. At any moment it holds at most an eighth
-    /// of a class's slots and half of the free ones, but always as many as one page touches. Where slots are
-    /// not multiples of pages, a page that is shared with a live slot stays. So does one page at the border
-    /// of the slots that are [held back](crate::Config::hold_back).
+    /// of a class's slots, at most half of the free ones, and at least as many as one page touches. If slots
+    /// are not multiples of pages, a page that is shared with a live slot stays resident. So does one page at
+    /// the border of the slots that are [held back](crate::Config::hold_back).
     ///
     /// Before the pools are reserved, it does nothing and returns 0. On Linux, memory that is
-    /// [locked](crate::Config::lock_memory) stays, and up to an eighth of a class's slots next to it. On
-    /// other systems, with locked memory, all of it stays. The result is the system's figure, and 0 if a
+    /// [locked](crate::Config::lock_memory) stays, and so do up to an eighth of a class's slots next to it.
+    /// On other systems, nothing goes back if memory is locked. The result is the system's figure, or 0 if a
     /// filter of system calls denies it. On other systems than Linux it counts all pages of slots that were
     /// ever used.
     ///

@@ -14,7 +14,7 @@ impl Pools {
         self.options.ask(reserved);
         self.options.populate(reserved);
         if let Some(metadata) = self.metadata_cell.get() {
-            // First uses of slots then cause no fault there. Not reported: it is a few hundred KiB.
+            // First uses of slots then cause no fault there. Not reported, because the report is about slots.
             // SAFETY: the metadata's own mapping, which outlives the reference.
             let _ = unsafe { os::populate(metadata.mapping.pages) };
         }

@@ -21,7 +21,7 @@ impl Class {
     /// The four classes, smallest first.
     pub const ALL: [Class; 4] = [Class::Small, Class::Medium, Class::Large, Class::XLarge];
 
-    /// The class's name as the statistics and the abort texts print it.
+    /// Returns the class's name as the statistics and the abort texts print it.
     pub const fn name(self) -> &'static str {
         match self {
             Class::Small => "Small",

@@ -1,7 +1,7 @@
 //! A lane: the open or the held-back slots of one class, each with a set and magazines of its own.
 //!
 //! Layouts that may have held-back slots try the held-back lane first. The other layouts use the open lane
-//! only. So a hold-back costs a hit one more size boundary, and nothing else. If a class holds nothing back,
+//! only. So a hold-back costs a hit one more comparison. If a class holds nothing back,
 //! every layout may have every slot. All slots are then in the held-back lane, and the open lane is empty.
 
 use crate::slots::class::CLASSES;

@@ -2,8 +2,8 @@
 //! fork there, and may return in the child too.
 //!
 //! In the child, the thread that forked takes over all places of its allocators but its own. While it claims
-//! a place or leaves one, it cannot tell which place that is. While it holds the reclaim lock, no other
-//! thread has left the lock behind. So each of these steps is a section, and so is taking over itself. In a
+//! a place or leaves one, it cannot tell which place that is. If it holds the reclaim lock itself, it must not
+//! open that lock as one left behind. So each of these steps is a section, and so is taking over itself. In a
 //! section the thread puts off [settling](crate::metadata::fork_mark), and after the section it settles. (The
 //! parent's other threads may be anywhere: they are not in the child.)
 //!

@@ -51,7 +51,7 @@ pub(crate) static TAKES_AND_GIVES: [Piece; 5] = [
 pub(crate) static FIRST_AND_LAST_USES: [Piece; 2] =
     [piece(use_first, &[SMALL, XLARGE]), Piece { prepare: make_keys, ..piece(exit, &[SMALL, MEDIUM]) }];
 pub(crate) static RECLAIMS: [Piece; 2] =
-    [calls_fallback(piece(reclaim, &[SMALL, MEDIUM])), piece(restore, &[SMALL, MEDIUM, XLARGE])];
+    [calls_fallback(piece(reclaim, &[SMALL, MEDIUM])), piece(resume_caching, &[SMALL, MEDIUM, XLARGE])];
 pub(crate) static TRIMS: [Piece; 1] = [Piece { config: FEW_SLOTS, ..piece(trim, &[XLARGE]) }];
 pub(crate) static LONG_TRIMS: [Piece; 1] = [piece(trim, &[SMALL, XLARGE])];
 pub(crate) static REALLOCS: [Piece; 1] = [calls_fallback(piece(resize, &[SMALL]))];
@@ -182,7 +182,7 @@ fn reclaim(pool: &'static TestPool, size: usize) {
 
 /// Gives a slot after every slot was live. With it half of the lane is free again, so threads may cache its
 /// slots again.
-fn restore(pool: &'static TestPool, size: usize) {
+fn resume_caching(pool: &'static TestPool, size: usize) {
     let mut blocks = Vec::new();
     while pool.free(class_of(size)) > 0 {
         blocks.push(pool.plain().take(size));

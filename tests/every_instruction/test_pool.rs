@@ -45,7 +45,7 @@ pub(crate) fn class_of(size: usize) -> Class {
     Class::ALL.into_iter().find(|&class| size <= CONFIG.slot_bytes(class)).unwrap()
 }
 
-/// `System` under another name. The allocator must expect that it calls back, and hides the thread's record
+/// `System` under another name. The allocator must expect that it calls back, and hides the thread's place
 /// around each call.
 struct MayCallBack;
 

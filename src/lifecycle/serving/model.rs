@@ -1,5 +1,5 @@
 //! Start-up under loom: threads start the pools at once, use them, and switch them off and on. See
-//! [`model`](crate::loom_tests).
+//! [`loom_tests`](crate::loom_tests).
 
 use std::sync::Arc;
 

@@ -216,7 +216,7 @@ fn a_clean_lane_costs_no_call() {
 }
 
 #[test]
-fn what_is_refused_stays_dirty_and_the_rest_goes_on() {
+fn slots_whose_discard_is_denied_stay_dirty_and_the_rest_goes_on() {
     for (class, bytes) in [(Class::Small, 320), (Class::Small, 1_024), (Class::XLarge, 3_110_400)] {
         let metadata = pools(&Config::new().class(class, bytes, 100).hold_back(class, 0, 0));
         let mut bench = Bench::new(metadata, Lane::new(class as usize, true), 4_096);
