@@ -9,6 +9,7 @@ mod fit;
 mod text;
 
 use crate::config::Config;
+use crate::config::sizing::with_headroom;
 use crate::slots::class::Class;
 use crate::stats::recording::{Profile, Recording, Seen};
 use crate::stats::{Bypass, Stats};
@@ -124,11 +125,6 @@ fn table(classes: &[ClassAdvice]) -> Config {
             .hold_back(class, 0, 0)
             .magazine(class, 0)
     })
-}
-
-/// Returns the number of slots for `peak` blocks at once: 12 % more, at least one more.
-fn with_headroom(peak: usize) -> usize {
-    peak + (peak * 12).div_ceil(100).max(1)
 }
 
 fn advise(recording: &Recording, stats: &Stats) -> Advice {

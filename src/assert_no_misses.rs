@@ -1,10 +1,10 @@
-//! A check for tests of hot loops: the work stays in the pools.
+//! A check for tests of hot loops: no class runs out of slots.
 
-/// Runs an expression and returns its value. Panics if any request missed meanwhile.
+/// Runs an expression and returns its value. Panics if any request of at least `from` bytes missed meanwhile.
 ///
-/// A miss is a request that fits a class and may have every slot of it, but finds none free. The misses of
-/// all threads count. Bypasses (too large, below a floor, held back) do not count: see
-/// [`Stats::bypassed`](crate::Stats::bypassed).
+/// A miss is a request that fits a class and may have every slot of it, but finds none free. `from` is a power of
+/// two from 16 KiB (the default) to 256 MiB, so that small objects do not fail a test of frames. Another value does
+/// not compile.
 ///
 /// ```
 /// use framepool::{PoolAlloc, assert_no_misses};
@@ -17,19 +17,28 @@
 ///     frame.iter().map(|&byte| u64::from(byte)).sum::<u64>()
 /// });
 /// assert_eq!(checksum, 1_382_400);
+/// assert_no_misses!(ALLOC, from = 65_536, drop(vec![0_u8; 40_000]));
 /// ```
+///
+/// It sees the requests of all threads, also of those that have nothing to do with the expression. It does not see
+/// requests that bypass the pools (too large for every slot, below a floor, held back, pools switched off or
+/// without memory): [`assert_pooled!`](crate::assert_pooled!) does.
 ///
 /// # Panics
 ///
-/// If there was a miss. The message has the statistics of the time in between.
+/// If there was a miss. The message has a line for each range of sizes, and then the statistics of the time in
+/// between.
 #[macro_export]
 macro_rules! assert_no_misses {
-    ($allocator:expr, $work:expr $(,)?) => {{
+    ($allocator:expr, from = $from:expr, $work:expr $(,)?) => {{
+        const { $crate::Stats::check_from($from) };
         let allocator = &$allocator;
         let before = allocator.stats();
         let result = $work;
-        let stats = allocator.stats().since(&before);
-        ::core::assert!(stats.misses() == 0, "{} requests found no free slot\n{stats}", stats.misses());
+        allocator.stats().since(&before).assert_served_from($from, true);
         result
     }};
+    ($allocator:expr, $work:expr $(,)?) => {
+        $crate::assert_no_misses!($allocator, from = 16_384, $work)
+    };
 }

@@ -115,10 +115,8 @@ impl BufferPool {
     /// If `len` exceeds `isize::MAX`, as [`Vec::with_capacity`] does. If there is no memory, the call ends in
     /// [`handle_alloc_error`](std::alloc::handle_alloc_error), as `Vec` does too.
     pub fn alloc(&self, len: usize) -> PoolBuf {
-        match self.alloc_pooled(len) {
-            Some(buf) => buf,
-            None => PoolBuf::from_program_vec(Vec::with_capacity(len), len, &self.shared),
-        }
+        self.alloc_pooled(len)
+            .unwrap_or_else(|| PoolBuf::from_program_vec(Vec::with_capacity(len), len, &self.shared))
     }
 
     /// Returns a buffer of `len` zeros.
@@ -132,14 +130,17 @@ impl BufferPool {
     pub fn alloc_zeroed(&self, len: usize) -> PoolBuf {
         let Some(layout) = Shared::layout(len) else { return self.alloc(len) };
         match self.shared.take(layout) {
-            Some(block) => {
+            Ok(block) => {
                 self.shared.count_zeroed(&block);
                 // SAFETY: the block was taken for this layout just now.
                 let start = unsafe { block.zeroed(layout) };
                 // SAFETY: the same block, whose first `len` bytes are zeros.
                 unsafe { PoolBuf::from_slot(start, len, len, &self.shared) }
             }
-            None => PoolBuf::from_program_vec(vec![0; len], len, &self.shared),
+            Err(reason) => {
+                self.shared.count_fallback(reason, len, true);
+                PoolBuf::from_program_vec(vec![0; len], len, &self.shared)
+            }
         }
     }
 
@@ -149,11 +150,16 @@ impl BufferPool {
     ///
     /// If no slot is free and the global allocator has no memory either, or if `len` exceeds `isize::MAX`.
     pub fn try_alloc(&self, len: usize) -> Result<PoolBuf, AllocError> {
-        if let Some(buf) = self.alloc_pooled(len) {
-            return Ok(buf);
-        }
+        let refused = match PoolBuf::take(&self.shared, len) {
+            Ok(buf) => return Ok(buf),
+            Err(refused) => refused,
+        };
         let mut vec = Vec::new();
-        vec.try_reserve_exact(len).map_err(|_| AllocError::new(len))?;
+        let reserved = vec.try_reserve_exact(len);
+        if let Some(reason) = refused {
+            self.shared.count_fallback(reason, len, reserved.is_ok());
+        }
+        reserved.map_err(|_| AllocError::new(len))?;
         Ok(PoolBuf::from_program_vec(vec, len, &self.shared))
     }
 
@@ -165,7 +171,7 @@ impl BufferPool {
         if len == 0 {
             return Some(PoolBuf::from_program_vec(Vec::new(), 0, &self.shared));
         }
-        PoolBuf::take(&self.shared, len)
+        PoolBuf::take_or_count(&self.shared, len)
     }
 
     /// Waits until a slot is free, for at most `timeout`, and returns an empty buffer in it.
@@ -208,6 +214,11 @@ impl BufferPool {
     /// counted.
     pub fn stats(&self) -> Stats {
         self.shared.pools.stats()
+    }
+
+    /// Returns the configuration of the pools, without the default hold-backs.
+    pub fn config(&self) -> Config {
+        self.shared.pools.config()
     }
 
     /// Checks the invariants: see `PoolAlloc::check_invariants`.

@@ -10,6 +10,7 @@ pub(crate) mod environment;
 mod error;
 mod memory_options;
 pub(crate) mod plan;
+pub(crate) mod sizing;
 
 pub use error::ConfigError;
 pub(crate) use error::{Problem, check, reject};

@@ -28,7 +28,7 @@
 //! | read what the pools did | [`Stats`], [`guide::reading_statistics`] |
 //! | watch an allocator in production | [`Monitor`] |
 //! | have the memory ready, huge or locked | [`PoolAlloc::prewarm`], [`guide::ready_memory`] |
-//! | test that a loop stays in the pools | [`assert_no_misses!`] |
+//! | test that a loop stays in the pools | [`assert_pooled!`], [`assert_no_misses!`] |
 //! | use another allocator below the pools | [`PoolAlloc::with_fallback`], [`guide::fallbacks`] |
 //!
 //! # Features
@@ -55,7 +55,11 @@ compile_error!("`framepool_loom` is for the unit tests of this crate alone: run 
 #[cfg(not(framepool_loom))]
 mod advice;
 #[cfg(not(framepool_loom))]
+#[macro_use]
 mod assert_no_misses;
+#[cfg(not(framepool_loom))]
+#[macro_use]
+mod assert_pooled;
 #[cfg(not(framepool_loom))]
 mod buffer_pool;
 #[cfg(not(framepool_loom))]
@@ -106,7 +110,7 @@ pub use os::Limit;
 pub use pool_alloc::PoolAlloc;
 pub use slots::class::Class;
 #[cfg(not(framepool_loom))]
-pub use stats::{Bypass, ClassStats, NamedStats, Reservation, Stats};
+pub use stats::{Bypass, ClassStats, NamedStats, Refusal, RefusedSizes, Reservation, Stats, TooLarge};
 
 /// Runs the code of the README as tests.
 #[cfg(doctest)]

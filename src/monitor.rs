@@ -8,6 +8,8 @@
 mod log;
 #[cfg(feature = "metrics")]
 mod metrics;
+#[cfg(test)]
+mod programs;
 mod watch;
 mod watched;
 
@@ -18,12 +20,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 pub use watch::MonitorEvent;
-use watch::Watch;
+use watch::{Thresholds, Watch};
 pub use watched::Watched;
 
 use crate::lifecycle::registry::Process;
 use crate::os;
 use crate::sync::{Condvar, Lock};
+use crate::tunables::REFUSED_FROM;
 
 /// Watches an allocator from a thread of its own until it is dropped.
 ///
@@ -45,10 +48,11 @@ use crate::sync::{Condvar, Lock};
 /// # }
 /// ```
 ///
-/// If the feature `log` is on, the thread logs under the target `framepool`. It logs the table of statistics
-/// (info) at each check that finds the table changed, and each [`MonitorEvent`]. If the feature `metrics` is
-/// on, it sets gauges and counters of that facade at each check. All of this happens once an interval. The
-/// threads that allocate take no part in it.
+/// If the feature `log` is on, the thread logs under the target `framepool`: at level debug what is routine (the
+/// table of statistics at each check that finds it changed, and trims), at level warn each other
+/// [`MonitorEvent`]. If the feature `metrics` is on, it sets gauges and counters of that facade at each check, and
+/// describes them when it starts. All of this happens once an interval. The threads that allocate take no part
+/// in it.
 #[must_use = "it stops when it is dropped"]
 pub struct Monitor {
     stop: Arc<Stop>,
@@ -65,8 +69,7 @@ impl Monitor {
             name: watched.name().unwrap_or("Global pool"),
             watched: Box::new(watched),
             interval: Duration::from_secs(10),
-            miss_rate: 0.05,
-            trim_after: None,
+            thresholds: Thresholds { share: 0.05, from_bytes: REFUSED_FROM as u64, trim_after: None },
             shows_residency: false,
             on_event: None,
         }
@@ -112,8 +115,7 @@ pub struct MonitorBuilder {
     )]
     name: &'static str,
     interval: Duration,
-    miss_rate: f64,
-    trim_after: Option<Duration>,
+    thresholds: Thresholds,
     #[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "the metrics show it"))]
     shows_residency: bool,
     on_event: Option<OnEvent>,
@@ -130,10 +132,21 @@ impl MonitorBuilder {
         Self { interval: interval.max(Duration::from_millis(1)), ..self }
     }
 
-    /// Sets the rate of misses between two checks, 0.0 to 1.0, above which a class gets a
-    /// [warning](MonitorEvent::MissRateHigh). Default: 0.05.
-    pub fn warn_above(self, miss_rate: f64) -> Self {
-        Self { miss_rate, ..self }
+    /// Sets the share, 0.0 to 1.0, above which there is a warning. Default: 0.05.
+    ///
+    /// It is the rate of [misses](MonitorEvent::MissRateHigh) of a class between two checks, and the share of the
+    /// bytes requested between two checks that were in requests [too large](MonitorEvent::TooLarge) for every
+    /// slot.
+    pub fn warn_above(self, share: f64) -> Self {
+        Self { thresholds: Thresholds { share, ..self.thresholds }, ..self }
+    }
+
+    /// Sets the size in bytes from which there are warnings: classes with smaller slots get none. Default:
+    /// 16 KiB.
+    ///
+    /// So small objects, of which a program may have more than Small has slots, raise no alarm about frames.
+    pub fn warn_from(self, bytes: usize) -> Self {
+        Self { thresholds: Thresholds { from_bytes: bytes as u64, ..self.thresholds }, ..self }
     }
 
     /// Has the monitor [trim](crate::PoolAlloc::trim) the allocator once it has been idle for `idle`.
@@ -143,7 +156,7 @@ impl MonitorBuilder {
     /// again only after further hits. Small does not count, because it has the least memory and timers make
     /// short strings even in an idle program.
     pub fn trim_after(self, idle: Duration) -> Self {
-        Self { trim_after: Some(idle), ..self }
+        Self { thresholds: Thresholds { trim_after: Some(idle), ..self.thresholds }, ..self }
     }
 
     /// Adds the [residency](crate::PoolAlloc::residency) to the metrics. Default: `false`.
@@ -172,7 +185,7 @@ impl MonitorBuilder {
     /// If the system cannot start the thread.
     pub fn start(self) -> io::Result<Monitor> {
         let stop = Arc::new(Stop { is_wanted: Lock::new(false), wakeup: Condvar::new() });
-        let watch = Watch::new(self.watched.stats(), self.miss_rate, self.trim_after);
+        let watch = Watch::new(self.watched.stats(), self.thresholds);
         let spawn = || {
             let stop = Arc::clone(&stop);
             thread::Builder::new().name("framepool".to_owned()).spawn(move || self.run(watch, &stop))
@@ -184,6 +197,8 @@ impl MonitorBuilder {
     fn run(mut self, mut watch: Watch, stop: &Stop) {
         let watched = self.watched;
         watched.aside(&mut || {
+            #[cfg(feature = "metrics")]
+            let metrics = metrics::Metrics::new(self.name);
             loop {
                 let now = watched.stats();
                 let mut events = watch.check(&now, &watched.denials(), Instant::now());
@@ -192,7 +207,7 @@ impl MonitorBuilder {
                     events.push(MonitorEvent::Trimmed { bytes });
                 }
                 #[cfg(feature = "metrics")]
-                metrics::tell(self.name, &now, self.shows_residency.then(|| watched.residency()));
+                metrics.tell(&now, self.shows_residency.then(|| watched.residency()));
                 #[cfg(feature = "log")]
                 log::tell(self.name, watch.has_changed().then_some(&now), &events);
                 if let Some(on_event) = &mut self.on_event {

@@ -202,6 +202,26 @@ impl<A> PoolAlloc<A> {
     pub fn set_enabled(&self, yes: bool) {
         self.pools.set_enabled(yes);
     }
+
+    /// Returns whether the pools are switched on for new allocations: see [`set_enabled`](Self::set_enabled).
+    ///
+    /// It does not tell whether they [have their memory](crate::Stats::reservation).
+    pub fn is_enabled(&self) -> bool {
+        self.pools.is_enabled()
+    }
+
+    /// Returns the configuration in force.
+    ///
+    /// It is the one that the allocator was built with, unless the [environment](Config::env) changed it. That
+    /// is known once the pools are reserved, by the first allocation.
+    pub fn config(&self) -> Config {
+        self.pools.config()
+    }
+
+    /// Returns the fallback. What is allocated through it directly is not counted.
+    pub fn fallback(&self) -> &A {
+        &self.fallback
+    }
 }
 
 impl<A> fmt::Debug for PoolAlloc<A> {

@@ -26,7 +26,7 @@ pub(crate) use route::{NoRoute, cold_path, has_malloc_alignment};
 
 use crate::config::Config;
 use crate::config::plan::Plan;
-use crate::lifecycle::serving::Serving;
+use crate::lifecycle::serving::{Serving, State};
 use crate::memory::options::AppliedOptions;
 use crate::metadata::Metadata;
 use crate::metadata::published::MetadataCell;
@@ -55,7 +55,9 @@ pub(crate) struct Pools {
     /// unmapped.
     has_places: bool,
     plan: StartUpCell<Plan>,
+    /// The configuration as it was built, and as the environment may have changed it.
     config: Config,
+    config_in_force: StartUpCell<Config>,
     options: AppliedOptions,
 }
 
@@ -118,6 +120,7 @@ impl Pools {
             has_places,
             plan: StartUpCell::new(plan),
             config: *config,
+            config_in_force: StartUpCell::new(*config),
             options: AppliedOptions::new(config.memory),
         }
     }
@@ -143,6 +146,21 @@ impl Pools {
     pub(crate) fn own(&self) -> Option<OwnState> {
         let metadata = self.metadata_cell.pointer();
         if metadata.is_null() { None } else { OwnState::at(metadata.addr()) }
+    }
+
+    /// Returns the configuration in force; before the pools have started, the one that they were built with.
+    pub(crate) fn config(&self) -> Config {
+        if matches!(self.serving.state(), State::Ready | State::Failed) {
+            // SAFETY: only start-up sets it, before it stores the state that was just read.
+            unsafe { *self.config_in_force.get() }
+        } else {
+            self.config
+        }
+    }
+
+    /// Whether the pools are switched on.
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.serving.is_enabled()
     }
 
     /// Whether the pools are ready and switched on.

@@ -24,18 +24,25 @@
 //!   the fallback sees.
 //! - `in_use = hits - returns` in each class.
 
+pub(crate) mod add;
 pub(crate) mod counters;
 mod display;
 pub(crate) mod peak;
 pub(crate) mod recording;
+pub(crate) mod refused;
+mod too_large;
+pub(crate) mod units;
 
 use core::fmt;
 
 pub use display::NamedStats;
+pub use refused::{Refusal, RefusedSizes};
+pub use too_large::TooLarge;
 
 use crate::os::Limit;
 use crate::slots::class::{CLASSES, Class};
 use crate::stats::recording::Recording;
+use crate::stats::refused::{REASONS, RefusedTable};
 
 /// A reason why a request bypasses the pools although no class that fits is exhausted for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -140,14 +147,19 @@ pub struct ClassStats {
 }
 
 impl ClassStats {
-    /// Returns `hits / (hits + misses)`, 0.0 to 1.0; 1.0 if there were neither.
+    /// Returns `hits / (hits + misses)`, 0.0 to 1.0; 0.0 if there were neither.
     pub fn hit_rate(&self) -> f64 {
-        1.0 - self.miss_rate()
+        share(self.hits, self.misses).unwrap_or(0.0)
     }
 
     /// Returns `misses / (hits + misses)`, 0.0 to 1.0; 0.0 if there were neither.
     pub fn miss_rate(&self) -> f64 {
-        miss_rate(self.hits, self.misses)
+        share(self.misses, self.hits).unwrap_or(0.0)
+    }
+
+    /// Returns the bytes of the slots that are live now.
+    pub fn in_use_bytes(&self) -> u64 {
+        self.in_use * self.slot_bytes
     }
 
     fn since(&self, earlier: &Self) -> Self {
@@ -164,14 +176,16 @@ impl ClassStats {
     }
 }
 
-fn miss_rate(hits: u64, misses: u64) -> f64 {
-    if misses == 0 { 0.0 } else { misses as f64 / (hits + misses) as f64 }
+/// Returns the share that `part` has of both; `None` if both are 0.
+fn share(part: u64, other: u64) -> Option<f64> {
+    (part > 0 || other > 0).then(|| part as f64 / (part + other) as f64)
 }
 
 /// A snapshot of an allocator's statistics: see [`PoolAlloc::stats`](crate::PoolAlloc::stats).
 ///
 /// Its `Display` writes a line for each class, the bypasses by reason if there are any, a denied reservation,
-/// and the overall hit rate.
+/// the overall hit rate, and the [pooled share](Self::pooled_share) of all requested bytes. If requests were
+/// [too large](Self::too_large) for every slot, a last line says which table would have served them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -182,7 +196,10 @@ pub struct Stats {
     pub(crate) over_aligned: u64,
     pub(crate) disabled: u64,
     pub(crate) starting: u64,
-    pub(crate) fallback_bytes: u64,
+    pub(crate) refused: RefusedTable,
+    pub(crate) failed: [u64; REASONS],
+    pub(crate) too_large_peak: u64,
+    pub(crate) shrunk_bytes: u64,
     pub(crate) shrunk_in_fallback: u64,
     pub(crate) shrunk_to_fallback: u64,
     pub(crate) reallocs_moved: u64,
@@ -218,6 +235,11 @@ impl Stats {
         self.classes[class as usize]
     }
 
+    /// Iterates over the classes and their statistics, smallest first.
+    pub fn classes(&self) -> impl ExactSizeIterator<Item = (Class, ClassStats)> {
+        Class::ALL.into_iter().zip(self.classes)
+    }
+
     /// Returns whether the pools have their memory.
     pub fn reservation(&self) -> Reservation {
         self.reservation
@@ -250,16 +272,70 @@ impl Stats {
         }
     }
 
+    /// Returns the number of requests that no slot served, for one reason.
+    #[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "the metrics show it"))]
+    pub(crate) fn refused_for(&self, reason: Refusal) -> u64 {
+        match reason {
+            Refusal::Miss => self.misses(),
+            Refusal::Bypass(reason) => self.bypassed(reason),
+        }
+    }
+
     /// Returns the number of requests that looked for a place: hits, misses and bypasses.
     pub fn total_allocs(&self) -> u64 {
         self.hits() + self.misses() + self.bypasses()
     }
 
-    /// Returns the bytes of all requests, served by slots or by the fallback.
+    /// Returns the bytes of all requests that were served, by slots or by the fallback: the size of each
+    /// allocation, and the new size of each reallocation.
     ///
-    /// The sum wraps at 2^64. Several requests of nearly `isize::MAX` bytes are enough for that.
+    /// The sum wraps at 2^64.
     pub fn total_bytes(&self) -> u64 {
-        self.served().1.wrapping_add(self.fallback_bytes)
+        self.pooled_bytes().wrapping_add(self.fallback_bytes())
+    }
+
+    /// Returns the bytes of the requests that slots served: the second part of [`served`](Self::served).
+    pub fn pooled_bytes(&self) -> u64 {
+        self.served().1
+    }
+
+    /// Returns the share of all requested bytes that slots served, 0.0 to 1.0; `None` if nothing was
+    /// requested.
+    ///
+    /// It shows whether the table fits the program. The [hit rate](Self::hit_rate) does not, because it leaves
+    /// out what bypasses the pools.
+    pub fn pooled_share(&self) -> Option<f64> {
+        let total = self.total_bytes();
+        (total > 0).then(|| self.pooled_bytes() as f64 / total as f64)
+    }
+
+    /// Returns the requests that no pool served and the fallback did, by size and reason: the misses and the
+    /// bypasses. Iterates from small sizes to large ones, over what had requests.
+    ///
+    /// There are 16 ranges of sizes: below 16 KiB, then powers of two, and all from 256 MiB on. While threads
+    /// are busy, a request may be missing here that is counted elsewhere.
+    ///
+    /// ```
+    /// use framepool::{PoolAlloc, Refusal};
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: PoolAlloc = PoolAlloc::new();
+    ///
+    /// let frame = vec![0_u8; 1920 * 1080 * 3 / 2];
+    /// let stats = ALLOC.stats();
+    /// let large = stats.refused().find(|sizes| sizes.from_bytes == 2 << 20).unwrap();
+    /// assert_eq!((large.requests, large.largest), (1, 3_110_400));
+    /// # drop(frame);
+    /// ```
+    pub fn refused(&self) -> impl Iterator<Item = RefusedSizes> {
+        self.refused.iter()
+    }
+
+    /// Returns the number of requests of at least 16 KiB that neither a slot nor the fallback could serve.
+    ///
+    /// They are among the misses and bypasses, but their bytes are counted nowhere.
+    pub fn failed(&self) -> u64 {
+        self.failed.iter().sum()
     }
 
     /// Returns the number of requests passed to the fallback: misses, bypasses, and reallocations that shrink
@@ -276,9 +352,11 @@ impl Stats {
         self.shrunk_to_fallback
     }
 
-    /// Returns the bytes of the requests passed to the fallback, including those that it could not serve.
+    /// Returns the bytes of the requests that the fallback served.
+    ///
+    /// A request below 16 KiB counts even if the fallback could not serve it.
     pub fn fallback_bytes(&self) -> u64 {
-        self.fallback_bytes
+        self.refused.bytes().wrapping_add(self.shrunk_bytes)
     }
 
     /// Returns the number of requests that a slot served, and their bytes: hits and reallocations in place.
@@ -312,20 +390,21 @@ impl Stats {
         self.memsets_done
     }
 
-    /// Returns `hits / (hits + misses)`, 0.0 to 1.0; 1.0 if there were neither. Bypasses do not count.
+    /// Returns `hits / (hits + misses)`, 0.0 to 1.0; 0.0 if there were neither. Bypasses do not count: see
+    /// [`pooled_share`](Self::pooled_share).
     pub fn hit_rate(&self) -> f64 {
-        1.0 - self.miss_rate()
+        share(self.hits(), self.misses()).unwrap_or(0.0)
     }
 
     /// Returns `misses / (hits + misses)`, 0.0 to 1.0; 0.0 if there were neither.
     pub fn miss_rate(&self) -> f64 {
-        miss_rate(self.hits(), self.misses())
+        share(self.misses(), self.hits()).unwrap_or(0.0)
     }
 
     /// Returns what happened since an earlier snapshot of the same allocator.
     ///
-    /// Counts are differences, 0 at minimum. `in_use`, `peak`, `peak_demand` and the reservation stay as they
-    /// are now.
+    /// Counts are differences, 0 at minimum. `in_use`, `peak`, `peak_demand`, `largest`, `at_once` and the
+    /// reservation stay as they are now.
     pub fn since(&self, earlier: &Self) -> Self {
         let mut classes = self.classes;
         for (class, earlier) in classes.iter_mut().zip(&earlier.classes) {
@@ -338,7 +417,10 @@ impl Stats {
             over_aligned: self.over_aligned.saturating_sub(earlier.over_aligned),
             disabled: self.disabled.saturating_sub(earlier.disabled),
             starting: self.starting.saturating_sub(earlier.starting),
-            fallback_bytes: self.fallback_bytes.saturating_sub(earlier.fallback_bytes),
+            refused: self.refused.since(&earlier.refused),
+            failed: core::array::from_fn(|reason| self.failed[reason].saturating_sub(earlier.failed[reason])),
+            too_large_peak: self.too_large_peak,
+            shrunk_bytes: self.shrunk_bytes.saturating_sub(earlier.shrunk_bytes),
             shrunk_in_fallback: self.shrunk_in_fallback.saturating_sub(earlier.shrunk_in_fallback),
             shrunk_to_fallback: self.shrunk_to_fallback.saturating_sub(earlier.shrunk_to_fallback),
             reallocs_moved: self.reallocs_moved.saturating_sub(earlier.reallocs_moved),

@@ -18,7 +18,9 @@ fn work_that_stays_in_the_pools_passes_with_its_value_and_so_does_what_bypasses_
 }
 
 #[test]
-#[should_panic(expected = "1 requests found no free slot")]
+#[should_panic(
+    expected = "requests that found no free slot: 1\n1 request of 2 MiB to 4 MiB (2.0 MiB together): no free slot\n"
+)]
 fn a_single_miss_panics() {
     static POOL: PoolAlloc = PoolAlloc::with_config(Config::new().class(Class::XLarge, 2 << 20, 1));
     let only = Block::take(&POOL, whole(Class::XLarge), 1);

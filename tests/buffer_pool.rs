@@ -82,6 +82,28 @@ fn where_no_slot_is_free_the_heap_serves_unless_it_must_not() {
     assert!(error.to_string().starts_with("no slot is free and no memory is left for "));
     assert_eq!(pool.try_alloc(usize::MAX).unwrap_err().bytes(), usize::MAX);
     assert!(pool.alloc_pooled(usize::MAX).is_none());
+    // The one request that has a layout was counted, without bytes.
+    let stats = pool.stats();
+    assert_eq!((stats.failed(), stats.fallback_bytes()), (1, 5 * FRAME as u64 + 1));
+}
+
+#[test]
+fn buffers_that_no_slot_holds_are_counted_while_they_live() {
+    let pool = BufferPool::with_config(TWO);
+    let mut bufs: Vec<_> = (0..3).map(|_| pool.alloc(FRAME + 1)).collect();
+    bufs.pop();
+    bufs.extend((0..2).map(|_| pool.alloc_zeroed(FRAME + 1)));
+    assert!(pool.alloc_pooled(FRAME + 1).is_none(), "counted as a request, and there is no block");
+    bufs[0].reserve(2 * FRAME);
+    bufs[1] = pool.alloc(2 * FRAME);
+    drop(Vec::from(bufs.pop().unwrap()));
+    drop(bufs);
+    let stats = pool.stats();
+    let too_large = stats.too_large().unwrap();
+    // `bufs[1]` is dropped after its successor was allocated.
+    assert_eq!((too_large.requests, too_large.at_once), (8, 5));
+    assert_eq!(too_large.largest as usize, 2 * FRAME);
+    assert_eq!(pool.config().slot_bytes(Class::XLarge), FRAME);
 }
 
 #[test]

@@ -25,7 +25,7 @@ const FLOORS: [&[&str]; 12] = [
     &["pools"],
     &["buffer_pool", "pool_alloc"],
     &["monitor"],
-    &["assert_no_misses", "guide", "lib"],
+    &["assert_no_misses", "assert_pooled", "guide", "lib"],
 ];
 
 fn src() -> Vec<Module> {

@@ -88,7 +88,7 @@ fn it_logs_the_table_under_the_pools_name_when_there_is_news_and_warns_once() {
         text.starts_with("Encoder: XLarge pool miss rate high: ")
             && text.ends_with("% - consider increasing pool size")
     );
-    assert!(table().iter().all(|line| line.0 == Level::Info));
+    assert!(table().iter().all(|line| line.0 == Level::Debug));
     drop(both);
 }
 
@@ -221,7 +221,7 @@ fn the_metrics_are_the_statistics() {
         format!("framepool_slots_in_use{{{labels}}} 1"),
         format!("framepool_slots_peak{{{labels}}} 1"),
         format!("framepool_slot_bytes{{{labels}}} {FRAME}"),
-        "framepool_bypasses_total{pool=\"Metrics\",reason=\"too large\"} 1".to_owned(),
+        "framepool_refused_total{pool=\"Metrics\",reason=\"too_large\"} 1".to_owned(),
         format!("framepool_fallback_bytes_total{{pool=\"Metrics\"}} {}", 3 << 20),
         "framepool_reserved{pool=\"Metrics\"} 1".to_owned(),
         "framepool_resident_bytes{pool=\"Metrics\"}".to_owned(),

@@ -3,8 +3,9 @@
 use core::fmt;
 use core::ops::Range;
 
-use super::{is_worth_a_slot, with_headroom};
+use super::is_worth_a_slot;
 use crate::config::Config;
+use crate::config::sizing::with_headroom;
 use crate::slots::class::Class;
 use crate::stats::Stats;
 use crate::stats::recording::{Profile, Recording, Seen, bin_of};

@@ -4,8 +4,9 @@
 //! are compared by the usual dynamic program over where the last class begins. Its steps grow with the square
 //! of the number of bins in use: several thousand for most programs.
 
-use super::{ClassAdvice, table, with_headroom};
+use super::{ClassAdvice, table};
 use crate::config::Config;
+use crate::config::sizing::{step, with_headroom};
 use crate::slots::class::{CLASSES, SLOT_STEP};
 use crate::stats::recording::{Profile, Seen, bin_of, lowest_size};
 use crate::tunables::GUARD_BYTES;
@@ -125,16 +126,6 @@ fn group(profile: &Profile, first: &Seen, last: &Seen, unit: usize) -> Group {
     // All sizes that have room there count, in the run or not.
     let peak = profile.max_at_once(first.bin..bin_of(slot_bytes) + 1).max(1);
     Group { lowest_size: lowest_size(first.bin), slot_bytes, peak }
-}
-
-/// Returns the multiple to which slots of about `bytes` bytes are rounded up. It is a page where that adds
-/// little, so that slots can be trimmed one by one.
-fn step(bytes: usize) -> usize {
-    match bytes {
-        ..4_096 => SLOT_STEP,
-        4_096..16_384 => 256,
-        _ => 4_096,
-    }
 }
 
 /// Returns the smallest size for a class that only fills the table up to four. The class takes no size that

@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::{Advice, ClassAdvice};
 use crate::slots::class::Class;
+use crate::stats::units::Grouped;
 
 impl Advice {
     /// Returns the advised table as a value for [`FRAMEPOOL`](crate::Config::env); `None` if there is none.
@@ -41,13 +42,8 @@ impl Advice {
 }
 
 /// Formats a number as Rust source writes it: 3_110_400.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let group = |(place, digit): (usize, char)| {
-        let starts_group = place > 0 && (digits.len() - place).is_multiple_of(3);
-        starts_group.then_some('_').into_iter().chain([digit])
-    };
-    digits.chars().enumerate().flat_map(group).collect()
+fn grouped(number: usize) -> Grouped {
+    Grouped(number as u64, '_')
 }
 
 impl fmt::Display for Advice {

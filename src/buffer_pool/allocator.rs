@@ -24,24 +24,29 @@ unsafe impl Allocator for BufferPool {
         if layout.size() == 0 {
             return Ok(nothing(layout));
         }
-        if let Some(block) = self.shared.take(layout) {
-            return Ok(self.whole_slot(block.start, layout));
+        match self.shared.take(layout) {
+            Ok(block) => Ok(self.whole_slot(block.start, layout)),
+            // SAFETY: the layout is not empty.
+            Err(reason) => self.counted(reason, layout, block_of(unsafe { alloc::alloc(layout) }, layout)),
         }
-        // SAFETY: the layout is not empty.
-        block_of(unsafe { alloc::alloc(layout) }, layout)
     }
 
     fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
         if layout.size() == 0 {
             return Ok(nothing(layout));
         }
-        if let Some(block) = self.shared.take(layout) {
-            self.shared.count_zeroed(&block);
-            // SAFETY: the block was taken for this layout just now.
-            return block_of(unsafe { block.zeroed(layout) }, layout);
+        match self.shared.take(layout) {
+            Ok(block) => {
+                self.shared.count_zeroed(&block);
+                // SAFETY: the block was taken for this layout just now.
+                block_of(unsafe { block.zeroed(layout) }, layout)
+            }
+            Err(reason) => {
+                // SAFETY: the layout is not empty.
+                let block = block_of(unsafe { alloc::alloc_zeroed(layout) }, layout);
+                self.counted(reason, layout, block)
+            }
         }
-        // SAFETY: the layout is not empty.
-        block_of(unsafe { alloc::alloc_zeroed(layout) }, layout)
     }
 
     unsafe fn deallocate(&self, ptr: NonNull<u8>, layout: Layout) {
@@ -52,6 +57,7 @@ unsafe impl Allocator for BufferPool {
             // SAFETY: the block is neither a slot nor empty, so it is the global allocator's. The rest is the
             // caller's contract.
             unsafe { alloc::dealloc(ptr.as_ptr(), layout) };
+            self.shared.pools.count_fallback_free(layout.size());
         }
     }
 
@@ -60,9 +66,9 @@ unsafe impl Allocator for BufferPool {
             return Ok(stays);
         }
         let block = match self.shared.take(new) {
-            Some(block) => self.whole_slot(block.start, new),
+            Ok(block) => self.whole_slot(block.start, new),
             // SAFETY: the caller's contract.
-            None => return unsafe { self.realloc_in_fallback(ptr, old, new) },
+            Err(reason) => return unsafe { self.realloc_in_fallback(reason, ptr, old, new) },
         };
         // SAFETY: the new block has at least the old size, and the old block is given up.
         unsafe { self.move_to(block, ptr, old, old.size()) };
@@ -92,14 +98,11 @@ unsafe impl Allocator for BufferPool {
         if let Some(stays) = self.in_place(ptr, old, new) {
             return Ok(stays);
         }
-        if new.size() > 0 {
-            let was_pooled = self.shared.has(ptr);
-            let reason =
-                if was_pooled { FallbackReason::ShrunkToFallback } else { FallbackReason::ShrunkInFallback };
-            self.shared.pools.shared_tally().fallback(reason, new.size());
-        }
+        let was_pooled = self.shared.has(ptr);
+        let reason =
+            if was_pooled { FallbackReason::ShrunkToFallback } else { FallbackReason::ShrunkInFallback };
         // SAFETY: the caller's contract.
-        unsafe { self.realloc_in_fallback(ptr, old, new) }
+        unsafe { self.realloc_in_fallback(reason, ptr, old, new) }
     }
 }
 
@@ -141,13 +144,29 @@ impl BufferPool {
         }
     }
 
-    /// Moves a block, which may be a slot, to a block of the global allocator.
+    /// Counts a request that the global allocator served or not, and returns its result.
+    fn counted(
+        &self,
+        reason: FallbackReason,
+        layout: Layout,
+        block: Result<NonNull<[u8]>, AllocError>,
+    ) -> Result<NonNull<[u8]>, AllocError> {
+        self.shared.count_fallback(reason, layout.size(), block.is_ok());
+        if block.is_ok() {
+            self.shared.pools.count_fallback_block(layout.size());
+        }
+        block
+    }
+
+    /// Moves a block, which may be a slot, to a block of the global allocator, and counts that unless the new
+    /// block is empty.
     ///
     /// # Safety
     ///
     /// The contract of [`Allocator::grow`] or [`Allocator::shrink`] holds.
     unsafe fn realloc_in_fallback(
         &self,
+        reason: FallbackReason,
         ptr: NonNull<u8>,
         old: Layout,
         new: Layout,
@@ -155,10 +174,18 @@ impl BufferPool {
         if !self.shared.has(ptr) && old.size() > 0 && new.size() > 0 && old.align() == new.align() {
             // SAFETY: the block is the global allocator's. Neither size is 0, and the new one is a layout's,
             // with the same alignment.
-            return block_of(unsafe { alloc::realloc(ptr.as_ptr(), old, new.size()) }, new);
+            let block = block_of(unsafe { alloc::realloc(ptr.as_ptr(), old, new.size()) }, new);
+            if block.is_ok() {
+                self.shared.pools.count_fallback_free(old.size());
+            }
+            return self.counted(reason, new, block);
         }
-        // SAFETY: the layout is not empty.
-        let block = if new.size() == 0 { nothing(new) } else { block_of(unsafe { alloc::alloc(new) }, new)? };
+        let block = if new.size() == 0 {
+            nothing(new)
+        } else {
+            // SAFETY: the layout is not empty.
+            self.counted(reason, new, block_of(unsafe { alloc::alloc(new) }, new))?
+        };
         // SAFETY: the block is new and has at least the smaller of the two sizes. The old block is given up.
         unsafe { self.move_to(block, ptr, old, old.size().min(new.size())) };
         Ok(block)

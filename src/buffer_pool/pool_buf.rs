@@ -14,6 +14,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::shared::Shared;
+use crate::stats::counters::FallbackReason;
 
 /// A growable buffer of bytes from a [`BufferPool`](crate::BufferPool), which gets its slot back when this is
 /// dropped.
@@ -77,12 +78,23 @@ unsafe impl Send for PoolBuf {}
 unsafe impl Sync for PoolBuf {}
 
 impl PoolBuf {
+    /// Takes an empty buffer in a slot, which counts as a hit. Returns the reason, uncounted, if there is none;
+    /// no reason if `len` has no layout.
+    pub(super) fn take(pool: &Arc<Shared>, len: usize) -> Result<Self, Option<FallbackReason>> {
+        let block = pool.take(Shared::layout(len).ok_or(None)?)?;
+        // SAFETY: the block was taken for this layout just now.
+        Ok(unsafe { Self::from_slot(block.start, 0, len, pool) })
+    }
+
     /// Takes an empty buffer in a slot, which counts as a hit. `None` counts as a miss or a bypass, or as
     /// nothing if `len` has no layout.
-    pub(super) fn take(pool: &Arc<Shared>, len: usize) -> Option<Self> {
-        let block = pool.take(Shared::layout(len)?)?;
-        // SAFETY: the block was taken for this layout just now.
-        Some(unsafe { Self::from_slot(block.start, 0, len, pool) })
+    pub(super) fn take_or_count(pool: &Arc<Shared>, len: usize) -> Option<Self> {
+        let refused = match Self::take(pool, len) {
+            Ok(buf) => return Some(buf),
+            Err(refused) => refused,
+        };
+        refused.into_iter().for_each(|reason| pool.count_fallback(reason, len, true));
+        None
     }
 
     /// Makes a buffer of a slot.
@@ -103,6 +115,7 @@ impl PoolBuf {
     }
 
     fn from_vec(vec: Vec<u8>, asked: usize, pool: Option<Arc<Shared>>) -> Self {
+        pool.iter().for_each(|pool| pool.pools.count_fallback_block(asked));
         let mut vec = ManuallyDrop::new(vec);
         let (len, capacity) = (vec.len(), vec.capacity());
         // SAFETY: a vector's pointer is never null.
@@ -187,7 +200,7 @@ impl PoolBuf {
     fn grow(&mut self, additional: usize) {
         let needed = self.len.checked_add(additional).filter(|&needed| needed <= isize::MAX as usize);
         let needed = needed.expect("capacity overflow");
-        if let Some(mut moved) = self.pool.as_ref().and_then(|pool| Self::take(pool, needed)) {
+        if let Some(mut moved) = self.pool.as_ref().and_then(|pool| Self::take_or_count(pool, needed)) {
             moved.extend_from_slice(self);
             *self = moved;
         } else {
@@ -237,6 +250,8 @@ impl PoolBuf {
     /// Takes the block of the global allocator, and leaves the buffer empty, without a block. The buffer is
     /// not in a slot.
     fn take_program_vec(&mut self) -> Vec<u8> {
+        let asked = mem::take(&mut self.asked);
+        self.pool.iter().for_each(|pool| pool.pools.count_fallback_free(asked));
         let start = mem::replace(&mut self.start, NonNull::dangling());
         let (len, capacity) = (mem::take(&mut self.len), mem::take(&mut self.capacity));
         // SAFETY: the buffer is not in a slot, so the block came from a `Vec<u8>` in `from_vec`, and it is

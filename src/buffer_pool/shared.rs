@@ -10,6 +10,7 @@ use crate::lifecycle::registry::Process;
 use crate::pools::{Block, Pools};
 use crate::slots::class::CLASSES;
 use crate::slots::waiters::{WaitRequest, Waiters};
+use crate::stats::counters::FallbackReason;
 use crate::sync::{
     AtomicPtr,
     Ordering::{AcqRel, Acquire},
@@ -48,9 +49,14 @@ impl Shared {
         if len == 0 { None } else { Layout::array::<u8>(len).ok() }
     }
 
-    /// Takes a slot, which counts as a hit. `None` counts as a miss or a bypass.
-    pub(super) fn take(&self, layout: Layout) -> Option<Block> {
+    /// Takes a slot, which counts as a hit. Returns the reason, uncounted, if there is none.
+    pub(super) fn take(&self, layout: Layout) -> Result<Block, FallbackReason> {
         self.pools.take(self.pools.shared_tally(), layout)
+    }
+
+    /// Counts a request that no slot serves, and that the global allocator served or not.
+    pub(super) fn count_fallback(&self, reason: FallbackReason, size: usize, is_served: bool) {
+        self.pools.count_fallback(self.pools.shared_tally(), reason, size, is_served);
     }
 
     pub(super) fn count_zeroed(&self, block: &Block) {
@@ -71,7 +77,7 @@ impl Shared {
         let order_with_gives = || self.pools.order_with_gives(lane);
         let served = waiters.wait(request, deadline, order_with_gives, |request| self.grant(request));
         served.ok_or_else(|| {
-            self.pools.count_exhausted(self.pools.shared_tally(), lane, layout.size());
+            self.count_fallback(self.pools.note_exhausted(lane), layout.size(), true);
             WaitError::TimedOut
         })
     }

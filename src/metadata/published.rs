@@ -3,12 +3,14 @@
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
 //! | `metadata` | start-up, once (Release); read Acquire, or Relaxed by a thread that saw that start-up is over | the metadata |
-//! | `early` | threads that count while there is no metadata (see [`counters`](crate::stats::counters)) | nothing |
+//! | `early`, `early_by_size`, `early_in_all` | threads that count while there is no metadata (see [`counters`](crate::stats::counters)) | nothing |
 
 use core::ptr::{self, NonNull};
 
 use crate::metadata::Metadata;
+use crate::stats::Stats;
 use crate::stats::counters::{Counters, SharedCounters};
+use crate::stats::refused::{RefusedBySize, RefusedInAll};
 use crate::sync::{
     AtomicPtr,
     Ordering::{Acquire, Relaxed, Release},
@@ -20,11 +22,18 @@ pub(crate) struct MetadataCell {
     metadata: AtomicPtr<Metadata>,
     /// The counts of requests that came while there was no metadata.
     early: Counters,
+    early_by_size: RefusedBySize,
+    early_in_all: RefusedInAll,
 }
 
 impl MetadataCell {
     pub(crate) const fn new() -> Self {
-        Self { metadata: AtomicPtr::new(ptr::null_mut()), early: Counters::new() }
+        Self {
+            metadata: AtomicPtr::new(ptr::null_mut()),
+            early: Counters::new(),
+            early_by_size: RefusedBySize::new(),
+            early_in_all: RefusedInAll::new(),
+        }
     }
 
     /// Publishes the metadata.
@@ -69,6 +78,25 @@ impl MetadataCell {
 
     pub(crate) fn early(&self) -> &Counters {
         &self.early
+    }
+
+    /// Returns the counters by size that threads without a place use now.
+    pub(super) fn by_size(&self) -> &RefusedBySize {
+        self.shared().map_or(&self.early_by_size, |shared| &shared.by_size)
+    }
+
+    /// Returns what is counted of refused requests for all threads together.
+    pub(crate) fn in_all(&self) -> &RefusedInAll {
+        self.shared().map_or(&self.early_in_all, |shared| &shared.in_all)
+    }
+
+    /// Adds the counts by size to `stats`. All other counts are there already.
+    pub(crate) fn add_sizes_to(&self, stats: &mut Stats) {
+        if let Some(metadata) = self.get() {
+            metadata.add_sizes_to(stats);
+        }
+        self.early_by_size.add_to(&mut stats.refused);
+        self.early_in_all.add_to(stats);
     }
 
     /// Returns the counters that all threads without a place share. `None` before there is metadata: until

@@ -7,9 +7,14 @@
 use crate::metadata::Metadata;
 use crate::slots::class::Class;
 use crate::slots::lane::Lane;
-use crate::stats::counters::{LaneCounters, add};
+use crate::stats::add::sum_up;
+use crate::stats::counters::LaneCounters;
 use crate::stats::{Recorded, Reservation, Stats};
-use crate::sync::{AtomicU64, Ordering::Acquire, fence};
+use crate::sync::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed},
+    fence,
+};
 use crate::thread::state::ThreadState;
 
 impl Metadata {
@@ -43,8 +48,8 @@ impl Metadata {
     fn sum(&self, class: usize, counter: impl Fn(&LaneCounters) -> &AtomicU64) -> u64 {
         let mut sum = 0;
         for lane in [Lane::new(class, false), Lane::new(class, true)] {
-            self.for_each_place(|state| add(&mut sum, counter(state.lane_counters(lane))));
-            add(&mut sum, counter(&self.shared.lanes[lane.index()]));
+            self.for_each_place(|state| sum_up(&mut sum, counter(state.lane_counters(lane))));
+            sum_up(&mut sum, counter(&self.shared.lanes[lane.index()]));
         }
         sum
     }
@@ -56,6 +61,17 @@ impl Metadata {
     /// The number of slots of a class.
     fn slots(&self, class: usize) -> usize {
         self.lanes[Lane::new(class, true).index()].slab.slots
+    }
+
+    /// Adds the counts by size of refused requests to `stats`.
+    pub(crate) fn add_sizes_to(&self, stats: &mut Stats) {
+        self.for_each_place(|state| {
+            if state.counters().large_refusals.load(Relaxed) > 0 {
+                state.refused().add_to(&mut stats.refused);
+            }
+        });
+        self.shared.by_size.add_to(&mut stats.refused);
+        self.shared.in_all.add_to(stats);
     }
 
     pub(crate) fn stats(&self) -> Stats {

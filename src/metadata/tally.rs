@@ -2,7 +2,9 @@
 
 use crate::metadata::published::MetadataCell;
 use crate::slots::lane::Lane;
-use crate::stats::counters::{self, Add, Counters, FallbackReason, LaneCounters};
+use crate::stats::add::{self, Add};
+use crate::stats::counters::{Counters, FallbackReason, LaneCounters};
+use crate::stats::refused::Refusal;
 use crate::thread::current::OwnState;
 
 /// The counters that this thread uses.
@@ -56,10 +58,18 @@ impl Tally<'_> {
     /// Counts a call of the fallback for `bytes` bytes.
     #[inline]
     pub(crate) fn fallback(self, reason: FallbackReason, bytes: usize) {
-        self.with_rest(|counters, add| {
-            add(counters.fallback_calls(reason), 1);
-            add(&counters.fallback_bytes, bytes as u64);
-        });
+        self.with_rest(|counters, add| counters.fallback_calls(reason).count(bytes, add));
+    }
+
+    /// Counts a request that was refused and is large enough to be counted by size.
+    pub(crate) fn large_refusal(self, reason: Refusal, bytes: usize) {
+        match self {
+            Self::Own(own) => own.with(|guard| {
+                add::owned(&guard.rest().large_refusals, 1);
+                guard.refused().count(reason, bytes, add::owned);
+            }),
+            Self::Shared(cell) => cell.by_size().count(reason, bytes, add::shared),
+        }
     }
 
     /// Counts a reallocation that moved a block into, out of, or between the pools.
@@ -79,11 +89,9 @@ impl Tally<'_> {
     #[inline]
     fn with_lane(self, lane: Lane, update: impl Fn(&LaneCounters, Add)) {
         match self {
-            Self::Own(own) => own.with(|guard| update(guard.counters(lane), counters::owned)),
+            Self::Own(own) => own.with(|guard| update(guard.counters(lane), add::owned)),
             Self::Shared(cell) => {
-                cell.shared()
-                    .into_iter()
-                    .for_each(|shared| update(&shared.lanes[lane.index()], counters::shared));
+                cell.shared().into_iter().for_each(|shared| update(&shared.lanes[lane.index()], add::shared));
             }
         }
     }
@@ -92,9 +100,9 @@ impl Tally<'_> {
     #[inline]
     fn with_rest(self, update: impl Fn(&Counters, Add)) {
         match self {
-            Self::Own(own) => own.with(|guard| update(guard.rest(), counters::owned)),
+            Self::Own(own) => own.with(|guard| update(guard.rest(), add::owned)),
             Self::Shared(cell) => {
-                update(cell.shared().map_or(cell.early(), |shared| &shared.rest), counters::shared);
+                update(cell.shared().map_or(cell.early(), |shared| &shared.rest), add::shared);
             }
         }
     }

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use crate::memory::residency::{MEMORY_OPTIONS, MemoryOption, Residency};
 use crate::slots::class::{CLASSES, Class};
-use crate::stats::Stats;
+use crate::stats::{Stats, TooLarge};
 
 /// An event that a [`Monitor`](crate::Monitor) reports.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum MonitorEvent {
-    /// The share of a class's requests that missed since the last check is above the threshold.
+    /// The share of a class's requests that missed since the last check is above the
+    /// [threshold](crate::MonitorBuilder::warn_above).
     ///
     /// Reported once an episode. An episode ends when the class has hits again and the rate is at most half
     /// the threshold.
@@ -23,6 +24,12 @@ pub enum MonitorEvent {
         /// Misses / (hits + misses), 0.0 to 1.0.
         miss_rate: f64,
     },
+    /// The share of the bytes requested since the last check in requests that are too large for every slot is
+    /// above the [threshold](crate::MonitorBuilder::warn_above).
+    ///
+    /// Reported once an episode. An episode ends when slots serve requests again and the share is at most half
+    /// the threshold. The text says which table would serve these requests.
+    TooLarge(TooLarge),
     /// The pools could not be reserved, so everything goes to the fallback. Reported once.
     ReservationDenied,
     /// The system denied an option of the configuration. Reported once, unless it is granted and denied
@@ -54,6 +61,7 @@ impl fmt::Display for MonitorEvent {
                 let percent = 100.0 * miss_rate;
                 write!(f, "{class} pool miss rate high: {percent:.1}% - consider increasing pool size")
             }
+            MonitorEvent::TooLarge(too_large) => too_large.fmt(f),
             MonitorEvent::ReservationDenied => {
                 f.write_str("pool reservation denied: everything goes to the fallback")
             }
@@ -65,13 +73,60 @@ impl fmt::Display for MonitorEvent {
     }
 }
 
+impl Clone for MonitorEvent {
+    fn clone(&self) -> Self {
+        match self {
+            &MonitorEvent::MissRateHigh { class, miss_rate } => {
+                MonitorEvent::MissRateHigh { class, miss_rate }
+            }
+            &MonitorEvent::TooLarge(too_large) => MonitorEvent::TooLarge(too_large),
+            MonitorEvent::ReservationDenied => MonitorEvent::ReservationDenied,
+            MonitorEvent::OptionDenied { option, error } => {
+                // An error of the system has a number, and all others here have nothing but a kind.
+                let error = error.raw_os_error().map_or(error.kind().into(), io::Error::from_raw_os_error);
+                MonitorEvent::OptionDenied { option: *option, error }
+            }
+            &MonitorEvent::Trimmed { bytes } => MonitorEvent::Trimmed { bytes },
+        }
+    }
+}
+
+/// The thresholds of the events.
+#[derive(Clone, Copy)]
+pub(super) struct Thresholds {
+    /// The rate of misses, and the share of bytes in requests that are too large.
+    pub(super) share: f64,
+    /// The minimum slot size of a class whose misses are reported, and the minimum size of a request that is
+    /// reported as too large.
+    pub(super) from_bytes: u64,
+    pub(super) trim_after: Option<Duration>,
+}
+
+/// An episode of a share above its threshold.
+#[derive(Clone, Copy, Default)]
+struct Episode {
+    goes_on: bool,
+}
+
+impl Episode {
+    /// Returns whether an episode begins with this share. It ends only when slots `serve` requests.
+    fn begins(&mut self, share: f64, threshold: f64, serves: bool) -> bool {
+        let begins = share > threshold && !self.goes_on;
+        if begins {
+            self.goes_on = true;
+        } else if serves && share <= threshold / 2.0 {
+            self.goes_on = false;
+        }
+        begins
+    }
+}
+
 pub(super) struct Watch {
-    miss_rate: f64,
-    trim_after: Option<Duration>,
+    thresholds: Thresholds,
     before: Stats,
     has_changed: bool,
-    /// Classes that are in an episode of misses.
-    is_high: [bool; CLASSES],
+    misses: [Episode; CLASSES],
+    too_large: Episode,
     is_denied: bool,
     denied: [bool; MEMORY_OPTIONS],
     /// The time of the last check after a hit above Small; `None` before the first such check, and after a
@@ -81,13 +136,13 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(before: Stats, miss_rate: f64, trim_after: Option<Duration>) -> Self {
+    pub(super) fn new(before: Stats, thresholds: Thresholds) -> Self {
         Self {
-            miss_rate,
-            trim_after,
+            thresholds,
             before,
             has_changed: false,
-            is_high: [false; CLASSES],
+            misses: [Episode::default(); CLASSES],
+            too_large: Episode::default(),
             is_denied: false,
             denied: [false; MEMORY_OPTIONS],
             idle_since: None,
@@ -99,15 +154,18 @@ impl Watch {
     pub(super) fn check(&mut self, now: &Stats, denials: &Residency, time: Instant) -> Vec<MonitorEvent> {
         let since = now.since(&self.before);
         let mut events = Vec::new();
-        for (class, is_high) in Class::ALL.into_iter().zip(&mut self.is_high) {
-            let stats = since.class(class);
+        let Thresholds { share, from_bytes, .. } = self.thresholds;
+        for ((class, stats), misses) in since.classes().zip(&mut self.misses) {
             let miss_rate = stats.miss_rate();
-            if miss_rate > self.miss_rate && !*is_high {
-                *is_high = true;
+            if stats.slot_bytes >= from_bytes && misses.begins(miss_rate, share, stats.hits > 0) {
                 events.push(MonitorEvent::MissRateHigh { class, miss_rate });
-            } else if stats.hits > 0 && miss_rate <= self.miss_rate / 2.0 {
-                *is_high = false;
             }
+        }
+        let too_large = since.too_large().filter(|too_large| too_large.largest >= from_bytes);
+        let large_bytes = too_large.map_or(0, |too_large| too_large.bytes);
+        let large_share = large_bytes as f64 / since.total_bytes().max(1) as f64;
+        if self.too_large.begins(large_share, share, since.pooled_bytes() > 0) {
+            events.extend(too_large.map(MonitorEvent::TooLarge));
         }
         if now.reservation().is_failed() && !self.is_denied {
             self.is_denied = true;
@@ -132,7 +190,7 @@ impl Watch {
             self.idle_since = Some(time);
         }
         let idle = self.idle_since.and_then(|since| time.checked_duration_since(since));
-        self.wants_trim = self.trim_after.zip(idle).is_some_and(|(after, idle)| idle >= after);
+        self.wants_trim = self.thresholds.trim_after.zip(idle).is_some_and(|(after, idle)| idle >= after);
         if self.wants_trim {
             self.idle_since = None;
         }
@@ -161,8 +219,13 @@ mod tests {
 
     fn stats(class: Class, hits: u64, misses: u64) -> Stats {
         let mut stats = Stats::default();
-        stats.classes[class as usize] = ClassStats { hits, misses, ..ClassStats::default() };
+        stats.classes[class as usize] =
+            ClassStats { slot_bytes: 64 << 10, hits, misses, ..ClassStats::default() };
         stats
+    }
+
+    fn watch(before: Stats, trim_after: Option<Duration>) -> Watch {
+        Watch::new(before, Thresholds { share: 0.05, from_bytes: 16 << 10, trim_after })
     }
 
     fn told(watch: &mut Watch, now: &Stats) -> Vec<String> {
@@ -172,7 +235,7 @@ mod tests {
 
     #[test]
     fn misses_are_told_once_an_episode_as_a_rate_since_the_last_check() {
-        let mut watch = Watch::new(stats(Class::Medium, 1_000, 900), 0.05, None);
+        let mut watch = watch(stats(Class::Medium, 1_000, 900), None);
         assert!(told(&mut watch, &stats(Class::Medium, 2_000, 950)).is_empty(), "4.8 %");
         let text = "Medium pool miss rate high: 7.3% - consider increasing pool size";
         assert_eq!(told(&mut watch, &stats(Class::Medium, 2_927, 1_023)), [text]);
@@ -184,8 +247,23 @@ mod tests {
     }
 
     #[test]
+    fn misses_of_small_slots_are_not_told() {
+        let mut watch =
+            Watch::new(Stats::default(), Thresholds { share: 0.05, from_bytes: 65_537, trim_after: None });
+        assert!(told(&mut watch, &stats(Class::Medium, 0, 900)).is_empty());
+    }
+
+    #[test]
+    fn an_event_can_be_cloned_with_its_error() {
+        for error in [io::Error::from_raw_os_error(1), io::ErrorKind::Unsupported.into()] {
+            let event = MonitorEvent::OptionDenied { option: MemoryOption::Lock, error };
+            assert_eq!(event.clone().to_string(), event.to_string());
+        }
+    }
+
+    #[test]
     fn denials_are_reported_once() {
-        let mut watch = Watch::new(Stats::default(), 0.05, None);
+        let mut watch = watch(Stats::default(), None);
         let failed = Stats { reservation: Reservation::Failed(None), ..Stats::default() };
         assert_eq!(told(&mut watch, &failed), ["pool reservation denied: everything goes to the fallback"]);
         assert!(told(&mut watch, &failed).is_empty());
@@ -205,7 +283,7 @@ mod tests {
     fn it_trims_once_after_so_long_without_a_hit_above_small() {
         let begun = Instant::now();
         let at = |seconds| begun + Duration::from_secs(seconds);
-        let mut watch = Watch::new(Stats::default(), 0.05, Some(Duration::from_secs(60)));
+        let mut watch = watch(Stats::default(), Some(Duration::from_secs(60)));
         let mut wants = |now: Stats, seconds| {
             watch.check(&now, &Residency::default(), at(seconds));
             watch.wants_trim()

@@ -7,7 +7,9 @@ use std::alloc::System;
 
 use super::PoolAlloc;
 use crate::metadata::Tally;
+use crate::stats::counters::FallbackReason;
 use crate::thread::nested::{self, FallbackFrame};
+use crate::tunables::REFUSED_FROM;
 
 impl<A> PoolAlloc<A> {
     /// Runs `f` without the pools.
@@ -93,6 +95,42 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     /// before this one.
     fn call_fallback_in_frame<R>(&self, f: impl FnOnce(&A) -> R) -> R {
         self.unpooled(|| f(&self.fallback))
+    }
+
+    /// Has the fallback serve a request that the pools do not serve, and counts it.
+    ///
+    /// A small request is counted before the call, which is then the last act here. Whether the fallback served
+    /// it is not known then.
+    #[inline(always)]
+    pub(super) fn refuse(
+        &self,
+        tally: Tally<'_>,
+        reason: FallbackReason,
+        size: usize,
+        call: impl FnOnce(&A) -> *mut u8,
+    ) -> *mut u8 {
+        if size >= REFUSED_FROM {
+            return self.refuse_large(reason, size, call);
+        }
+        self.pools.count_fallback(tally, reason, size, true);
+        self.call_fallback(call)
+    }
+
+    /// Has the fallback serve a request of at least [`REFUSED_FROM`] bytes, and counts it afterwards: as failed
+    /// if the fallback has no memory either.
+    #[inline]
+    pub(super) fn refuse_large(
+        &self,
+        reason: FallbackReason,
+        size: usize,
+        call: impl FnOnce(&A) -> *mut u8,
+    ) -> *mut u8 {
+        let start = self.call_fallback(call);
+        self.pools.count_fallback(self.tally_now(), reason, size, !start.is_null());
+        if !start.is_null() {
+            self.pools.count_fallback_block(size);
+        }
+        start
     }
 
     /// Returns where this thread counts its requests to the pools; `None` inside the fallback.

@@ -9,7 +9,9 @@ use core::alloc::{GlobalAlloc, Layout};
 use super::PoolAlloc;
 use crate::pools::{NoRoute, Pools, cold_path, has_malloc_alignment};
 use crate::slots::lane::Lane;
+use crate::stats::counters::FallbackReason;
 use crate::thread::current::StateGuard;
+use crate::tunables::REFUSED_FROM;
 
 // SAFETY:
 // - Nothing unwinds: nothing below panics, and misuse aborts.
@@ -47,6 +49,11 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for PoolAlloc<A> {
                 None => unsafe { self.alloc_from_empty_magazine(layout, lane, guard) },
             },
             Err(NoRoute::Fallback(reason)) => {
+                if size >= REFUSED_FROM {
+                    drop(guard);
+                    // SAFETY: the caller's contract.
+                    return unsafe { self.alloc_refused(layout, reason) };
+                }
                 guard.rest().count_fallback(reason, size);
                 drop(guard);
                 // SAFETY: the caller's contract.
@@ -65,9 +72,12 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for PoolAlloc<A> {
         if self.pools.spans(ptr) {
             // SAFETY: the caller's contract.
             unsafe { self.dealloc_slot(ptr, layout) }
-        } else {
+        } else if layout.size() < REFUSED_FROM {
             // SAFETY: not of the pools, so of the fallback, with the layout that it was allocated with.
             self.call_fallback(|fallback| unsafe { fallback.dealloc(ptr, layout) });
+        } else {
+            // SAFETY: as above.
+            unsafe { self.dealloc_large(ptr, layout) }
         }
     }
 
@@ -96,6 +106,30 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for PoolAlloc<A> {
             // SAFETY: not of the pools, so of the fallback; the rest is the caller's contract.
             unsafe { self.realloc_fallback(ptr, layout, new_layout) }
         }
+    }
+}
+
+/// A reference serves as the allocator does, so another allocator can wrap it.
+// SAFETY: every call is passed on unchanged.
+unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for &PoolAlloc<A> {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's contract.
+        unsafe { (**self).alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: the caller's contract.
+        unsafe { (**self).dealloc(ptr, layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's contract.
+        unsafe { (**self).alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: the caller's contract.
+        unsafe { (**self).realloc(ptr, layout, new_size) }
     }
 }
 
@@ -128,6 +162,11 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     #[inline(never)]
     unsafe fn alloc_from_empty_magazine(&self, layout: Layout, lane: Lane, guard: StateGuard) -> *mut u8 {
         if let Some(reason) = self.pools.exhausted(lane) {
+            if layout.size() >= REFUSED_FROM {
+                drop(guard);
+                // SAFETY: the caller's contract.
+                return unsafe { self.alloc_refused(layout, reason) };
+            }
             guard.rest().count_fallback(reason, layout.size());
             drop(guard);
             // SAFETY: the caller's contract.
@@ -142,12 +181,35 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     unsafe fn alloc_slow(&self, layout: Layout) -> *mut u8 {
         let tally = self.tally_unless_in_fallback();
         self.pools.recorded(layout, tally.is_none(), || {
-            match tally.and_then(|tally| self.pools.take(tally, layout)) {
-                Some(block) => block.start,
+            let Some(tally) = tally else {
                 // SAFETY: the caller's contract.
-                None => self.call_fallback(|fallback| unsafe { fallback.alloc(layout) }),
+                return self.call_fallback(|fallback| unsafe { fallback.alloc(layout) });
+            };
+            match self.pools.take(tally, layout) {
+                Ok(block) => block.start,
+                Err(reason) => self.refuse(tally, reason, layout.size(), |fallback| {
+                    // SAFETY: the caller's contract.
+                    unsafe { fallback.alloc(layout) }
+                }),
             }
         })
+    }
+
+    /// Allocates a block of at least [`REFUSED_FROM`] bytes that the pools do not serve for this reason.
+    #[inline(never)]
+    unsafe fn alloc_refused(&self, layout: Layout, reason: FallbackReason) -> *mut u8 {
+        // SAFETY: the caller's contract.
+        self.refuse_large(reason, layout.size(), |fallback| unsafe { fallback.alloc(layout) })
+    }
+
+    /// Frees a block of the fallback of at least [`REFUSED_FROM`] bytes.
+    #[inline(never)]
+    unsafe fn dealloc_large(&self, ptr: *mut u8, layout: Layout) {
+        if self.pools.is_too_large(layout.size()) && !self.is_in_fallback_now() {
+            self.pools.count_fallback_free(layout.size());
+        }
+        // SAFETY: the caller's contract.
+        self.call_fallback(|fallback| unsafe { fallback.dealloc(ptr, layout) });
     }
 
     /// Frees a slot. Out of line, so that a free of the fallback's block does not set up what this needs.
@@ -185,7 +247,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
                 unsafe { self.dealloc_found(ptr) }
             } else {
                 // SAFETY: not of the pools, so of the fallback, with the layout that it was allocated with.
-                self.call_fallback(|fallback| unsafe { fallback.dealloc(ptr, layout) });
+                unsafe { self.dealloc_large(ptr, layout) }
             }
         });
     }
@@ -202,14 +264,21 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     unsafe fn alloc_zeroed_slow(&self, layout: Layout) -> *mut u8 {
         let tally = self.tally_unless_in_fallback();
         self.pools.recorded(layout, tally.is_none(), || {
-            let taken = tally.and_then(|tally| Some((tally, self.pools.take(tally, layout)?)));
-            let Some((tally, block)) = taken else {
+            let Some(tally) = tally else {
                 // SAFETY: the caller's contract.
                 return self.call_fallback(|fallback| unsafe { fallback.alloc_zeroed(layout) });
             };
-            tally.zeroed(block.is_clean);
-            // SAFETY: a block of this layout that was taken just now.
-            unsafe { block.zeroed(layout) }
+            match self.pools.take(tally, layout) {
+                Ok(block) => {
+                    tally.zeroed(block.is_clean);
+                    // SAFETY: a block of this layout that was taken just now.
+                    unsafe { block.zeroed(layout) }
+                }
+                Err(reason) => self.refuse(tally, reason, layout.size(), |fallback| {
+                    // SAFETY: the caller's contract.
+                    unsafe { fallback.alloc_zeroed(layout) }
+                }),
+            }
         })
     }
 }

@@ -101,20 +101,31 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
             return self
                 .call_fallback(|fallback| unsafe { fallback.realloc(ptr, layout, new_layout.size()) });
         }
-        if new_layout.size() <= layout.size() {
-            self.tally_now().fallback(FallbackReason::ShrunkInFallback, new_layout.size());
-        } else if let Some(block) = self.pools.take(self.tally_now(), new_layout) {
-            // SAFETY: two different blocks, both of at least the old size. The old one goes back to the
-            // fallback, where it came from.
-            unsafe {
-                block.start.copy_from_nonoverlapping(ptr, layout.size());
-                self.call_fallback(|fallback| fallback.dealloc(ptr, layout));
+        let taken = if new_layout.size() <= layout.size() {
+            Err(FallbackReason::ShrunkInFallback)
+        } else {
+            self.pools.take(self.tally_now(), new_layout)
+        };
+        match taken {
+            Ok(block) => {
+                // SAFETY: two different blocks, both of at least the old size. The old one goes back to the
+                // fallback, where it came from.
+                unsafe {
+                    block.start.copy_from_nonoverlapping(ptr, layout.size());
+                    self.call_fallback(|fallback| fallback.dealloc(ptr, layout));
+                }
+                self.tally_now().realloc_moved();
+                block.start
             }
-            self.tally_now().realloc_moved();
-            return block.start;
+            // SAFETY: the caller's contract, passed on.
+            Err(reason) => self.refuse(self.tally_now(), reason, new_layout.size(), |fallback| unsafe {
+                let new = fallback.realloc(ptr, layout, new_layout.size());
+                if !new.is_null() {
+                    self.pools.count_fallback_free(layout.size());
+                }
+                new
+            }),
         }
-        // SAFETY: the caller's contract, passed on.
-        self.call_fallback(|fallback| unsafe { fallback.realloc(ptr, layout, new_layout.size()) })
     }
 
     /// Does the work of `realloc` during a recording.

@@ -4,10 +4,10 @@ use super::{LiveSlot, Pools};
 use crate::lifecycle::serving::State;
 use crate::metadata::{Metadata, Tally};
 use crate::os::{self, asan};
-use crate::slots::class::Class;
-use crate::slots::lane::Lane;
+use crate::slots::class::{CLASSES, Class};
 use crate::stats::counters::FallbackReason;
 use crate::stats::{Reservation, Stats};
+use crate::tunables::REFUSED_FROM;
 
 impl Pools {
     /// The counters that all threads without a place share.
@@ -18,6 +18,7 @@ impl Pools {
     pub(crate) fn stats(&self) -> Stats {
         let mut stats = self.metadata_cell.get().map_or_else(|| self.stats_of_none(), Metadata::stats);
         self.metadata_cell.early().add_to(&mut stats);
+        self.metadata_cell.add_sizes_to(&mut stats);
         stats
     }
 
@@ -47,12 +48,45 @@ impl Pools {
         own.map_or_else(|| self.shared_tally(), Tally::Own)
     }
 
-    /// Counts a request of `size` bytes for which a lane has no slot.
-    pub(crate) fn count_exhausted(&self, tally: Tally<'_>, lane: Lane, size: usize) {
-        if lane.is_held_back() {
-            self.metadata().look_at_peak_of_miss(lane.class());
+    /// Counts a call of the fallback for `size` bytes, which it served or not. A request of at least
+    /// [`REFUSED_FROM`] bytes is counted after the call, a smaller one before, as served.
+    pub(crate) fn count_fallback(
+        &self,
+        tally: Tally<'_>,
+        reason: FallbackReason,
+        size: usize,
+        is_served: bool,
+    ) {
+        tally.fallback(reason, if is_served { size } else { 0 });
+        let Some(reason) = reason.refusal().filter(|_| size >= REFUSED_FROM) else { return };
+        let in_all = self.metadata_cell.in_all();
+        if is_served {
+            tally.large_refusal(reason, size);
+            in_all.note_size(reason, size);
+        } else {
+            in_all.count_failed(reason);
         }
-        tally.fallback(FallbackReason::of_exhausted(lane), size);
+    }
+
+    /// Counts a new block of the fallback, if it is too large for every slot.
+    pub(crate) fn count_fallback_block(&self, size: usize) {
+        if self.is_too_large(size) {
+            self.metadata_cell.in_all().too_large_begins();
+        }
+    }
+
+    /// Counts such a block as gone.
+    pub(crate) fn count_fallback_free(&self, size: usize) {
+        if self.is_too_large(size) {
+            self.metadata_cell.in_all().too_large_ends();
+        }
+    }
+
+    /// Whether a size is counted as larger than every slot. Before the pools have started, no size is.
+    pub(crate) fn is_too_large(&self, size: usize) -> bool {
+        size >= REFUSED_FROM
+            && matches!(self.serving.state(), State::Ready | State::Failed)
+            && size > self.plan().classes[CLASSES - 1].slab.slot_bytes
     }
 
     /// Counts a `realloc` to `size` bytes that stays in its slot.

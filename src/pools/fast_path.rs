@@ -15,7 +15,8 @@ use crate::metadata::Metadata;
 use crate::os::asan;
 use crate::slots::lane::Lane;
 use crate::slots::slot_map::TagCell;
-use crate::stats::counters::{self, FallbackReason};
+use crate::stats::add::owned;
+use crate::stats::counters::FallbackReason;
 use crate::thread::current::{OwnState, StateGuard};
 
 impl Pools {
@@ -61,7 +62,7 @@ impl Pools {
     ) -> Option<Block> {
         let start = Self::pop(guard, metadata, lane, size)?;
         let block = Self::hand_out(metadata, lane, start, size);
-        counters::owned(guard.rest().memsets(block.is_clean), 1);
+        owned(guard.rest().memsets(block.is_clean), 1);
         Some(block)
     }
 
@@ -138,7 +139,7 @@ impl Pools {
         // No thread can take the slot before this thread is outside again.
         cell.retire(lane);
         asan::poison(start, metadata.slot_bytes(lane));
-        counters::owned(&guard.counters(lane).returns, 1);
+        owned(&guard.counters(lane).returns, 1);
         true
     }
 }

@@ -13,6 +13,7 @@ use crate::slots::class::{CLASSES, SLOT_STEP};
 use crate::slots::lane::Lane;
 use crate::stats::counters::FallbackReason;
 use crate::thread::current::StateGuard;
+use crate::tunables::REFUSED_FROM;
 
 /// The numbers that lead from a size to its lane.
 #[repr(C)]
@@ -23,7 +24,8 @@ pub(super) struct Routes {
     /// Sizes from this on may have the held-back lane and are not below the floor.
     held_back_from: [usize; CLASSES],
     floor: [usize; CLASSES],
-    /// Sizes below this fit the smallest class, and are below its `held_back_from`.
+    /// Sizes below this fit the smallest class, and are below its `held_back_from`, and are not counted by size
+    /// if they are refused.
     tiny_below: usize,
 }
 
@@ -44,7 +46,8 @@ impl Routes {
             i += 1;
         }
         let (held_back_from, larger) = (routes.held_back_from[0], routes.fits_below[0]);
-        routes.tiny_below = if held_back_from < larger { held_back_from } else { larger };
+        let tiny_below = if held_back_from < larger { held_back_from } else { larger };
+        routes.tiny_below = if tiny_below < REFUSED_FROM { tiny_below } else { REFUSED_FROM };
         routes
     }
 

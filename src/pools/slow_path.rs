@@ -1,4 +1,5 @@
-//! The slow paths: takes and gives that a fast path left undecided. Each request is counted once.
+//! The slow paths: takes and gives that a fast path left undecided. They count what a slot serves. The caller
+//! counts what the fallback serves instead.
 
 use core::alloc::Layout;
 
@@ -10,8 +11,9 @@ use crate::slots::lane::Lane;
 use crate::stats::counters::FallbackReason;
 
 impl Pools {
-    /// Takes a slot for `layout`; `None` if the fallback has to serve it. Counts the request in either case.
-    pub(crate) fn take(&self, tally: Tally<'_>, layout: Layout) -> Option<Block> {
+    /// Takes a slot for `layout`, and counts a hit. Returns the reason, uncounted, if the fallback has to serve
+    /// it.
+    pub(crate) fn take(&self, tally: Tally<'_>, layout: Layout) -> Result<Block, FallbackReason> {
         if self.is_serving()
             && let Ok(lane) = self.route(layout)
         {
@@ -23,14 +25,9 @@ impl Pools {
     /// Takes a slot as [`take`](Self::take) does, for a layout without a route, or while the pools do not
     /// serve.
     #[inline(never)]
-    fn take_slow(&self, tally: Tally<'_>, layout: Layout) -> Option<Block> {
-        match self.check_serving().and_then(|()| self.lane_for(layout)) {
-            Ok(lane) => self.take_from(tally, lane, layout.size()),
-            Err(reason) => {
-                tally.fallback(reason, layout.size());
-                None
-            }
-        }
+    fn take_slow(&self, tally: Tally<'_>, layout: Layout) -> Result<Block, FallbackReason> {
+        let lane = self.check_serving().and_then(|()| self.lane_for(layout))?;
+        self.take_from(tally, lane, layout.size())
     }
 
     /// Checks that the pools serve, or returns why not.
@@ -50,15 +47,17 @@ impl Pools {
         if self.is_serving() { Ok(()) } else { Err(FallbackReason::Disabled) }
     }
 
-    /// Takes a slot of `lane`'s class for `size` bytes, and counts the request in either case. The pools are
-    /// ready.
-    fn take_from(&self, tally: Tally<'_>, lane: Lane, size: usize) -> Option<Block> {
-        let taken = self.take_slot(tally, lane, size);
-        if taken.is_some() {
-            return taken;
+    /// Takes a slot of `lane`'s class for `size` bytes, and counts a hit. The pools are ready.
+    fn take_from(&self, tally: Tally<'_>, lane: Lane, size: usize) -> Result<Block, FallbackReason> {
+        self.take_slot(tally, lane, size).ok_or_else(|| self.note_exhausted(lane))
+    }
+
+    /// Updates the peak of a class of which a request found no slot, and returns the reason for the refusal.
+    pub(crate) fn note_exhausted(&self, lane: Lane) -> FallbackReason {
+        if lane.is_held_back() {
+            self.metadata().look_at_peak_of_miss(lane.class());
         }
-        self.count_exhausted(tally, lane, size);
-        None
+        FallbackReason::of_exhausted(lane)
     }
 
     /// Returns the lane that serves a layout as soon as it has a slot; `None` if that can never happen.

@@ -88,6 +88,7 @@ impl Pools {
             // The plan is valid: `read` has checked the table.
             self.plan.set_with(|plan| _ = plan.fill(&config));
             self.routes.set_with(|routes| *routes = Routes::new(self.plan()));
+            self.config_in_force.set_with(|in_force| *in_force = config);
         }
         if words.is_off {
             self.set_enabled(false);

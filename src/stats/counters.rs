@@ -16,7 +16,9 @@
 
 use crate::slots::class::CLASSES;
 use crate::slots::lane::{LANES, Lane};
-use crate::stats::{ClassStats, Stats};
+use crate::stats::add::{Add, COUNTS, owned, shared, sum_up};
+use crate::stats::refused::{Refusal, RefusedBySize, RefusedInAll, Sums};
+use crate::stats::{Bypass, ClassStats, Stats};
 use crate::sync::{
     AtomicU64,
     Ordering::{Relaxed, Release},
@@ -32,7 +34,7 @@ pub(crate) struct LaneCounters {
 }
 
 /// The reason why a call goes to the fallback.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum FallbackReason {
     /// No slot of this class was free.
     Miss(usize),
@@ -60,27 +62,69 @@ impl FallbackReason {
     pub(crate) fn of_exhausted(lane: Lane) -> Self {
         if lane.is_held_back() { Self::Miss(lane.class()) } else { Self::HeldBack(lane.class()) }
     }
+
+    /// Returns the reason as the statistics name it; `None` for a shrink, which asks for no slot.
+    pub(crate) fn refusal(self) -> Option<Refusal> {
+        Some(match self {
+            Self::Miss(_) => Refusal::Miss,
+            Self::HeldBack(_) => Refusal::Bypass(Bypass::HeldBack),
+            Self::BelowFloor(_) => Refusal::Bypass(Bypass::BelowFloor),
+            Self::TooLarge => Refusal::Bypass(Bypass::TooLarge),
+            Self::OverAligned => Refusal::Bypass(Bypass::OverAligned),
+            Self::Disabled => Refusal::Bypass(Bypass::Disabled),
+            Self::Starting => Refusal::Bypass(Bypass::Starting),
+            Self::ShrunkInFallback | Self::ShrunkToFallback => return None,
+        })
+    }
 }
 
-/// Requests that a class did not serve, by reason.
+/// The calls of the fallback for one reason, and the bytes that it served.
 #[repr(C)]
-struct UnservedByClass {
-    misses: AtomicU64,
-    held_back: AtomicU64,
-    below_floor: AtomicU64,
+pub(crate) struct FallbackCalls {
+    calls: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl FallbackCalls {
+    const fn new() -> Self {
+        Self { calls: AtomicU64::new(0), bytes: AtomicU64::new(0) }
+    }
+
+    /// Counts a call for `bytes` bytes, with the addition that is right for these counters.
+    #[inline(always)]
+    pub(crate) fn count(&self, bytes: usize, add: Add) {
+        add(&self.calls, 1);
+        add(&self.bytes, bytes as u64);
+    }
+
+    /// Adds the calls to a sum, and both to the sums of the refused requests.
+    fn add_to(&self, calls: &mut u64, refused: &mut Sums) {
+        sum_up(calls, &self.calls);
+        sum_up(&mut refused.requests, &self.calls);
+        sum_up(&mut refused.bytes, &self.bytes);
+    }
+}
+
+/// The calls of the fallback for requests that a class did not serve, by reason.
+#[repr(C)]
+struct RefusedByClass {
+    misses: FallbackCalls,
+    held_back: FallbackCalls,
+    below_floor: FallbackCalls,
 }
 
 /// The counters that belong to no lane.
 #[repr(C)]
 pub(crate) struct Counters {
-    pub(crate) fallback_bytes: AtomicU64,
-    too_large: AtomicU64,
-    unserved: [UnservedByClass; CLASSES],
-    over_aligned: AtomicU64,
-    disabled: AtomicU64,
-    starting: AtomicU64,
-    shrunk_in_fallback: AtomicU64,
-    shrunk_to_fallback: AtomicU64,
+    refused: [RefusedByClass; CLASSES],
+    too_large: FallbackCalls,
+    over_aligned: FallbackCalls,
+    disabled: FallbackCalls,
+    starting: FallbackCalls,
+    shrunk_in_fallback: FallbackCalls,
+    shrunk_to_fallback: FallbackCalls,
+    /// The number of requests that are counted by size. A thread that has none never touches those counters.
+    pub(crate) large_refusals: AtomicU64,
     pub(crate) reallocs_moved: AtomicU64,
     memsets_skipped: AtomicU64,
     memsets_done: AtomicU64,
@@ -91,26 +135,8 @@ pub(crate) struct Counters {
 pub(crate) struct SharedCounters {
     pub(crate) lanes: [LaneCounters; LANES],
     pub(crate) rest: Counters,
-}
-
-/// Whether threads count in their own counters. `--cfg framepool_stats="off"` builds the crate without, only
-/// to measure what counting costs.
-const COUNTS: bool = cfg!(not(framepool_stats = "off"));
-
-/// A function that adds to a counter: [`owned`] or [`shared`].
-pub(crate) type Add = fn(&AtomicU64, u64);
-
-/// Adds to a counter that only this thread writes.
-#[inline(always)]
-pub(crate) fn owned(counter: &AtomicU64, n: u64) {
-    if COUNTS {
-        counter.store(counter.load(Relaxed).wrapping_add(n), Relaxed);
-    }
-}
-
-/// Adds to a counter that all threads may write.
-pub(crate) fn shared(counter: &AtomicU64, n: u64) {
-    counter.fetch_add(n, Relaxed);
+    pub(crate) by_size: RefusedBySize,
+    pub(crate) in_all: RefusedInAll,
 }
 
 impl LaneCounters {
@@ -140,29 +166,29 @@ impl LaneCounters {
 
     /// Adds all counters except the hits to `stats`.
     pub(crate) fn add_to(&self, stats: &mut ClassStats) {
-        add(&mut stats.requested_bytes, &self.requested_bytes);
-        add(&mut stats.returns, &self.returns);
-        add(&mut stats.reallocs_in_place, &self.reallocs_in_place);
+        sum_up(&mut stats.requested_bytes, &self.requested_bytes);
+        sum_up(&mut stats.returns, &self.returns);
+        sum_up(&mut stats.reallocs_in_place, &self.reallocs_in_place);
     }
 }
 
 impl Counters {
     pub(crate) const fn new() -> Self {
         Self {
-            fallback_bytes: AtomicU64::new(0),
-            too_large: AtomicU64::new(0),
-            unserved: [const {
-                UnservedByClass {
-                    misses: AtomicU64::new(0),
-                    held_back: AtomicU64::new(0),
-                    below_floor: AtomicU64::new(0),
+            refused: [const {
+                RefusedByClass {
+                    misses: FallbackCalls::new(),
+                    held_back: FallbackCalls::new(),
+                    below_floor: FallbackCalls::new(),
                 }
             }; CLASSES],
-            over_aligned: AtomicU64::new(0),
-            disabled: AtomicU64::new(0),
-            starting: AtomicU64::new(0),
-            shrunk_in_fallback: AtomicU64::new(0),
-            shrunk_to_fallback: AtomicU64::new(0),
+            too_large: FallbackCalls::new(),
+            over_aligned: FallbackCalls::new(),
+            disabled: FallbackCalls::new(),
+            starting: FallbackCalls::new(),
+            shrunk_in_fallback: FallbackCalls::new(),
+            shrunk_to_fallback: FallbackCalls::new(),
+            large_refusals: AtomicU64::new(0),
             reallocs_moved: AtomicU64::new(0),
             memsets_skipped: AtomicU64::new(0),
             memsets_done: AtomicU64::new(0),
@@ -172,17 +198,16 @@ impl Counters {
     /// Counts a call of the fallback for `bytes` bytes. For the owner of these counters.
     #[inline(always)]
     pub(crate) fn count_fallback(&self, reason: FallbackReason, bytes: usize) {
-        owned(self.fallback_calls(reason), 1);
-        owned(&self.fallback_bytes, bytes as u64);
+        self.fallback_calls(reason).count(bytes, owned);
     }
 
-    /// Returns the counter of the fallback's calls for one reason.
+    /// Returns the counters of the fallback's calls for one reason.
     #[inline(always)]
-    pub(crate) fn fallback_calls(&self, reason: FallbackReason) -> &AtomicU64 {
+    pub(crate) fn fallback_calls(&self, reason: FallbackReason) -> &FallbackCalls {
         match reason {
-            FallbackReason::Miss(class) => &self.unserved[class].misses,
-            FallbackReason::HeldBack(class) => &self.unserved[class].held_back,
-            FallbackReason::BelowFloor(class) => &self.unserved[class].below_floor,
+            FallbackReason::Miss(class) => &self.refused[class].misses,
+            FallbackReason::HeldBack(class) => &self.refused[class].held_back,
+            FallbackReason::BelowFloor(class) => &self.refused[class].below_floor,
             FallbackReason::TooLarge => &self.too_large,
             FallbackReason::OverAligned => &self.over_aligned,
             FallbackReason::Disabled => &self.disabled,
@@ -199,24 +224,28 @@ impl Counters {
     }
 
     pub(crate) fn add_to(&self, stats: &mut Stats) {
-        for (sum, unserved) in stats.classes.iter_mut().zip(&self.unserved) {
-            add(&mut sum.misses, &unserved.misses);
-            add(&mut sum.held_back, &unserved.held_back);
-            add(&mut sum.below_floor, &unserved.below_floor);
+        let table = &mut stats.refused;
+        for (sum, refused) in stats.classes.iter_mut().zip(&self.refused) {
+            refused.misses.add_to(&mut sum.misses, table.first(Refusal::Miss));
+            refused.held_back.add_to(&mut sum.held_back, table.first(Refusal::Bypass(Bypass::HeldBack)));
+            refused
+                .below_floor
+                .add_to(&mut sum.below_floor, table.first(Refusal::Bypass(Bypass::BelowFloor)));
         }
-        add(&mut stats.fallback_bytes, &self.fallback_bytes);
-        add(&mut stats.too_large, &self.too_large);
-        add(&mut stats.over_aligned, &self.over_aligned);
-        add(&mut stats.disabled, &self.disabled);
-        add(&mut stats.starting, &self.starting);
-        add(&mut stats.shrunk_in_fallback, &self.shrunk_in_fallback);
-        add(&mut stats.shrunk_to_fallback, &self.shrunk_to_fallback);
-        add(&mut stats.reallocs_moved, &self.reallocs_moved);
-        add(&mut stats.memsets_skipped, &self.memsets_skipped);
-        add(&mut stats.memsets_done, &self.memsets_done);
+        for (calls, sum, reason) in [
+            (&self.too_large, &mut stats.too_large, Bypass::TooLarge),
+            (&self.over_aligned, &mut stats.over_aligned, Bypass::OverAligned),
+            (&self.disabled, &mut stats.disabled, Bypass::Disabled),
+            (&self.starting, &mut stats.starting, Bypass::Starting),
+        ] {
+            calls.add_to(sum, table.first(Refusal::Bypass(reason)));
+        }
+        sum_up(&mut stats.shrunk_in_fallback, &self.shrunk_in_fallback.calls);
+        sum_up(&mut stats.shrunk_to_fallback, &self.shrunk_to_fallback.calls);
+        sum_up(&mut stats.shrunk_bytes, &self.shrunk_in_fallback.bytes);
+        sum_up(&mut stats.shrunk_bytes, &self.shrunk_to_fallback.bytes);
+        sum_up(&mut stats.reallocs_moved, &self.reallocs_moved);
+        sum_up(&mut stats.memsets_skipped, &self.memsets_skipped);
+        sum_up(&mut stats.memsets_done, &self.memsets_done);
     }
-}
-
-pub(crate) fn add(sum: &mut u64, counter: &AtomicU64) {
-    *sum = sum.wrapping_add(counter.load(Relaxed));
 }

@@ -1,9 +1,10 @@
-//! The statistics as text: the table, its heading, and the units of sizes.
+//! The statistics as text: the table and its heading.
 
 use core::fmt;
 
-use super::{Bypass, ClassStats, Reservation, Stats};
+use super::{Bypass, ClassStats, Reservation, Stats, share};
 use crate::slots::class::Class;
+use crate::stats::units::{Amount, Bytes, Percent};
 
 /// A [`Stats`] table with a heading: see [`Stats::named`].
 #[derive(Clone, Copy, Debug)]
@@ -40,20 +41,12 @@ impl fmt::Display for Stats {
             Reservation::Failed(None) => writeln!(f, "Reservation denied: everything goes to the fallback")?,
             _ => {}
         }
-        write!(f, "Overall hit rate: {:.1}%", 100.0 * self.hit_rate())
-    }
-}
-
-/// A size, written in the largest unit that divides it.
-struct Bytes(u64);
-
-impl fmt::Display for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            bytes if bytes >= 1 << 20 && bytes.is_multiple_of(1 << 20) => write!(f, "{} MiB", bytes >> 20),
-            bytes if bytes >= 1 << 10 && bytes.is_multiple_of(1 << 10) => write!(f, "{} KiB", bytes >> 10),
-            bytes => write!(f, "{bytes} B"),
+        writeln!(f, "Overall hit rate: {}", Percent(share(self.hits(), self.misses())))?;
+        write!(f, "Pooled: {}", Percent(self.pooled_share()))?;
+        if self.total_bytes() > 0 {
+            write!(f, " of {} requested", Amount(self.total_bytes()))?;
         }
+        self.too_large().map_or(Ok(()), |too_large| write!(f, "\n{too_large}"))
     }
 }
 

@@ -28,7 +28,8 @@ fn the_table_prints_as_the_design_shows_it() {
                  Medium (64 KiB): hits=8921 misses=3 peak=58/64 (90.6%)\n\
                  Large  (256 KiB): hits=2156 misses=89 peak=32/32 (100.0%)\n\
                  XLarge (3110400 B): hits=100 misses=0 peak=1/64 (1.6%)\n\
-                 Overall hit rate: 99.8%";
+                 Overall hit rate: 99.8%\n\
+                 Pooled: n/a";
     assert_eq!(sample().to_string(), table);
     let named = sample().named("Video encoder pool").to_string();
     assert_eq!(named, format!("[buffer_pool] Video encoder pool statistics:\n{table}"));
@@ -46,12 +47,12 @@ fn bypasses_and_a_denied_reservation_have_a_line_each() {
 }
 
 #[test]
-fn rates_count_hits_and_misses_only_and_start_at_all_hits() {
+fn rates_count_hits_and_misses_only_and_start_at_zero() {
     let stats = Stats { too_large: 1_000, ..Stats::default() };
-    assert_eq!((stats.hit_rate(), stats.miss_rate()), (1.0, 0.0));
+    assert_eq!((stats.hit_rate(), stats.miss_rate()), (0.0, 0.0));
     let large = sample().class(Class::Large);
     assert_eq!(large.miss_rate(), 89.0 / 2_245.0);
-    assert_eq!(large.hit_rate(), 1.0 - 89.0 / 2_245.0);
+    assert_eq!(large.hit_rate(), 2_156.0 / 2_245.0);
 }
 
 #[test]

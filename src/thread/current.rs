@@ -6,6 +6,7 @@ use super::state::ThreadState;
 use crate::magazine::Magazine;
 use crate::slots::lane::Lane;
 use crate::stats::counters::{Counters, LaneCounters};
+use crate::stats::refused::RefusedBySize;
 use crate::sync::{AtomicBool, AtomicPtr, Ordering::Relaxed, light_fence};
 
 /// A stand-in for no place yet: the next slow path claims one.
@@ -178,6 +179,11 @@ impl StateGuard {
     #[inline(always)]
     pub(crate) fn rest(&self) -> &Counters {
         self.state.counters()
+    }
+
+    /// The counters of refused requests by size.
+    pub(crate) fn refused(&self) -> &RefusedBySize {
+        self.state.refused()
     }
 }
 

@@ -24,6 +24,7 @@ use crate::magazine::Magazine;
 use crate::magazine::gate::Gate;
 use crate::slots::lane::{LANES, Lane};
 use crate::stats::counters::{Counters, LaneCounters};
+use crate::stats::refused::RefusedBySize;
 use crate::sync::AtomicU64;
 
 /// One place of the table.
@@ -36,6 +37,8 @@ pub(crate) struct ThreadState {
     pub(crate) owner: AtomicU64,
     counters: Counters,
     lanes: [LaneState; LANES],
+    /// Counted only by slow paths, and not touched before the first such count.
+    refused: RefusedBySize,
 }
 
 /// The part of a place that a hit in one lane touches.
@@ -48,7 +51,7 @@ struct LaneState {
 const _: () =
     assert!(size_of::<LaneState>() == 512, "make LaneState a power of two: it is indexed on each hit");
 const _: () = assert!(
-    size_of::<ThreadState>() == 256 + LANES * 512,
+    size_of::<ThreadState>() == 384 + LANES * 512 + 1792,
     "correct the cost of a place in tunables.rs, and this"
 );
 
@@ -61,6 +64,7 @@ impl ThreadState {
             owner: AtomicU64::new(0),
             counters: Counters::new(),
             lanes: [const { LaneState { counters: LaneCounters::new(), magazine: Magazine::new() } }; LANES],
+            refused: RefusedBySize::new(),
         }
     }
 
@@ -82,5 +86,9 @@ impl ThreadState {
     #[inline(always)]
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    pub(crate) fn refused(&self) -> &RefusedBySize {
+        &self.refused
     }
 }

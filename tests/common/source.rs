@@ -76,7 +76,7 @@ fn find_paths(tokens: TokenStream, here: &[String], paths: &mut Vec<Vec<String>>
     let mut at = 0;
     while at < tokens.len() {
         match &tokens[at] {
-            TokenTree::Ident(first) if !follows_path(&tokens, at) => {
+            TokenTree::Ident(first) if !follows_path(&tokens, at) && !follows_dollar(&tokens, at) => {
                 let start = resolve(&first.to_string(), here);
                 at = find_tails(&tokens, at + 1, start, paths);
                 continue;
@@ -98,6 +98,11 @@ fn find_paths(tokens: TokenStream, here: &[String], paths: &mut Vec<Vec<String>>
 /// Whether a `::` stands before this token, so that no path begins here.
 fn follows_path(tokens: &[TokenTree], at: usize) -> bool {
     at >= 2 && is_colons(tokens, at - 2)
+}
+
+/// Whether this is `$crate`. The path is then one of the code that uses the macro, and leads to a public item.
+fn follows_dollar(tokens: &[TokenTree], at: usize) -> bool {
+    at >= 1 && matches!(&tokens[at - 1], TokenTree::Punct(punct) if punct.as_char() == '$')
 }
 
 fn is_colons(tokens: &[TokenTree], at: usize) -> bool {

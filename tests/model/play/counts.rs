@@ -1,6 +1,8 @@
 //! The outcomes of requests, and the counts that the statistics have to show for them.
 
-use framepool::{Bypass, Class, Stats};
+use std::collections::BTreeMap;
+
+use framepool::{Bypass, Class, Refusal, Stats};
 
 /// The outcome of a request for memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +18,11 @@ pub(super) enum Verdict {
     Unpooled,
 }
 
+/// The size in bytes from which refused requests are counted by size, and not as served if the fallback fails.
+const LARGE: usize = 16 << 10;
+
 /// The counts that the statistics have to show.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) classes: [ClassCounts; 4],
     pub(super) too_large: u64,
@@ -25,6 +30,12 @@ pub(super) struct Counts {
     pub(super) disabled: u64,
     pub(super) fallback_bytes: u64,
     pub(super) fallbacks: u64,
+    failed: u64,
+    /// Requests, bytes and the largest, by the power of two that they start from and by reason.
+    refused: BTreeMap<(u64, Refusal), [u64; 3]>,
+    /// Live blocks of the fallback that are larger than every slot, and the maximum so far.
+    too_large_now: u64,
+    too_large_peak: u64,
     pub(super) shrunk_to_fallback: u64,
     pub(super) moved: u64,
     pub(super) zeroed: u64,
@@ -43,7 +54,8 @@ pub(super) struct ClassCounts {
 }
 
 impl Counts {
-    pub(super) fn of(stats: &Stats) -> Self {
+    /// Maxima are of the pool's whole life, so in a later game they may exceed the `expected` ones.
+    pub(super) fn of(stats: &Stats, expected: &Self) -> Self {
         let of_class = |class| {
             let class = stats.class(class);
             ClassCounts {
@@ -64,14 +76,28 @@ impl Counts {
             disabled: stats.bypassed(Bypass::Disabled),
             fallback_bytes: stats.fallback_bytes(),
             fallbacks: stats.fallbacks(),
+            failed: stats.failed(),
+            refused: stats
+                .refused()
+                .map(|sizes| {
+                    let key = (sizes.from_bytes, sizes.reason);
+                    let largest = expected.refused.get(&key).map_or(0, |counts| counts[2]);
+                    (key, [sizes.requests, sizes.bytes, largest.min(sizes.largest)])
+                })
+                .collect(),
+            too_large_now: expected.too_large_now,
+            too_large_peak: stats
+                .too_large()
+                .map_or(expected.too_large_peak, |all| expected.too_large_peak.min(all.at_once)),
             shrunk_to_fallback: stats.shrunk_to_fallback(),
             moved: stats.reallocs_moved(),
             zeroed: stats.memsets_done() + stats.memsets_skipped(),
         }
     }
 
-    pub(super) fn count(&mut self, verdict: Verdict, size: usize) {
-        match verdict {
+    /// Counts a request with its outcome. `is_null` says that it got no memory at all.
+    pub(super) fn count(&mut self, verdict: Verdict, size: usize, is_null: bool) {
+        let refusal = match verdict {
             Verdict::Hit(class) => {
                 let class = &mut self.classes[class];
                 class.hits += 1;
@@ -79,21 +105,61 @@ impl Counts {
                 class.requested_bytes += size as u64;
                 return;
             }
-            Verdict::Miss(class) => self.classes[class].misses += 1,
-            Verdict::HeldBack(class) => self.classes[class].held_back += 1,
-            Verdict::BelowFloor(class) => self.classes[class].below_floor += 1,
-            Verdict::TooLarge => self.too_large += 1,
-            Verdict::OverAligned => self.over_aligned += 1,
-            Verdict::Disabled => self.disabled += 1,
+            Verdict::Miss(class) => {
+                self.classes[class].misses += 1;
+                Refusal::Miss
+            }
+            Verdict::HeldBack(class) => {
+                self.classes[class].held_back += 1;
+                Refusal::Bypass(Bypass::HeldBack)
+            }
+            Verdict::BelowFloor(class) => {
+                self.classes[class].below_floor += 1;
+                Refusal::Bypass(Bypass::BelowFloor)
+            }
+            Verdict::TooLarge => {
+                self.too_large += 1;
+                Refusal::Bypass(Bypass::TooLarge)
+            }
+            Verdict::OverAligned => {
+                self.over_aligned += 1;
+                Refusal::Bypass(Bypass::OverAligned)
+            }
+            Verdict::Disabled => {
+                self.disabled += 1;
+                Refusal::Bypass(Bypass::Disabled)
+            }
             Verdict::Unpooled => return,
+        };
+        self.pass_on(size, is_null);
+        if size >= LARGE && is_null {
+            self.failed += 1;
+            return;
         }
-        self.pass_on(size);
+        let from = if size < LARGE { 0 } else { 1 << size.ilog2() };
+        let [requests, bytes, largest] = self.refused.entry((from, refusal)).or_default();
+        *requests += 1;
+        *bytes += size as u64;
+        *largest = if size < LARGE { 0 } else { (*largest).max(size as u64) };
     }
 
     /// Counts a request that goes to the fallback.
-    pub(super) fn pass_on(&mut self, size: usize) {
+    pub(super) fn pass_on(&mut self, size: usize, is_null: bool) {
         self.fallbacks += 1;
-        self.fallback_bytes += size as u64;
+        if size < LARGE || !is_null {
+            self.fallback_bytes += size as u64;
+        }
+    }
+
+    /// Counts a new block of the fallback that is larger than every slot.
+    pub(super) fn too_large_begins(&mut self) {
+        self.too_large_now += 1;
+        self.too_large_peak = self.too_large_peak.max(self.too_large_now);
+    }
+
+    /// Counts such a block as gone. It may have been allocated inside `unpooled`, and is not counted then.
+    pub(super) fn too_large_ends(&mut self) {
+        self.too_large_now = self.too_large_now.saturating_sub(1);
     }
 
     pub(super) fn give(&mut self, class: usize) {

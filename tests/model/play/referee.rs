@@ -162,7 +162,8 @@ impl<'a> Game<'a> {
             move |pool: &Pool| unsafe { if zeroed { pool.alloc_zeroed(layout) } else { pool.alloc(layout) } };
         let start = self.run_quietly(by, alloc);
         let verdict = self.judge(by, layout, self.pool.owns(start.0));
-        self.counts.count(verdict, layout.size());
+        self.counts.count(verdict, layout.size(), start.0.is_null());
+        self.count_large(by, None, start, Some(layout.size()));
         self.assert_place(start, layout, verdict);
         if zeroed && let Verdict::Hit(_) = verdict {
             self.counts.zeroed += 1;
@@ -210,6 +211,21 @@ impl<'a> Game<'a> {
         };
         self.run_quietly(by, dealloc);
         class.inspect(|&class| self.counts.give(class));
+        self.count_large(by, Some(layout.size()), start, None);
+    }
+
+    /// Counts blocks of the fallback that are larger than every slot: one that was freed, and a new one.
+    fn count_large(&mut self, by: By, old: Option<usize>, start: Start, new: Option<usize>) {
+        let largest = self.table.0[3].slot_bytes;
+        if by.unpooled || start.0.is_null() {
+            return;
+        }
+        if old.is_some_and(|size| size > largest) {
+            self.counts.too_large_ends();
+        }
+        if new.is_some_and(|size| size > largest) {
+            self.counts.too_large_begins();
+        }
     }
 
     fn realloc(&mut self, by: By, block: usize, size: usize) {
@@ -231,14 +247,14 @@ impl<'a> Game<'a> {
                     Shrink::Leaves(verdict) if is_hit => {
                         assert!(matches!(verdict, Verdict::Hit(_)), "{layout:?} got a slot: {verdict:?}");
                         self.assert_place(start, layout, verdict);
-                        self.counts.count(verdict, size);
+                        self.counts.count(verdict, size, false);
                         self.counts.give(class);
                         self.counts.moved += 1;
                     }
                     // Other threads may have cached the free slots, and a shrink reclaims none.
                     Shrink::Leaves(_) if start.0 != from.0 => {
                         assert!(!self.pool.owns(start.0));
-                        self.counts.pass_on(size);
+                        self.counts.pass_on(size, false);
                         self.counts.shrunk_to_fallback += 1;
                         self.counts.give(class);
                         self.counts.moved += 1;
@@ -254,7 +270,8 @@ impl<'a> Game<'a> {
             }
             Some(class) => {
                 let verdict = self.judge(by, layout, is_hit);
-                self.counts.count(verdict, size);
+                self.counts.count(verdict, size, start.0.is_null());
+                self.count_large(by, None, start, Some(size));
                 self.assert_place(start, layout, verdict);
                 if !start.0.is_null() {
                     self.counts.give(class);
@@ -264,12 +281,14 @@ impl<'a> Game<'a> {
             None if size <= old_layout.size() || by.unpooled => {
                 assert!(!self.pool.owns(start.0), "a block of the fallback moved that did not grow");
                 if !by.unpooled {
-                    self.counts.pass_on(size);
+                    self.counts.pass_on(size, start.0.is_null());
                 }
+                self.count_large(by, Some(old_layout.size()), start, Some(size));
             }
             None => {
                 let verdict = self.judge(by, layout, is_hit);
-                self.counts.count(verdict, size);
+                self.counts.count(verdict, size, start.0.is_null());
+                self.count_large(by, Some(old_layout.size()), start, Some(size));
                 self.assert_place(start, layout, verdict);
                 self.counts.moved += u64::from(is_hit);
             }
@@ -384,7 +403,7 @@ impl<'a> Game<'a> {
 
         let now = self.pool.stats();
         let stats = now.since(&self.before);
-        assert_eq!(Counts::of(&stats), self.counts);
+        assert_eq!(Counts::of(&stats, &self.counts), self.counts);
         assert_eq!(stats.total_allocs(), stats.hits() + stats.misses() + stats.bypasses());
         assert_eq!(stats.bypassed(Bypass::Starting), 0);
         for (class, row) in Class::ALL.into_iter().zip(self.table.0) {
