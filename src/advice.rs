@@ -9,7 +9,7 @@ mod fit;
 mod text;
 
 use crate::config::Config;
-use crate::config::sizing::with_headroom;
+use crate::config::sizing::{USES_PER_SLOT, with_headroom};
 use crate::slots::class::Class;
 use crate::stats::recording::{Profile, Recording, Seen};
 use crate::stats::{Bypass, Stats};
@@ -160,7 +160,7 @@ const LARGEST: usize = 1 << 30;
 /// its blocks live side by side.
 fn is_worth_a_slot(profile: &Profile, seen: &Seen) -> bool {
     let at_once = profile.max_at_once(seen.bin..seen.bin + 1) as u64;
-    seen.largest <= LARGEST && seen.requests >= MANY && seen.requests >= 4 * at_once
+    seen.largest <= LARGEST && seen.requests >= MANY && seen.requests >= USES_PER_SLOT * at_once
 }
 
 /// Returns the size in bytes below which layouts are not worth a slot.

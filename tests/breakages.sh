@@ -644,6 +644,8 @@ breaks "figures the line to paste leaves room for the present slots of the class
   's/self\.too_large_peak \+ xlarge\.peak/self.too_large_peak/' lib
 breaks "figures one huge request does not decide the line to paste" src/stats/too_large.rs \
   's/seen \* OUTLIERS < requests \* \(OUTLIERS - 1\)/true/' lib
+breaks "figures no table is advised for a request that comes once" src/stats/too_large.rs \
+  's/requests >= self\.too_large_peak\.saturating_mul\(USES_PER_SLOT\)/true/' lib
 breaks "figures assert_pooled sees what bypasses the pools" src/assert_pooled.rs \
   's/!only_misses \|\| reason == Refusal::Miss/reason == Refusal::Miss/' lib
 breaks "figures assert_pooled sees a request that nothing could serve" src/assert_pooled.rs \

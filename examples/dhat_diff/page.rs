@@ -256,7 +256,7 @@ fn pools(out: &mut String, diff: &Diff) -> fmt::Result {
             grouped(class.slots)
         )?;
     }
-    writeln!(out, "</table></div>")?;
+    writeln!(out, "</table></div>\n<p>Pooled: {} of the requested bytes.</p>", pools.share())?;
     let bypasses: Vec<String> = pools
         .bypasses
         .iter()

@@ -68,6 +68,17 @@ impl Pools {
         }
     }
 
+    /// Returns how much of the requested bytes slots served, as a text.
+    #[allow(dead_code, reason = "the program that reads such files has it, those that write them have not")]
+    pub(crate) fn share(&self) -> String {
+        let total = self.served.bytes + self.passed_on.bytes;
+        match total {
+            0 => "n/a".to_owned(),
+            // Rounded down, so that only all is 100.0.
+            _ => format!("{:.1} %", (1000.0 * self.served.bytes as f64 / total as f64).floor() / 10.0),
+        }
+    }
+
     /// Reads a file of the pools' figures.
     ///
     /// # Errors

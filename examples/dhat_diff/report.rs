@@ -87,6 +87,7 @@ fn pools(out: &mut String, diff: &Diff) {
             bytes(pools.resident_bytes)
         ),
     );
+    line(out, &format!("  Pooled: {} of the requested bytes", pools.share()));
     for class in &pools.classes {
         line(
             out,

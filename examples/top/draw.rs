@@ -48,9 +48,13 @@ pub(crate) fn all(frame: &mut Frame<'_>, look: &Look, workload: &Workload) {
 
 fn head_lines(look: &Look, workload: &Workload) -> Vec<Line<'static>> {
     let rate = (look.lately.total_allocs() + look.lately.reallocs_in_place()) as f64 / look.seconds;
-    let hit_rate = 100.0 * look.now.hit_rate();
+    let pooled = match look.now.pooled_share() {
+        // Rounded down, so that only all is 100.0.
+        Some(share) => format!("{:.1} %", (1000.0 * share).floor() / 10.0),
+        None => "n/a".to_owned(),
+    };
     let switch = if look.is_on { " on ".black().on_green() } else { " off ".white().on_red() };
-    let requests = format!(" {rate:>8.0} requests/s   {hit_rate:.1} % hits since the start");
+    let requests = format!(" {rate:>8.0} requests/s   pooled since the start: {pooled} of the bytes");
     let summary = vec!["framepool ".bold(), switch, requests.into()];
     vec![Line::from(summary), Line::from(format!("watching {}", workload.describe())).dim()]
 }

@@ -2,6 +2,9 @@
 
 use crate::slots::class::SLOT_STEP;
 
+/// The minimum number of requests for each block that is live at once that makes slots pay.
+pub(crate) const USES_PER_SLOT: u64 = 4;
+
 /// Returns the number of slots for `peak` blocks at once: 12 % more, at least one more.
 pub(crate) const fn with_headroom(peak: usize) -> usize {
     let more = peak.saturating_mul(12).div_ceil(100);

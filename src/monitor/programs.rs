@@ -266,3 +266,11 @@ fn one_huge_request_does_not_decide_what_would_hold_the_frames() {
                 try .class(Class::XLarge, 3_112_960, 14)";
     assert_eq!(said.events, [line]);
 }
+
+#[test]
+fn a_request_that_comes_once_is_told_without_a_table() {
+    static POOL: PoolAlloc = PoolAlloc::new();
+    let said = Said::of(&POOL, || drop(Held::new(&POOL, 16 << 20)));
+    let line = "1 request too large for XLarge (2 MiB), largest 16,777,216 bytes, 1 at once";
+    assert_eq!(said.events, [line]);
+}

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::{Bypass, Refusal, Stats};
 use crate::config::Config;
-use crate::config::sizing::{step, with_headroom};
+use crate::config::sizing::{USES_PER_SLOT, step, with_headroom};
 use crate::slots::class::Class;
 use crate::stats::units::{Bytes, Grouped};
 
@@ -29,8 +29,10 @@ pub struct TooLarge {
     pub at_once: u64,
     /// Bytes of a slot of XLarge.
     pub slot_bytes: u64,
-    /// Bytes of a slot and number of slots that XLarge needs to serve them beside its own blocks; `None` if no
-    /// class may have that many or that large slots.
+    /// Bytes of a slot and number of slots that XLarge needs to serve them beside its own blocks.
+    ///
+    /// `None` if a slot would not pay, because there were fewer than four requests for each block that was live at
+    /// once, or if no class may have that many or that large slots.
     pub needed: Option<(usize, usize)>,
 }
 
@@ -62,7 +64,9 @@ impl Stats {
             largest,
             at_once: self.too_large_peak,
             slot_bytes: xlarge.slot_bytes,
-            needed: self.needed(usual, self.too_large_peak + xlarge.peak),
+            needed: (requests >= self.too_large_peak.saturating_mul(USES_PER_SLOT))
+                .then(|| self.needed(usual, self.too_large_peak + xlarge.peak))
+                .flatten(),
         })
     }
 
