@@ -129,8 +129,9 @@ impl<A> PoolAlloc<A> {
 
     /// Returns a snapshot of the statistics.
     ///
-    /// Takes no lock and allocates nothing. It reads the counters of every thread that ever had its own: 54
-    /// loads each. The snapshot is exact once no thread is inside the allocator.
+    /// Takes no lock and allocates nothing. It reads the counters of every thread that ever had its own: about
+    /// 70 loads each, and 210 more for one whose requests of at least 16 KiB were refused. The snapshot is exact
+    /// once no thread is inside the allocator.
     pub fn stats(&self) -> Stats {
         self.pools.stats()
     }
