@@ -23,11 +23,17 @@
 //! - `fallbacks = misses + bypasses + shrunk in the fallback + shrunk to the fallback` counts each call that
 //!   the fallback sees.
 //! - `in_use = hits - returns` in each class.
+//!
+//! Bytes are counted as a heap profiler counts them: the size of each allocation, and the new size of each
+//! reallocation. A request of at least 16 KiB that the fallback could not serve either is a miss or a bypass too,
+//! but has no bytes. A smaller one has, because it is counted before the fallback is asked.
 
 pub(crate) mod add;
+mod class_stats;
 pub(crate) mod counters;
 mod display;
 pub(crate) mod peak;
+mod reasons;
 pub(crate) mod recording;
 pub(crate) mod refused;
 mod too_large;
@@ -35,57 +41,17 @@ pub(crate) mod units;
 
 use core::fmt;
 
+pub use class_stats::ClassStats;
 pub use display::NamedStats;
-pub use refused::{Refusal, RefusedSizes};
+pub use reasons::{Bypass, Refusal};
+pub use refused::RefusedSizes;
 pub use too_large::TooLarge;
 
 use crate::os::Limit;
 use crate::slots::class::{CLASSES, Class};
+use crate::stats::reasons::REASONS;
 use crate::stats::recording::Recording;
-use crate::stats::refused::{REASONS, RefusedTable};
-
-/// A reason why a request bypasses the pools although no class that fits is exhausted for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Bypass {
-    /// The layout is larger than a slot of XLarge.
-    TooLarge,
-    /// The layout is aligned more strictly than any slot that is large enough.
-    OverAligned,
-    /// The layout is below the [floor](crate::Config::floor) of its class.
-    BelowFloor,
-    /// All slots that the layout may have are taken. Slots that are [held back](crate::Config::hold_back) for
-    /// larger layouts may be left.
-    HeldBack,
-    /// The pools are [switched off](crate::PoolAlloc::set_enabled), or could not be reserved.
-    Disabled,
-    /// Another thread, or the code that a signal interrupted, was reserving the pools.
-    Starting,
-}
-
-impl Bypass {
-    /// All reasons.
-    pub const ALL: [Bypass; 6] = [
-        Bypass::TooLarge,
-        Bypass::OverAligned,
-        Bypass::BelowFloor,
-        Bypass::HeldBack,
-        Bypass::Disabled,
-        Bypass::Starting,
-    ];
-
-    /// Returns the reason in words, in lower case.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Bypass::TooLarge => "too large",
-            Bypass::OverAligned => "over-aligned",
-            Bypass::BelowFloor => "below floor",
-            Bypass::HeldBack => "held back",
-            Bypass::Disabled => "disabled",
-            Bypass::Starting => "starting",
-        }
-    }
-}
+use crate::stats::refused::RefusedTable;
 
 /// Whether the pools have their memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,72 +73,6 @@ impl Reservation {
     /// Returns whether the operating system denied the memory.
     pub const fn is_failed(self) -> bool {
         matches!(self, Reservation::Failed(_))
-    }
-}
-
-/// The statistics of one class.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct ClassStats {
-    /// The size of one slot, in bytes.
-    pub slot_bytes: u64,
-    /// The number of slots of the class.
-    pub slots: u64,
-    /// The number of slots that are live now, 0 to `slots`.
-    pub in_use: u64,
-    /// The maximum number of slots that were seen live at once, 0 to `slots`.
-    pub peak: u64,
-    /// Requests that got a slot: allocations, and reallocations that moved into one.
-    pub hits: u64,
-    /// Requests that fit and may have every slot of the class, but found none free.
-    pub misses: u64,
-    /// Slots given back: frees, and reallocations that moved out of one.
-    pub returns: u64,
-    /// Bytes requested by all hits and reallocations in place together.
-    pub requested_bytes: u64,
-    /// Reallocations that stayed in their slot.
-    pub reallocs_in_place: u64,
-    /// Requests that bypassed the class because all slots that they may have were taken. Slots held back for
-    /// larger layouts may have been left.
-    pub held_back: u64,
-    /// Requests that bypassed the class because they were below its floor.
-    pub below_floor: u64,
-    /// The maximum number of hits and misses that were live at once, exactly. 0 unless it is
-    /// [recorded](crate::Config::record).
-    ///
-    /// Some blocks of the fallback are not counted: those that were allocated
-    /// [unpooled](crate::PoolAlloc::unpooled) or while the pools were switched off, and were freed otherwise.
-    pub peak_demand: u64,
-}
-
-impl ClassStats {
-    /// Returns `hits / (hits + misses)`, 0.0 to 1.0; 0.0 if there were neither.
-    pub fn hit_rate(&self) -> f64 {
-        share(self.hits, self.misses).unwrap_or(0.0)
-    }
-
-    /// Returns `misses / (hits + misses)`, 0.0 to 1.0; 0.0 if there were neither.
-    pub fn miss_rate(&self) -> f64 {
-        share(self.misses, self.hits).unwrap_or(0.0)
-    }
-
-    /// Returns the bytes of the slots that are live now.
-    pub fn in_use_bytes(&self) -> u64 {
-        self.in_use * self.slot_bytes
-    }
-
-    fn since(&self, earlier: &Self) -> Self {
-        Self {
-            hits: self.hits.saturating_sub(earlier.hits),
-            misses: self.misses.saturating_sub(earlier.misses),
-            returns: self.returns.saturating_sub(earlier.returns),
-            requested_bytes: self.requested_bytes.saturating_sub(earlier.requested_bytes),
-            reallocs_in_place: self.reallocs_in_place.saturating_sub(earlier.reallocs_in_place),
-            held_back: self.held_back.saturating_sub(earlier.held_back),
-            below_floor: self.below_floor.saturating_sub(earlier.below_floor),
-            ..*self
-        }
     }
 }
 

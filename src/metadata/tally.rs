@@ -2,9 +2,9 @@
 
 use crate::metadata::published::MetadataCell;
 use crate::slots::lane::Lane;
+use crate::stats::Refusal;
 use crate::stats::add::{self, Add};
 use crate::stats::counters::{Counters, FallbackReason, LaneCounters};
-use crate::stats::refused::Refusal;
 use crate::thread::current::OwnState;
 
 /// The counters that this thread uses.

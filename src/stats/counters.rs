@@ -17,8 +17,9 @@
 use crate::slots::class::CLASSES;
 use crate::slots::lane::{LANES, Lane};
 use crate::stats::add::{Add, COUNTS, owned, shared, sum_up};
-use crate::stats::refused::{Refusal, RefusedBySize, RefusedInAll, Sums};
-use crate::stats::{Bypass, ClassStats, Stats};
+use crate::stats::reasons::{Bypass, Refusal};
+use crate::stats::refused::{RefusedBySize, RefusedInAll, Sums};
+use crate::stats::{ClassStats, Stats};
 use crate::sync::{
     AtomicU64,
     Ordering::{Relaxed, Release},

@@ -49,9 +49,3 @@ impl fmt::Display for Stats {
         self.too_large().map_or(Ok(()), |too_large| write!(f, "\n{too_large}"))
     }
 }
-
-impl fmt::Display for Bypass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}

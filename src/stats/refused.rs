@@ -16,67 +16,13 @@
 
 use core::fmt;
 
-use super::{Bypass, Stats};
+use super::Stats;
 use crate::fatal::invariant;
 use crate::stats::add::{Add, raise};
+use crate::stats::reasons::{REASONS, Refusal};
 use crate::stats::units::{Amount, Bytes};
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 use crate::tunables::{REFUSED_BUCKETS, REFUSED_FROM};
-
-/// A reason why no pool served a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// The request may have every slot of its class, but none was free.
-    Miss,
-    /// The request bypassed the pools.
-    Bypass(Bypass),
-}
-
-/// The number of reasons.
-pub(crate) const REASONS: usize = 1 + Bypass::ALL.len();
-
-impl Refusal {
-    /// All reasons.
-    pub const ALL: [Refusal; REASONS] = {
-        let mut all = [Refusal::Miss; REASONS];
-        let mut i = 1;
-        while i < REASONS {
-            all[i] = Refusal::Bypass(Bypass::ALL[i - 1]);
-            i += 1;
-        }
-        all
-    };
-
-    /// Returns the reason in words, in lower case.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Refusal::Miss => "no free slot",
-            Refusal::Bypass(reason) => reason.name(),
-        }
-    }
-
-    /// The position in [`ALL`](Self::ALL).
-    pub(crate) const fn index(self) -> usize {
-        match self {
-            Refusal::Miss => 0,
-            Refusal::Bypass(reason) => 1 + reason as usize,
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-#[cfg(feature = "serde")]
-impl serde::Serialize for Refusal {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
 
 /// The refused requests of a range of sizes, for one reason: see [`Stats::refused`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
