@@ -9,7 +9,7 @@ use std::alloc::GlobalAlloc;
 use std::process::Output;
 
 use common::{case, child, layout, run};
-use framepool::{Bypass, Class, Config, PoolAlloc};
+use framepool::{Bypass, Class, Config, PoolAlloc, assert_no_misses, assert_pooled};
 
 #[global_allocator]
 static ALLOC: PoolAlloc = PoolAlloc::with_config(Config::new().env(true).hardened(true));
@@ -85,6 +85,16 @@ fn off_is_off_until_the_program_says_otherwise() {
     }
     assert_eq!(ALLOC.stats().hits(), 0);
     assert!(ALLOC.stats().bypassed(Bypass::Disabled) > 0);
+    assert!(!ALLOC.is_enabled());
+    std::panic::set_hook(Box::new(|_| ())); // Standard error stays empty.
+    let not_pooled =
+        std::panic::catch_unwind(|| assert_pooled!(ALLOC, drop(vec![1_u8; 2 << 20]))).unwrap_err();
+    let text = not_pooled.downcast_ref::<String>().unwrap();
+    assert!(text.contains("1 request of 2 MiB to 4 MiB (2.0 MiB together): disabled\n"), "{text}");
+    assert_no_misses!(ALLOC, drop(vec![1_u8; 2 << 20]));
+    let stats = ALLOC.stats();
+    assert_eq!(stats.pooled_share(), Some(0.0));
+    assert!(stats.to_string().contains("\nOverall hit rate: n/a\nPooled: 0.0% of "), "{stats}");
     ALLOC.set_enabled(true);
     let frame = vec![1_u8; 2 << 20];
     assert!(ALLOC.owns(frame.as_ptr()));
@@ -103,6 +113,7 @@ fn the_table_is_on_standard_error_when_the_program_exits() {
         assert!(lines[rate + 1].starts_with("Pooled: "), "{stderr}");
         return;
     }
+    assert_eq!(ALLOC.config(), Config::new().env(true).hardened(true).class(Class::Large, 262_144, 3));
     let live: [_; 4] = std::array::from_fn(|_| vec![1_u8; 262_144]);
     drop(live);
     (0..4).for_each(|n| drop(vec![n as u8; 262_144]));
