@@ -11,10 +11,12 @@ mod error;
 mod memory_options;
 pub(crate) mod plan;
 pub(crate) mod sizing;
+mod table_text;
 
 pub use error::ConfigError;
 pub(crate) use error::{Problem, check, reject};
 pub(crate) use memory_options::MemoryConfig;
+pub use table_text::ParseConfigError;
 
 use crate::slots::class::{CLASSES, Class};
 use crate::tunables::{
@@ -179,6 +181,38 @@ impl Config {
         self
     }
 
+    /// Gives XLarge slots for frames of `frame_bytes` bytes, `at_once` of them.
+    ///
+    /// A slot has the bytes of a frame, rounded up to 4,096. `at_once` is the maximum number of frames that are
+    /// live at once: queues, the frames in work, and those that a decoder keeps. Frames must be larger than a slot
+    /// of Large, 256 KiB by default. Frames of 1080p in 4:2:0, 12 at once:
+    ///
+    /// ```
+    /// use framepool::{Class, Config, PoolAlloc};
+    ///
+    /// static ALLOC: PoolAlloc = PoolAlloc::with_config(Config::new().frames(1920 * 1080 * 3 / 2, 12));
+    /// # assert_eq!(ALLOC.config(), Config::new().class(Class::XLarge, 3_112_960, 12));
+    /// ```
+    ///
+    /// Smaller frames do not compile in a `static`:
+    ///
+    /// ```compile_fail
+    /// use framepool::{Config, PoolAlloc};
+    /// // framepool: XLarge slots of 114688 bytes: slot sizes ascend from class to class; make them larger than
+    /// // Large's 262144
+    /// static ALLOC: PoolAlloc = PoolAlloc::with_config(Config::new().frames(352 * 288 * 9 / 8, 12));
+    /// ```
+    #[must_use]
+    pub const fn frames(self, frame_bytes: usize, at_once: usize) -> Self {
+        const PAGE: usize = 4_096;
+        let slot_bytes = match frame_bytes.checked_next_multiple_of(PAGE) {
+            Some(bytes) => bytes,
+            // Too large for any table, which says so.
+            None => usize::MAX / PAGE * PAGE,
+        };
+        self.class(Class::XLarge, slot_bytes, at_once)
+    }
+
     /// Sends the layouts of `class` that are smaller than `bytes` bytes to the fallback (bypass: below floor).
     /// Default: 0.
     ///
@@ -262,6 +296,7 @@ impl Config {
     ///
     /// | item | effect |
     /// |---|---|
+    /// | `on` | the pools start switched on, which is the default |
     /// | `off` | the pools start [switched off](crate::PoolAlloc::set_enabled) |
     /// | `stats` | the table of statistics is written when the program exits, to the file that standard error was at the start |
     /// | `record` | like `stats`, after a [recording](Self::record), with [advice](crate::Stats::advice) |
@@ -270,7 +305,7 @@ impl Config {
     /// | `small=1024x512:hold=128@256` | also [holds back](Self::hold_back) 128 slots for 256 bytes and more; `hold=0` for none |
     /// | `small=1024x512:magazine=8` | also lets each thread [cache](Self::magazine) up to 8 slots |
     ///
-    /// A setting that the variable does not name stays as the program set it. The resulting table is checked
+    /// Blanks around items do not matter, nor does the case of letters. A setting that the variable does not name stays as the program set it. The resulting table is checked
     /// like a `const` one. If anything is wrong, the allocator writes a line to standard error and ignores
     /// the whole variable.
     ///

@@ -97,7 +97,7 @@ pub use advice::{Advice, ClassAdvice, Finding, Unserved};
 #[cfg(not(framepool_loom))]
 pub use buffer_pool::{AllocError, BufferPool, PoolBuf, WaitError};
 #[cfg(not(framepool_loom))]
-pub use config::{Config, ConfigError};
+pub use config::{Config, ConfigError, ParseConfigError};
 #[cfg(not(framepool_loom))]
 pub use memory::residency::{MemoryOption, Residency};
 #[cfg(not(framepool_loom))]
@@ -108,7 +108,7 @@ pub use monitor::{Monitor, MonitorBuilder, MonitorEvent, Watched};
 pub use os::Limit;
 #[cfg(not(framepool_loom))]
 pub use pool_alloc::PoolAlloc;
-pub use slots::class::Class;
+pub use slots::class::{Class, ParseClassError};
 #[cfg(not(framepool_loom))]
 pub use stats::{Bypass, ClassStats, NamedStats, Refusal, RefusedSizes, Reservation, Stats, TooLarge};
 

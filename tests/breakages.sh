@@ -399,7 +399,7 @@ breaks "env a table is tried" src/pools/start_up.rs \
 breaks "env sizes are routed by the table that is tried" src/pools/start_up.rs \
   's/            self\.routes\.set_with\(\|routes\| \*routes = Routes::new\(self\.plan\(\)\)\);\n//' environment
 breaks "env off is off" src/config/environment.rs \
-  's/b"off" => words\.is_off = true/b"off" => words.is_off = false/' environment
+  's/settings\.is_off = true;/settings.is_off = false;/' environment
 breaks "env stats are written at the end" src/lifecycle/constructor.rs \
   's/        os::at_exit\(write_exit_outputs\);/        let _ = write_exit_outputs;/' environment
 breaks "env the program's own changes are not seen" src/lifecycle/constructor.rs \

@@ -3,9 +3,9 @@
 //! The variable is read while the pools are reserved, within the program's first allocation. So nothing here
 //! allocates, panics or goes through `core::fmt`. The variable is followed as a whole or not at all.
 
-use crate::config::{Config, ConfigError, HoldBack};
+use crate::config::Config;
+use crate::config::table_text::{Wrong, set_class, words};
 use crate::os;
-use crate::slots::class::Class;
 use crate::text::Text;
 
 /// The settings of the variable that are no part of a [`Config`].
@@ -24,90 +24,36 @@ pub(crate) struct Words {
 #[inline(never)]
 pub(crate) fn read(config: &mut Config) -> Option<Words> {
     let value = os::variable()?;
-    parse(value, config).map_err(|wrong| wrong.tell_all()).ok()
+    parse(value, config).map_err(|wrong| tell(&wrong)).ok()
 }
 
-/// The reason why a value is ignored.
-enum Wrong<'a> {
-    Word(&'a [u8]),
-    /// Text in the place of a number: empty, not digits, or too large a number.
-    Number(&'a [u8]),
-    Table(ConfigError),
-}
-
-impl Wrong<'_> {
-    #[cold]
-    #[inline(never)]
-    fn tell_all(&self) {
-        let mut text = Text::new();
-        self.tell(text.str("FRAMEPOOL is ignored: "));
-        os::write_to_stderr(text.str("\n").as_bytes());
-    }
-
-    fn tell(&self, text: &mut Text) {
-        match self {
-            Self::Word(word) => _ = text.str("it does not know '").printable(word).str("'"),
-            Self::Number(number) => _ = text.str("'").printable(number).str("' is no number that fits"),
-            Self::Table(error) => error.tell(text),
-        }
-    }
+#[cold]
+#[inline(never)]
+fn tell(wrong: &Wrong<'_>) {
+    let mut text = Text::new();
+    wrong.tell(text.str("FRAMEPOOL is ignored: "));
+    os::write_to_stderr(text.str("\n").as_bytes());
 }
 
 /// Parses the value and changes `config` in place, because this may run on a small stack.
 fn parse<'a>(value: &'a [u8], config: &mut Config) -> Result<Words, Wrong<'a>> {
-    let mut words = Words::default();
-    for word in value.split(|&byte| byte == b',').filter(|word| !word.is_empty()) {
-        match word {
-            b"off" => words.is_off = true,
-            b"stats" => words.shows_stats = true,
-            b"record" => (words.shows_stats, config.record) = (true, true),
-            _ => set_class(word, config)?,
+    let mut settings = Words::default();
+    for word in words(value) {
+        let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+        if is("on") {
+            settings.is_off = false;
+        } else if is("off") {
+            settings.is_off = true;
+        } else if is("stats") {
+            settings.shows_stats = true;
+        } else if is("record") {
+            (settings.shows_stats, config.record) = (true, true);
+        } else {
+            set_class(word, config)?;
         }
     }
     config.validate().map_err(Wrong::Table)?;
-    Ok(words)
-}
-
-/// Parses one class: `medium=65536x128`, and after colons `floor=2048`, `hold=32@16384`, `magazine=0`.
-#[inline(never)]
-fn set_class<'a>(word: &'a [u8], config: &mut Config) -> Result<(), Wrong<'a>> {
-    let unknown = Wrong::Word;
-    let (name, table) = split(word, b'=').ok_or(unknown(word))?;
-    let class = Class::ALL.into_iter().find(|class| name.eq_ignore_ascii_case(class.name().as_bytes()));
-    let class = class.ok_or(unknown(word))?;
-    let mut parts = table.split(|&byte| byte == b':');
-    let slots = parts.next().unwrap_or_default();
-    let (slot_bytes, slots) = split(slots, b'x').ok_or(unknown(word))?;
-    let class = &mut config.classes[class as usize];
-    (class.slot_bytes, class.slots) = (number(slot_bytes)?, number(slots)?);
-    for part in parts {
-        let (what, value) = split(part, b'=').ok_or(unknown(part))?;
-        match (what, split(value, b'@')) {
-            (b"floor", None) => class.floor = number(value)?,
-            (b"magazine", None) => class.magazine = Some(number(value)?),
-            (b"hold", Some((slots, min_bytes))) => {
-                class.hold_back = HoldBack::Slots { slots: number(slots)?, min_bytes: number(min_bytes)? };
-            }
-            (b"hold", None) if value == b"0" => class.hold_back = HoldBack::NONE,
-            _ => return Err(unknown(part)),
-        }
-    }
-    Ok(())
-}
-
-/// Splits `text` at the first byte `at`: returns the part before it and the part after it.
-fn split(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
-    let place = text.iter().position(|&byte| byte == at)?;
-    Some((&text[..place], &text[place + 1..]))
-}
-
-fn number(digits: &[u8]) -> Result<usize, Wrong<'_>> {
-    let wrong = || Wrong::Number(digits);
-    let add = |number: usize, digit: &u8| {
-        let digit = digit.checked_sub(b'0').filter(|&digit| digit < 10)?;
-        number.checked_mul(10)?.checked_add(digit.into())
-    };
-    if digits.is_empty() { Err(wrong()) } else { digits.iter().try_fold(0, add).ok_or_else(wrong) }
+    Ok(settings)
 }
 
 #[cfg(test)]
@@ -158,14 +104,15 @@ mod tests {
         assert_eq!(settings("off"), (true, false, false));
         assert_eq!(settings("stats,off"), (true, true, false));
         assert_eq!(settings("record"), (false, true, true));
+        assert_eq!(settings(" Off, STATS ,\trecord"), (true, true, true));
+        assert_eq!(settings("off,on"), (false, false, false));
     }
 
     #[test]
     fn whatever_is_wrong_is_told() {
         for (value, text) in [
-            ("on", "it does not know 'on'"),
+            ("yes", "it does not know 'yes'"),
             ("stats;off", "it does not know 'stats;off'"),
-            ("STATS", "it does not know 'STATS'"),
             ("huge=1x2", "it does not know 'huge=1x2'"),
             ("small=", "it does not know 'small='"),
             ("small=64", "it does not know 'small=64'"),
@@ -175,7 +122,7 @@ mod tests {
             ("small=64x", "'' is no number that fits"),
             ("small=64x-1", "'-1' is no number that fits"),
             ("small=64x99999999999999999999", "'99999999999999999999' is no number that fits"),
-            ("caf\u{e9}\n", "it does not know 'caf???'"),
+            ("caf\u{e9}\x01", "it does not know 'caf???'"),
             (
                 "medium=65537x8",
                 "Medium slots of 65537 bytes: a slot size is a multiple of 64 bytes; the next one is 65600",

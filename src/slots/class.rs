@@ -39,6 +39,41 @@ impl core::fmt::Display for Class {
     }
 }
 
+impl core::str::FromStr for Class {
+    type Err = ParseClassError;
+
+    /// Parses a class's name, in any case of letters.
+    fn from_str(text: &str) -> Result<Self, ParseClassError> {
+        let class = Class::ALL.into_iter().find(|class| class.name().eq_ignore_ascii_case(text));
+        class.ok_or(ParseClassError(()))
+    }
+}
+
+/// The reason why a text is no class: it is not one of the four names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParseClassError(());
+
+impl core::fmt::Display for ParseClassError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("not a class: one of small, medium, large, xlarge")
+    }
+}
+
+impl core::error::Error for ParseClassError {}
+
 /// The step of slot sizes, which are multiples of it: a cache line on most machines. Every slot has at least
 /// this alignment.
 pub(crate) const SLOT_STEP: usize = 64;
+
+#[cfg(all(test, not(framepool_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_is_its_name_in_any_case() {
+        assert_eq!("xlarge".parse(), Ok(Class::XLarge));
+        assert_eq!(Class::ALL.map(|class| class.to_string().parse()), Class::ALL.map(Ok));
+        let error = "huge".parse::<Class>().unwrap_err();
+        assert_eq!(error.to_string(), "not a class: one of small, medium, large, xlarge");
+    }
+}
