@@ -70,7 +70,7 @@ pub(crate) struct Metadata {
     /// The limit that denied the reservation, if it was one and is known.
     pub(crate) exceeded_limit: Option<Limit>,
     /// The output for the statistics when the program exits; `None` if they are not asked for.
-    pub(crate) exit_output: Option<os::KeptStderr>,
+    pub(crate) exit_output: Option<os::ExitOutput>,
     /// The mapping of this metadata.
     pub(crate) mapping: os::Mapping,
     /// The mapping of the slots.

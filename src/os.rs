@@ -14,6 +14,8 @@ pub(crate) mod asan;
 pub(crate) mod calls;
 mod errno;
 mod fence;
+#[cfg(all(unix, not(framepool_os = "none")))]
+mod files;
 mod limits;
 #[cfg(all(unix, not(framepool_os = "none")))]
 mod pin;
@@ -49,12 +51,16 @@ pub(crate) use signals::with_signals_blocked;
 #[cfg(not(all(unix, not(framepool_os = "none"))))]
 pub(crate) use system::discard_leaves_zeros;
 pub(crate) use system::{
-    ExitHook, KeptStderr, at_exit, map_zeroed, page_bytes, reserve, unmap, variable, write_to_stderr,
+    ExitHook, at_exit, map_zeroed, page_bytes, reserve, unmap, variable, write_to_stderr,
 };
 pub(crate) use threads::{is_first_thread, is_gone, this_process, this_thread};
 
+#[cfg(all(unix, not(framepool_os = "none")))]
+pub(crate) use files::{ExitOutput, read_file};
 #[cfg(unix)]
 pub(crate) use system::keep_variable;
+#[cfg(not(all(unix, not(framepool_os = "none"))))]
+pub(crate) use system::{ExitOutput, read_file};
 #[cfg(all(unix, not(framepool_os = "none")))]
 pub(crate) use trial::discard_leaves_zeros;
 

@@ -24,8 +24,8 @@ pub(crate) use find::LiveSlot;
 use route::Routes;
 pub(crate) use route::{NoRoute, cold_path, has_malloc_alignment};
 
-use crate::config::Config;
 use crate::config::plan::Plan;
+use crate::config::{Config, MemoryConfig};
 use crate::lifecycle::serving::{Serving, State};
 use crate::memory::options::AppliedOptions;
 use crate::metadata::Metadata;
@@ -121,7 +121,7 @@ impl Pools {
             plan: StartUpCell::new(plan),
             config: *config,
             config_in_force: StartUpCell::new(*config),
-            options: AppliedOptions::new(config.memory),
+            options: AppliedOptions::new(),
         }
     }
 
@@ -156,6 +156,13 @@ impl Pools {
         } else {
             self.config
         }
+    }
+
+    /// The requests for the slots' memory that are in force. For start-up, and for a thread that knows that the
+    /// pools have their memory.
+    fn memory_config(&self) -> MemoryConfig {
+        // SAFETY: only start-up sets it, before it stores that there is a reservation.
+        unsafe { self.config_in_force.get() }.memory
     }
 
     /// Whether the pools are switched on.

@@ -196,8 +196,8 @@ breaks "P13 prewarm makes slots resident" src/pools/residency.rs \
   's/self\.options\.populate\(reserved\);//' residency
 breaks "P13 prewarm makes the last page of a slab resident" src/memory/reservation.rs \
   's/\.next_multiple_of\(os::page_bytes\(\)\)/ \& !4095/' residency
-breaks "P13 prefault makes slots resident" src/memory/options.rs \
-  's/if self\.config\.prefault \{/if false {/' residency
+breaks "P13 prefault makes slots resident" src/pools/start_up.rs \
+  's/self\.memory_config\(\)\.prefault\)/false)/' residency
 breaks "P13 a report touches nothing" src/pools/residency.rs \
   's/(\|reserved\|) self\.options\.report\(reserved\)\)/$1 { self.options.populate(reserved); self.options.report(reserved) })/' residency
 breaks "P13 touching a page writes to it" src/os/touch.rs \
@@ -213,7 +213,7 @@ breaks "P13 huge pages are declined" src/os/linux.rs \
 breaks "P13 the metadata gets no huge page" src/metadata.rs \
   's/os::use_huge_pages\(mapping\.pages, false\)/os::use_huge_pages(mapping.pages, true)/' residency
 breaks "P13 core dumps leave slots out" src/memory/options.rs \
-  's/if !self\.config\.core_dumps \{/if false {/' residency
+  's/if !config\.core_dumps \{/if false {/' residency
 breaks "P13 a denied lock is reported" src/memory/reservation.rs \
   's/return Err\(denied\);/let _ = denied; return Ok(());/' residency_denied
 breaks "P13 what fits the limit is locked" src/memory/reservation.rs \
@@ -223,7 +223,7 @@ breaks "P13 an unused slot costs nothing, locked or not" src/os/linux.rs \
 breaks "P13 locks have a lower rung" src/os/linux.rs \
   's/=> system::lock\(pages\)/=> { let _ = system::lock; Err(denied) }/' residency_denied
 breaks "P13 prewarm in a forked child locks anew" src/pools/residency.rs \
-  's/self\.options\.ask\(reserved\);//' residency_denied
+  's/self\.options\.ask\(reserved, self\.memory_config\(\)\);//' residency_denied
 breaks "P13 without /proc what is resident is told" src/os/linux.rs \
   's/PageFigures \{ resident: resident\(pages\), /PageFigures { resident: 0 * resident(pages), /' residency_denied
 breaks "P10 without memory no page is touched" src/os/linux.rs \
@@ -282,7 +282,7 @@ breaks "trim gives back what prewarm made resident" src/memory/options.rs \
 breaks "trim remembers what it left of that" src/pools/trim.rs \
   's/if is_warm && !is_complete \{/if false {/' trim_memory
 breaks "trim gives back what lies in a huge page" src/memory/options.rs \
-  's/ \|\| self\.config\.huge_pages//' trim_memory
+  's/ \|\| config\.huge_pages/ || config.huge_pages \&\& false/' trim_memory
 breaks "trim counts what was resident" src/pools/trim.rs \
   's/let resident = os::resident\(pages\) as usize;/let resident = pages.len();/' trim_memory
 breaks "trim gives all slots back to their sets" src/pools/trim/walk.rs \
@@ -395,19 +395,19 @@ breaks "loom a thread that takes a given slot hands it on" src/slots/waiters.rs 
   's/            self\.serve_queue\(take\);/            let _ = take;/' loom:a_slot_taken_by
 
 breaks "env a table is tried" src/pools/start_up.rs \
-  's/self\.plan\.set_with\(\|plan\| _ = plan\.fill\(&config\)\);//' environment
+  's/self\.plan\.set_with\(\|plan\| _ = plan\.fill\(config\)\);//' environment
 breaks "env sizes are routed by the table that is tried" src/pools/start_up.rs \
   's/            self\.routes\.set_with\(\|routes\| \*routes = Routes::new\(self\.plan\(\)\)\);\n//' environment
 breaks "env off is off" src/config/environment.rs \
-  's/settings\.is_off = true;/settings.is_off = false;/' environment
+  's/parsed\.is_off = is\("off"\);/parsed.is_off = false;/' environment
 breaks "env stats are written at the end" src/lifecycle/constructor.rs \
   's/        os::at_exit\(write_exit_outputs\);/        let _ = write_exit_outputs;/' environment
 breaks "env the program's own changes are not seen" src/lifecycle/constructor.rs \
   's/    os::keep_variable\(\);\n//' environment
-breaks "env the table is written to what standard error was" src/os/unix.rs \
-  's/            write_to\(self\.descriptor, text\);/            write_to(libc::STDERR_FILENO, text);/' environment
-breaks "env the table is written into no other file" src/os/unix.rs \
-  's/if identity\(self\.descriptor\) == Some\(\(self\.device, self\.inode\)\) \{/{/' environment
+breaks "env the table is written to what standard error was" src/os/files.rs \
+  's/        write_to\(self\.descriptor, text\)/        write_to(libc::STDERR_FILENO, text)/' environment
+breaks "env the table is written into no other file" src/os/files.rs \
+  's/if identity\(self\.descriptor\) != Some\(\(self\.device, self\.inode\)\) \{/if false {/' environment
 breaks "env a program with rights of its own does not listen" src/os/unix.rs \
   's/if has_rights_of_its_own\(\)/if has_rights_of_its_own() \&\& false/' environment
 breaks "env reading it allocates nothing" src/config/environment.rs \

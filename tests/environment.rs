@@ -106,9 +106,10 @@ fn the_table_is_on_standard_error_when_the_program_exits() {
     if case().is_none() {
         let stderr = told(test, "stats,large=262144x3");
         let lines: Vec<_> = stderr.lines().collect();
-        assert_eq!(lines[0], "[buffer_pool] Global pool statistics:");
-        assert!(lines[1].starts_with("Small  (1 KiB): hits="), "{stderr}");
-        assert_eq!(lines[3], "Large  (256 KiB): hits=7 misses=1 peak=3/3 (100.0%)");
+        assert!(lines[0].starts_with("environment-") && lines[0].contains(", process "), "{stderr}");
+        assert_eq!(lines[1], "[buffer_pool] Global pool statistics:");
+        assert!(lines[2].starts_with("Small  (1 KiB): hits="), "{stderr}");
+        assert_eq!(lines[4], "Large  (256 KiB): hits=7 misses=1 peak=3/3 (100.0%)");
         let rate = lines.iter().position(|line| line.starts_with("Overall hit rate: ")).expect("a hit rate");
         assert!(lines[rate + 1].starts_with("Pooled: "), "{stderr}");
         return;
@@ -184,7 +185,9 @@ fn whatever_is_wrong_is_told_in_one_line_and_ignored() {
         return assert!(ALLOC.stats().hits() > 0);
     }
     let ignored = "framepool: FRAMEPOOL is ignored: ";
-    assert_eq!(told(test, "off,nonsense"), format!("{ignored}it does not know 'nonsense'\n"));
+    let known = "on, off, stats, record, to=FILE, table=FILE, huge, prefault, lock, and classes such as \
+                 xlarge=3112960x12";
+    assert_eq!(told(test, "off,nonsense"), format!("{ignored}it does not know 'nonsense', but {known}\n"));
     assert_eq!(told(test, "stats,small=1x"), format!("{ignored}'' is no number that fits\n"));
     let why = "XLarge slots of 3110000 bytes: a slot size is a multiple of 64 bytes; the next one is 3110016";
     assert_eq!(told(test, "xlarge=3110000x48"), format!("{ignored}{why}\n"));

@@ -1,19 +1,21 @@
-//! The environment variable `FRAMEPOOL`: its grammar, and the texts for wrong values.
+//! The environment variable `FRAMEPOOL`: its words, and the files that they name.
 //!
 //! The variable is read while the pools are reserved, within the program's first allocation. So nothing here
 //! allocates, panics or goes through `core::fmt`. The variable is followed as a whole or not at all.
 
+use core::ffi::CStr;
+
 use crate::config::Config;
-use crate::config::table_text::{Wrong, set_class, words};
-use crate::os;
+use crate::config::table_text::{Expected, Problem, Wrong, set_class, set_table, split, words};
+use crate::os::{self, Errno};
 use crate::text::Text;
 
 /// The settings of the variable that are no part of a [`Config`].
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Words {
+pub(crate) struct Settings {
     pub(crate) is_off: bool,
-    /// Whether the statistics are written when the program exits.
-    pub(crate) shows_stats: bool,
+    /// The output for the statistics when the program exits; `None` if they are not asked for.
+    pub(crate) exit_output: Option<os::ExitOutput>,
 }
 
 /// Changes `config` as the variable says, and returns the variable's other settings.
@@ -22,9 +24,38 @@ pub(crate) struct Words {
 /// leaves `config` unusable.
 #[cold]
 #[inline(never)]
-pub(crate) fn read(config: &mut Config) -> Option<Words> {
+pub(crate) fn read(config: &mut Config, source: os::Source<'_>) -> Option<Settings> {
     let value = os::variable()?;
-    parse(value, config).map_err(|wrong| tell(&wrong)).ok()
+    let mapping = os::map_zeroed(size_of::<Scratch>(), source)?;
+    // SAFETY: a new mapping of that size, page-aligned, and nothing else points to it. Zeros are valid bytes.
+    let scratch = unsafe { mapping.base().cast::<Scratch>().as_mut() };
+    let settings = settings(value, config, scratch);
+    // SAFETY: mapped above from the same source. The scratch is not used any more.
+    unsafe { os::unmap(mapping, source) };
+    settings
+}
+
+#[cold]
+#[inline(never)]
+fn settings(value: &[u8], config: &mut Config, scratch: &mut Scratch) -> Option<Settings> {
+    let Scratch { path, text } = scratch;
+    let mut text = Some(text);
+    let outcome = parse(value, config, |file| {
+        let text = text.take().ok_or(Problem::Tables(2))?;
+        let len = os::read_file(c_path(file, path)?, text).map_err(Problem::System)?;
+        if len == text.len() { Err(Problem::TooLong) } else { Ok(&text[..len]) }
+    });
+    let opened = outcome.and_then(|Parsed { is_off, output }| {
+        let exit_output = match output {
+            Output::None => None,
+            Output::StandardError => os::ExitOutput::standard_error(),
+            Output::File(file) => {
+                Some(open(file, path).map_err(|problem| Wrong { file: Some(file), problem })?)
+            }
+        };
+        Ok(Settings { is_off, exit_output })
+    });
+    opened.map_err(|wrong| tell(&wrong)).ok()
 }
 
 #[cold]
@@ -35,34 +66,126 @@ fn tell(wrong: &Wrong<'_>) {
     os::write_to_stderr(text.str("\n").as_bytes());
 }
 
-/// Parses the value and changes `config` in place, because this may run on a small stack.
-fn parse<'a>(value: &'a [u8], config: &mut Config) -> Result<Words, Wrong<'a>> {
-    let mut settings = Words::default();
-    for word in words(value) {
-        let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
-        if is("on") {
-            settings.is_off = false;
-        } else if is("off") {
-            settings.is_off = true;
-        } else if is("stats") {
-            settings.shows_stats = true;
-        } else if is("record") {
-            (settings.shows_stats, config.record) = (true, true);
+fn open<'a>(file: &'a [u8], path: &mut [u8; PATH_BYTES]) -> Result<os::ExitOutput, Problem<'a>> {
+    os::ExitOutput::file(c_path(file, path)?).map_err(Problem::System)
+}
+
+/// The maximum bytes of a path, its end included, as Linux has it.
+const PATH_BYTES: usize = 4096;
+/// The maximum bytes of a file with a table.
+const FILE_BYTES: usize = 4096;
+
+/// The memory that reading files needs, which would be too much for a small stack.
+struct Scratch {
+    path: [u8; PATH_BYTES],
+    /// One byte more than a file may have.
+    text: [u8; FILE_BYTES + 1],
+}
+
+/// Writes a path with its end to `buffer`; `%p` becomes the number of this process.
+fn c_path<'a>(file: &[u8], buffer: &'a mut [u8; PATH_BYTES]) -> Result<&'a CStr, Problem<'static>> {
+    let mut len = 0;
+    let mut push = |bytes: &[u8]| {
+        let place = buffer.get_mut(len..len + bytes.len()).ok_or(Problem::TooLong)?;
+        place.copy_from_slice(bytes);
+        len += bytes.len();
+        Ok(())
+    };
+    let mut rest = file;
+    while let Some((&byte, behind)) = rest.split_first() {
+        rest = behind;
+        if let (b'%', Some((b'p', behind))) = (byte, behind.split_first()) {
+            rest = behind;
+            let process = os::this_process();
+            let digits = process.checked_ilog10().unwrap_or(0);
+            (0..=digits)
+                .rev()
+                .try_for_each(|place| push(&[b'0' + (process / 10_u64.pow(place) % 10) as u8]))?;
         } else {
-            set_class(word, config)?;
+            push(&[byte])?;
         }
     }
-    config.validate().map_err(Wrong::Table)?;
-    Ok(settings)
+    push(&[0])?;
+    CStr::from_bytes_with_nul(&buffer[..len]).map_err(|_| Problem::System(Errno::UNSUPPORTED))
+}
+
+/// The place that the statistics go to when the program exits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Output<'a> {
+    None,
+    StandardError,
+    File(&'a [u8]),
+}
+
+/// The settings that the words of the variable make, apart from the configuration.
+struct Parsed<'a> {
+    is_off: bool,
+    output: Output<'a>,
+}
+
+/// Parses the value and changes `config` in place, because this may run on a small stack. `read` returns the text
+/// of a file, once.
+fn parse<'a>(
+    value: &'a [u8],
+    config: &mut Config,
+    mut read: impl FnMut(&'a [u8]) -> Result<&'a [u8], Problem<'a>>,
+) -> Result<Parsed<'a>, Wrong<'a>> {
+    let mut parsed = Parsed { is_off: false, output: Output::None };
+    for word in words(value) {
+        if let Some(file) = file_of(word, "to") {
+            parsed.output = Output::File(file);
+        } else if let Some(file) = file_of(word, "table") {
+            let outcome = read(file).and_then(|text| set_table(text, config));
+            outcome.map_err(|problem| Wrong { file: Some(file), problem })?;
+        } else if !set_switch(word, config, &mut parsed) {
+            set_class(word, Expected::Word, config).map_err(Problem::Word)?;
+        }
+    }
+    config.validate().map_err(Problem::Table)?;
+    Ok(parsed)
+}
+
+/// Returns the file of a word such as `to=FILE`.
+fn file_of<'a>(word: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let (before, file) = split(word, b'=')?;
+    before.eq_ignore_ascii_case(name.as_bytes()).then_some(file)
+}
+
+/// Sets what a word without a value says, and returns whether there is such a word.
+fn set_switch(word: &[u8], config: &mut Config, parsed: &mut Parsed<'_>) -> bool {
+    let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+    if is("on") || is("off") {
+        parsed.is_off = is("off");
+    } else if is("huge") {
+        config.memory.huge_pages = true;
+    } else if is("prefault") {
+        config.memory.prefault = true;
+    } else if is("lock") {
+        config.memory.lock_memory = true;
+    } else if is("stats") || is("record") {
+        config.record |= is("record");
+        if parsed.output == Output::None {
+            parsed.output = Output::StandardError;
+        }
+    } else {
+        return false;
+    }
+    true
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::plan::Plan;
+    use crate::slots::class::Class;
 
-    fn told(value: &str) -> String {
-        match parse(value.as_bytes(), &mut Config::new()) {
+    /// Parses with a file that has this text.
+    fn parse_with<'a>(value: &'a str, file: &'a str, config: &mut Config) -> Result<Parsed<'a>, Wrong<'a>> {
+        parse(value.as_bytes(), config, |_| Ok(file.as_bytes()))
+    }
+
+    fn told_of(value: &str, file: &str) -> String {
+        match parse_with(value, file, &mut Config::new()) {
             Ok(_) => "right".to_owned(),
             Err(wrong) => {
                 let mut text = Text::new();
@@ -72,10 +195,14 @@ mod tests {
         }
     }
 
+    fn told(value: &str) -> String {
+        told_of(value, "")
+    }
+
     fn table(value: &str) -> [(usize, usize, usize, usize, usize); 4] {
         let mut config = Config::new();
         assert_eq!(told(value), "right");
-        assert!(parse(value.as_bytes(), &mut config).is_ok());
+        assert!(parse_with(value, "", &mut config).is_ok());
         Plan::new(&config).classes.map(|class| {
             let (bytes, slots) = (class.slab.slot_bytes, class.slab.slots);
             (bytes, slots, class.floor, class.held, class.held_back_from)
@@ -94,22 +221,63 @@ mod tests {
     }
 
     #[test]
-    fn words_are_heard() {
-        let settings = |value: &str| {
+    fn words_set_what_they_name() {
+        let settings = |value| {
             let mut config = Config::new();
-            let words = parse(value.as_bytes(), &mut config).ok().unwrap();
-            (words.is_off, words.shows_stats, config.record)
+            let Parsed { is_off, output } = parse_with(value, "", &mut config).ok().unwrap();
+            (is_off, output, config.record)
         };
-        assert_eq!(settings(""), (false, false, false));
-        assert_eq!(settings("off"), (true, false, false));
-        assert_eq!(settings("stats,off"), (true, true, false));
-        assert_eq!(settings("record"), (false, true, true));
-        assert_eq!(settings(" Off, STATS ,\trecord"), (true, true, true));
-        assert_eq!(settings("off,on"), (false, false, false));
+        let file = Output::File(b"a b.txt");
+        assert_eq!(settings(""), (false, Output::None, false));
+        assert_eq!(settings("off"), (true, Output::None, false));
+        assert_eq!(settings("off,on"), (false, Output::None, false));
+        assert_eq!(settings("stats,off"), (true, Output::StandardError, false));
+        assert_eq!(settings("record"), (false, Output::StandardError, true));
+        assert_eq!(settings(" Off, STATS ,\trecord"), (true, Output::StandardError, true));
+        assert_eq!(settings("to=a b.txt"), (false, file, false));
+        assert_eq!(settings("To=a b.txt,record"), (false, file, true));
+        assert_eq!(settings("stats, to=a b.txt"), (false, file, false));
+        let mut config = Config::new();
+        assert!(parse_with("huge,Prefault,lock", "", &mut config).is_ok());
+        assert_eq!(config, Config::new().huge_pages(true).prefault(true).lock_memory(true));
     }
 
     #[test]
-    fn whatever_is_wrong_is_told() {
+    fn a_file_has_one_table_and_comments() {
+        let mut config = Config::new();
+        let text = "# advice\r\n\n  xlarge=3112960x14:hold=0 , Small=2048x8\r\n# end";
+        assert!(parse_with("table=any,medium=65536x9", text, &mut config).is_ok());
+        let expected = Config::new().class(Class::XLarge, 3_112_960, 14).class(Class::Small, 2_048, 8);
+        assert_eq!(config, expected.class(Class::Medium, 65_536, 9).hold_back(Class::XLarge, 0, 0));
+        for (file, text) in [
+            ("# only", "any: there is no table in it"),
+            ("small=64x1\nsmall=64x1", "any: there is more than one table in it"),
+            ("stats", "any: it does not know 'stats', but classes such as xlarge=3112960x12"),
+            (
+                "xlarge=64x1",
+                "any: XLarge slots of 64 bytes: slot sizes ascend from class to class; make them larger \
+              than Large's 262144",
+            ),
+        ] {
+            assert_eq!(told_of("table=any", file), format!("framepool: {text}"));
+        }
+    }
+
+    #[test]
+    fn a_path_ends_with_a_zero_and_may_have_the_process_in_it() {
+        let path = |file: &str| {
+            let mut buffer = [7; PATH_BYTES];
+            c_path(file.as_bytes(), &mut buffer).ok().map(|path| path.to_str().unwrap().to_owned())
+        };
+        let process = std::process::id();
+        assert_eq!(path("a%p.b%%p%"), Some(format!("a{process}.b%{process}%")));
+        let longest = "x".repeat(PATH_BYTES - 1);
+        assert_eq!(path(&longest).as_ref(), Some(&longest));
+        assert_eq!(path(&(longest + "x")), None);
+    }
+
+    #[test]
+    fn anything_wrong_is_told() {
         for (value, text) in [
             ("yes", "it does not know 'yes'"),
             ("stats;off", "it does not know 'stats;off'"),
@@ -133,9 +301,15 @@ mod tests {
             ),
             ("small=64x8:hold=9@1", "Small holds back 9 slots: it has 8; hold back at most that"),
         ] {
-            assert_eq!(told(value), format!("framepool: {text}"));
+            let told = told(value);
+            assert!(told.starts_with(&format!("framepool: {text}")), "{told}");
         }
+        let words = "on, off, stats, record, to=FILE, table=FILE, huge, prefault, lock, and classes such as \
+                     xlarge=3112960x12";
         let long = "x".repeat(10_000);
-        assert_eq!(told(&long), format!("framepool: it does not know '{}...'", &long[..80]));
+        let expected = format!("framepool: it does not know '{}...', but {words}", &long[..80]);
+        assert_eq!(told(&long), expected);
+        let parts = "floor=BYTES, hold=SLOTS@BYTES and magazine=SLOTS";
+        assert_eq!(told("small=64x8:floor"), format!("framepool: it does not know 'floor', but {parts}"));
     }
 }

@@ -7,25 +7,85 @@
 use core::fmt;
 use core::str::FromStr;
 
-use super::{Config, ConfigError, HoldBack};
+use super::{ClassConfig, Config, ConfigError, HoldBack};
+use crate::os::Errno;
 use crate::slots::class::Class;
 use crate::text::Text;
 
-/// The reason why a text is no table.
-pub(super) enum Wrong<'a> {
-    Word(&'a [u8]),
-    /// Text in the place of a number: empty, not digits, or too large a number.
-    Number(&'a [u8]),
+/// The reason why a text is wrong, and the file that it is in, if it is in one.
+pub(super) struct Wrong<'a> {
+    pub(super) file: Option<&'a [u8]>,
+    pub(super) problem: Problem<'a>,
+}
+
+/// The problem of a wrong text.
+pub(super) enum Problem<'a> {
+    Word(Misread<'a>),
     Table(ConfigError),
+    /// A file without a table, or with several.
+    Tables(usize),
+    TooLong,
+    System(Errno),
+}
+
+/// A part of a text that is wrong, and what was expected in its place. It is small, because the parser may run on
+/// a small stack.
+pub(super) struct Misread<'a> {
+    part: &'a [u8],
+    expected: Expected,
+}
+
+/// What is expected in a place.
+#[derive(Clone, Copy)]
+pub(super) enum Expected {
+    /// The words of the variable.
+    Word,
+    Class,
+    /// A part of a class, after a colon.
+    Part,
+    Number,
 }
 
 impl Wrong<'_> {
     pub(super) fn tell(&self, text: &mut Text) {
-        match self {
-            Self::Word(word) => _ = text.str("it does not know '").printable(word).str("'"),
-            Self::Number(number) => _ = text.str("'").printable(number).str("' is no number that fits"),
-            Self::Table(error) => error.tell(text),
+        if let Some(file) = self.file {
+            text.printable(file).str(": ");
         }
+        match &self.problem {
+            Problem::Word(misread) => misread.tell(text),
+            Problem::Table(error) => error.tell(text),
+            Problem::Tables(0) => _ = text.str("there is no table in it"),
+            Problem::Tables(_) => _ = text.str("there is more than one table in it"),
+            Problem::TooLong => _ = text.str("it is too long"),
+            Problem::System(error) => match error.words() {
+                Some(words) => _ = text.str(words),
+                None => _ = text.str("error ").decimal(error.code().unsigned_abs() as usize),
+            },
+        }
+    }
+}
+
+impl Misread<'_> {
+    fn tell(&self, text: &mut Text) {
+        let known = match self.expected {
+            Expected::Word => {
+                "on, off, stats, record, to=FILE, table=FILE, huge, prefault, lock, and classes such as \
+                 xlarge=3112960x12"
+            }
+            Expected::Class => "classes such as xlarge=3112960x12",
+            Expected::Part => "floor=BYTES, hold=SLOTS@BYTES and magazine=SLOTS",
+            Expected::Number => {
+                text.str("'").printable(self.part).str("' is no number that fits");
+                return;
+            }
+        };
+        text.str("it does not know '").printable(self.part).str("', but ").str(known);
+    }
+}
+
+impl<'a> From<Problem<'a>> for Wrong<'a> {
+    fn from(problem: Problem<'a>) -> Self {
+        Self { file: None, problem }
     }
 }
 
@@ -36,44 +96,70 @@ pub(super) fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Parses one class: `medium=65536x128`, and after colons `floor=2048`, `hold=32@16384`, `magazine=0`.
 #[inline(never)]
-pub(super) fn set_class<'a>(word: &'a [u8], config: &mut Config) -> Result<(), Wrong<'a>> {
-    let unknown = Wrong::Word;
-    let (name, table) = split(word, b'=').ok_or(unknown(word))?;
-    let class = Class::ALL.into_iter().find(|class| name.eq_ignore_ascii_case(class.name().as_bytes()));
-    let class = class.ok_or(unknown(word))?;
+pub(super) fn set_class<'a>(
+    word: &'a [u8],
+    expected: Expected,
+    config: &mut Config,
+) -> Result<(), Misread<'a>> {
+    let unknown = Misread { part: word, expected };
+    let Some((name, table)) = split(word, b'=') else { return Err(unknown) };
+    let mut classes = Class::ALL.into_iter().zip(&mut config.classes);
+    let named = classes.find(|(class, _)| name.eq_ignore_ascii_case(class.name().as_bytes()));
+    let Some((_, class)) = named else { return Err(unknown) };
     let mut parts = table.split(|&byte| byte == b':');
-    let slots = parts.next().unwrap_or_default();
-    let (slot_bytes, slots) = split(slots, b'x').ok_or(unknown(word))?;
-    let class = &mut config.classes[class as usize];
-    (class.slot_bytes, class.slots) = (number(slot_bytes)?, number(slots)?);
-    for part in parts {
-        let (what, value) = split(part, b'=').ok_or(unknown(part))?;
-        match (what, split(value, b'@')) {
-            (b"floor", None) => class.floor = number(value)?,
-            (b"magazine", None) => class.magazine = Some(number(value)?),
-            (b"hold", Some((slots, min_bytes))) => {
-                class.hold_back = HoldBack::Slots { slots: number(slots)?, min_bytes: number(min_bytes)? };
-            }
-            (b"hold", None) if value == b"0" => class.hold_back = HoldBack::NONE,
-            _ => return Err(unknown(part)),
+    let Some((slot_bytes, slots)) = split(parts.next().unwrap_or_default(), b'x') else {
+        return Err(unknown);
+    };
+    class.slot_bytes = number(slot_bytes)?;
+    class.slots = number(slots)?;
+    parts.try_for_each(|part| set_part(part, class))
+}
+
+/// Parses a part of a class, after a colon.
+#[inline(never)]
+fn set_part<'a>(part: &'a [u8], class: &mut ClassConfig) -> Result<(), Misread<'a>> {
+    let unknown = Misread { part, expected: Expected::Part };
+    let Some((what, value)) = split(part, b'=') else { return Err(unknown) };
+    match (what, split(value, b'@')) {
+        (b"floor", None) => class.floor = number(value)?,
+        (b"magazine", None) => class.magazine = Some(number(value)?),
+        (b"hold", Some((slots, min_bytes))) => {
+            class.hold_back = HoldBack::Slots { slots: number(slots)?, min_bytes: number(min_bytes)? };
         }
+        (b"hold", None) if value == b"0" => class.hold_back = HoldBack::NONE,
+        _ => return Err(unknown),
     }
     Ok(())
 }
 
 /// Splits `text` at the first byte `at`: returns the part before it and the part after it.
-fn split(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+pub(super) fn split(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     let place = text.iter().position(|&byte| byte == at)?;
     Some((&text[..place], &text[place + 1..]))
 }
 
-fn number(digits: &[u8]) -> Result<usize, Wrong<'_>> {
-    let wrong = || Wrong::Number(digits);
-    let add = |number: usize, digit: &u8| {
-        let digit = digit.checked_sub(b'0').filter(|&digit| digit < 10)?;
-        number.checked_mul(10)?.checked_add(digit.into())
-    };
-    if digits.is_empty() { Err(wrong()) } else { digits.iter().try_fold(0, add).ok_or_else(wrong) }
+#[inline(never)]
+fn number(digits: &[u8]) -> Result<usize, Misread<'_>> {
+    let mut number = Some(0_usize).filter(|_| !digits.is_empty());
+    for digit in digits {
+        let digit = digit.checked_sub(b'0').filter(|&digit| digit < 10);
+        number = number.and_then(|number| number.checked_mul(10)?.checked_add(digit?.into()));
+    }
+    number.ok_or(Misread { part: digits, expected: Expected::Number })
+}
+
+/// Reads a table out of a file's text: lines that begin with `#` are comments, and one other line is the table.
+pub(super) fn set_table<'a>(text: &'a [u8], config: &mut Config) -> Result<(), Problem<'a>> {
+    let mut tables = 0;
+    let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    for line in lines.filter(|line| !line.is_empty() && line[0] != b'#') {
+        tables += 1;
+        words(line).try_for_each(|word| set_class(word, Expected::Class, config)).map_err(Problem::Word)?;
+    }
+    if tables != 1 {
+        return Err(Problem::Tables(tables));
+    }
+    config.validate().map_err(Problem::Table)
 }
 
 /// Parses a table such as `small=1024x512:floor=257,xlarge=3112960x12`. What it does not name is as in
@@ -86,11 +172,12 @@ impl FromStr for Config {
     fn from_str(text: &str) -> Result<Self, ParseConfigError> {
         let mut config = Config::new();
         words(text.as_bytes())
-            .try_for_each(|word| set_class(word, &mut config))
-            .and_then(|()| config.validate().map_err(Wrong::Table))
-            .map_err(|wrong| {
+            .try_for_each(|word| set_class(word, Expected::Class, &mut config))
+            .map_err(Problem::Word)
+            .and_then(|()| config.validate().map_err(Problem::Table))
+            .map_err(|problem| {
                 let mut text = Text::new();
-                wrong.tell(&mut text);
+                Wrong::from(problem).tell(&mut text);
                 ParseConfigError(text)
             })?;
         Ok(config)
@@ -128,7 +215,7 @@ mod tests {
         assert_eq!(table, expected.floor(Class::Small, 257).hold_back(Class::Small, 0, 0));
         assert_eq!("".parse::<Config>().unwrap(), Config::new());
         for (text, error) in [
-            ("stats", "framepool: it does not know 'stats'"),
+            ("stats", "framepool: it does not know 'stats', but classes such as xlarge=3112960x12"),
             ("xlarge=3112960x", "framepool: '' is no number that fits"),
             (
                 "xlarge=64x1",

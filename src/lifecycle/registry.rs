@@ -12,6 +12,7 @@
 
 use core::{iter, ptr};
 use std::panic;
+use std::path::Path;
 
 use crate::metadata::Metadata;
 use crate::os;
@@ -75,13 +76,24 @@ pub(super) extern "C" fn write_exit_outputs() {
 }
 
 fn show(metadata: &Metadata) {
-    let Some(output) = metadata.exit_output else { return };
+    let Some(output) = metadata.exit_output.filter(|output| output.is_own()) else { return };
     let stats = metadata.stats();
-    let mut text = format!("{}\n", stats.named(None));
+    let program = std::env::args_os().next().unwrap_or_default();
+    let program = Path::new(&program).file_name().unwrap_or_default().to_string_lossy();
+    let mut text = format!("{program}, process {}:\n{}\n", os::this_process(), stats.named(None));
     if metadata.recording.is_some() {
-        text += &format!("{}\n", stats.advice());
+        let advice = stats.advice();
+        text += &format!("{advice}\n");
+        if output.is_file() {
+            text = text.lines().map(|line| format!("# {line}\n")).collect();
+            text += &advice.environment().map_or(String::new(), |table| table + "\n");
+        }
     }
     // In one piece, so that it is not mixed with other output, and without std's lock: a stopped thread may
     // never release that.
-    output.write(text.as_bytes());
+    if let Err(error) = output.write(text.as_bytes()) {
+        let why = error.words().map_or_else(|| format!("error {}", error.code()), str::to_owned);
+        let text = format!("framepool: the statistics of process {} are lost: {why}\n", os::this_process());
+        os::write_to_stderr(text.as_bytes());
+    }
 }

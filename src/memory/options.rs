@@ -22,7 +22,6 @@ use crate::sync::{
 
 /// The requests of one allocator, and their outcomes.
 pub(crate) struct AppliedOptions {
-    config: MemoryConfig,
     /// A bit for each [`MemoryOption`].
     requested: AtomicU8,
     /// The [`Errno::code_of`] of each option's last outcome.
@@ -32,9 +31,8 @@ pub(crate) struct AppliedOptions {
 }
 
 impl AppliedOptions {
-    pub(crate) const fn new(config: MemoryConfig) -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
-            config,
             requested: AtomicU8::new(0),
             denied: [const { AtomicI32::new(0) }; MEMORY_OPTIONS],
             warmed: AtomicBool::new(false),
@@ -43,23 +41,16 @@ impl AppliedOptions {
 
     /// Makes all requests that cost no memory. (A lock costs memory where the system cannot lock pages on
     /// first use.) At most 7 system calls, and up to 18 more where locking is denied.
-    pub(crate) fn ask(&self, reserved: Reserved<'_>) {
+    pub(crate) fn ask(&self, reserved: Reserved<'_>, config: MemoryConfig) {
         let all = reserved.all();
         os::name(all, c"framepool: slots");
-        let pages = if self.config.huge_pages { MemoryOption::HugePages } else { MemoryOption::SmallPages };
-        self.note(pages, os::use_huge_pages(all, self.config.huge_pages));
-        if !self.config.core_dumps {
+        let pages = if config.huge_pages { MemoryOption::HugePages } else { MemoryOption::SmallPages };
+        self.note(pages, os::use_huge_pages(all, config.huge_pages));
+        if !config.core_dumps {
             self.note(MemoryOption::NoCoreDumps, os::leave_out_of_core_dumps(all));
         }
-        if self.config.lock_memory {
+        if config.lock_memory {
             self.note(MemoryOption::Lock, reserved.lock());
-        }
-    }
-
-    /// Makes the slots resident if the configuration says that they are so from the start.
-    pub(crate) fn prefault(&self, reserved: Reserved<'_>) {
-        if self.config.prefault {
-            self.populate(reserved);
         }
     }
 
@@ -76,8 +67,8 @@ impl AppliedOptions {
     /// Returns whether slots that were never used may have memory: they were made resident, or lie in a huge
     /// page with others. Clears the flag, so that they count as without memory from now on. With huge pages
     /// the answer is always `true`.
-    pub(crate) fn take_warmed(&self) -> bool {
-        self.warmed.swap(false, Acquire) || self.config.huge_pages
+    pub(crate) fn take_warmed(&self, config: MemoryConfig) -> bool {
+        self.warmed.swap(false, Acquire) || config.huge_pages
     }
 
     pub(crate) fn set_warmed(&self) {
@@ -85,8 +76,8 @@ impl AppliedOptions {
     }
 
     /// Whether pages can be given back without undoing what was requested for them.
-    pub(crate) fn can_discard(&self) -> bool {
-        os::DISCARD_KEEPS_REQUESTS || !self.config.lock_memory
+    pub(crate) fn can_discard(config: MemoryConfig) -> bool {
+        os::DISCARD_KEEPS_REQUESTS || !config.lock_memory
     }
 
     /// Returns what was requested and what was denied, without the figures.

@@ -32,6 +32,31 @@ impl Errno {
         outcome.map_or_else(|denied| denied.0.get(), |()| 0)
     }
 
+    /// Returns the error's number.
+    pub(crate) fn code(self) -> i32 {
+        self.0.get()
+    }
+
+    /// Returns the error in words, for those that a file may cause.
+    pub(crate) fn words(self) -> Option<&'static str> {
+        #[cfg(all(unix, not(framepool_os = "none")))]
+        let words = match self.0.get() {
+            libc::ENOENT => "no such file or folder",
+            libc::ENOTDIR => "a part of the path is no folder",
+            libc::EISDIR => "it is a folder",
+            libc::EACCES | libc::EPERM => "permission denied",
+            libc::EROFS => "the file system is read-only",
+            libc::ENOSPC | libc::EDQUOT => "no space left",
+            libc::ENAMETOOLONG => "the path is too long",
+            libc::ENXIO => "no process reads it",
+            libc::EMFILE | libc::ENFILE => "too many open files",
+            _ => return None,
+        };
+        #[cfg(not(all(unix, not(framepool_os = "none"))))]
+        let words = "not on this system";
+        Some(words)
+    }
+
     pub(crate) fn to_error(self) -> io::Error {
         match self {
             Self::UNSUPPORTED => io::ErrorKind::Unsupported.into(),

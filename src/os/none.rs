@@ -6,7 +6,7 @@
 
 use core::alloc::Layout;
 use core::convert::Infallible;
-use core::ffi::c_void;
+use core::ffi::{CStr, c_void};
 use core::ops::Range;
 use core::ptr::NonNull;
 use std::io::Write;
@@ -84,18 +84,35 @@ pub(crate) fn write_to_stderr(text: &[u8]) {
     let _ = std::io::stderr().write_all(text);
 }
 
-/// A kept standard error, which does not exist here: the environment cannot request any output.
+/// An output for the end of the program, which does not exist here: the environment cannot request any.
 #[derive(Clone, Copy)]
-pub(crate) struct KeptStderr(Infallible);
+pub(crate) struct ExitOutput(Infallible);
 
-impl KeptStderr {
-    pub(crate) fn new() -> Option<Self> {
+impl ExitOutput {
+    pub(crate) fn standard_error() -> Option<Self> {
         None
     }
 
-    pub(crate) fn write(self, _: &[u8]) {
+    pub(crate) fn file(_: &CStr) -> Result<Self, Errno> {
+        Err(Errno::UNSUPPORTED)
+    }
+
+    pub(crate) fn is_file(self) -> bool {
         match self.0 {}
     }
+
+    pub(crate) fn is_own(self) -> bool {
+        match self.0 {}
+    }
+
+    pub(crate) fn write(self, _: &[u8]) -> Result<(), Errno> {
+        match self.0 {}
+    }
+}
+
+/// Returns [`Errno::UNSUPPORTED`]: the environment cannot name a file.
+pub(crate) fn read_file(_: &CStr, _: &mut [u8]) -> Result<usize, Errno> {
+    Err(Errno::UNSUPPORTED)
 }
 
 /// Returns `None`: reading the variable through std would allocate.

@@ -15,6 +15,7 @@ use core::sync::atomic::{
     Ordering::{Acquire, Release},
 };
 
+use super::files;
 use super::{Errno, Mapping, OnThreadExit, Source, calls, keeping_errno, pin::stays_mapped};
 
 /// The flag that keeps a private mapping from counting against a commit limit, on systems that would count
@@ -137,65 +138,10 @@ pub(super) unsafe fn map_anew(pages: NonNull<[u8]>) -> Result<(), Errno> {
     if base == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(()) }
 }
 
-/// Writes the whole text, without std's lock, which a thread may hold until the process ends. If a signal
-/// interrupts the write, it tries again. Any other failure ends it, because there is no place to report one.
+/// Writes the whole text, without std's lock, which a thread may hold until the process ends.
 pub(crate) fn write_to_stderr(text: &[u8]) {
-    write_to(libc::STDERR_FILENO, text);
-}
-
-fn write_to(descriptor: libc::c_int, mut text: &[u8]) {
-    while !text.is_empty() {
-        // SAFETY: a valid buffer of that length.
-        let written = unsafe { libc::write(descriptor, text.as_ptr().cast(), text.len()) };
-        match usize::try_from(written) {
-            Ok(written @ 1..) => text = &text[written.min(text.len())..],
-            Err(_) if std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted => {}
-            _ => return,
-        }
-    }
-}
-
-/// Standard error as it was when the program started, for a text that is written when the program ends. By
-/// then its number may belong to another file of the program.
-#[derive(Clone, Copy)]
-pub(crate) struct KeptStderr {
-    descriptor: libc::c_int,
-    device: u64,
-    inode: u64,
-}
-
-impl KeptStderr {
-    /// Duplicates standard error to a number of 100 or more, apart from the program's own descriptors. The
-    /// duplicate is closed in programs that this one executes. `None` if there is no standard error, or no
-    /// descriptor for the duplicate.
-    pub(crate) fn new() -> Option<Self> {
-        const OUT_OF_THE_WAY: libc::c_int = 100;
-        let (device, inode) = identity(libc::STDERR_FILENO)?;
-        // If the process may not have a number that high, the lowest free number above standard error's is
-        // used.
-        let descriptor = [OUT_OF_THE_WAY, libc::STDERR_FILENO + 1].into_iter().find_map(|lowest| {
-            // SAFETY: the call takes only numbers.
-            let new = unsafe { libc::fcntl(libc::STDERR_FILENO, libc::F_DUPFD_CLOEXEC, lowest) };
-            (new >= 0).then_some(new)
-        })?;
-        Some(Self { descriptor, device, inode })
-    }
-
-    /// Writes the whole text, unless the descriptor was closed or belongs to another file by now.
-    pub(crate) fn write(self, text: &[u8]) {
-        if identity(self.descriptor) == Some((self.device, self.inode)) {
-            write_to(self.descriptor, text);
-        }
-    }
-}
-
-/// Returns the device and the inode of a descriptor's file; `None` if the descriptor is not open.
-fn identity(descriptor: libc::c_int) -> Option<(u64, u64)> {
-    // SAFETY: the type consists of numbers, for which all zeros are valid.
-    let mut status: libc::stat = unsafe { core::mem::zeroed() };
-    // SAFETY: the call accepts any number, and the place for the answer is valid.
-    let is_open = unsafe { libc::fstat(descriptor, &mut status) } == 0;
-    is_open.then_some((status.st_dev as u64, status.st_ino as u64))
+    // There is no place to report a failure.
+    let _ = files::write_to(libc::STDERR_FILENO, text);
 }
 
 /// The environment variable `FRAMEPOOL` as it was when this code was loaded.

@@ -11,7 +11,7 @@ impl Pools {
     /// Asks the system for everything that the configuration says, and makes every slot resident.
     pub(crate) fn prewarm(&self) -> Residency {
         let Some(reserved) = self.reserved() else { return Residency::default() };
-        self.options.ask(reserved);
+        self.options.ask(reserved, self.memory_config());
         self.options.populate(reserved);
         if let Some(metadata) = self.metadata_cell.get() {
             // First uses of slots then cause no fault there. Not reported, because the report is about slots.

@@ -24,7 +24,7 @@ use crate::stats::recording::Recording;
 /// The decisions of start-up before it reserves anything.
 struct Settled {
     recording: Option<&'static Recording>,
-    shows_stats: bool,
+    exit_output: Option<os::ExitOutput>,
 }
 
 impl Pools {
@@ -63,7 +63,7 @@ impl Pools {
     /// Settles the table, which the environment may change, and whether there is a recording.
     fn settle(&self, source: os::Source<'_>) -> Settled {
         if !self.has_places {
-            return Settled { recording: None, shows_stats: false };
+            return Settled { recording: None, exit_output: None };
         }
         if self.config.env
             && let Some(settled) = self.read_environment(source)
@@ -71,7 +71,7 @@ impl Pools {
             return settled;
         }
         let recording = if self.config.record { self.start_recording(&self.config, source) } else { None };
-        Settled { recording, shows_stats: false }
+        Settled { recording, exit_output: None }
     }
 
     /// Reads the environment and settles what it says; `None` if it says nothing.
@@ -81,20 +81,30 @@ impl Pools {
     #[cold]
     #[inline(never)]
     fn read_environment(&self, source: os::Source<'_>) -> Option<Settled> {
-        let mut config = self.config;
-        let words = environment::read(&mut config)?;
+        let mut settings = None;
         // SAFETY: start-up, which runs once, and has published nothing yet.
         unsafe {
-            // The plan is valid: `read` has checked the table.
-            self.plan.set_with(|plan| _ = plan.fill(&config));
-            self.routes.set_with(|routes| *routes = Routes::new(self.plan()));
-            self.config_in_force.set_with(|in_force| *in_force = config);
+            self.config_in_force.set_with(|config| {
+                settings = environment::read(config, source);
+                if settings.is_none() {
+                    *config = self.config;
+                }
+            });
         }
-        if words.is_off {
+        let settings = settings?;
+        // SAFETY: as above.
+        let config = unsafe {
+            let config = self.config_in_force.get();
+            // The plan is valid: `read` has checked the table.
+            self.plan.set_with(|plan| _ = plan.fill(config));
+            self.routes.set_with(|routes| *routes = Routes::new(self.plan()));
+            config
+        };
+        if settings.is_off {
             self.set_enabled(false);
         }
-        let recording = if config.record { self.start_recording(&config, source) } else { None };
-        Some(Settled { recording, shows_stats: words.shows_stats })
+        let recording = if config.record { self.start_recording(config, source) } else { None };
+        Some(Settled { recording, exit_output: settings.exit_output })
     }
 
     /// Starts a recording, and removes all routes, which would lead past it.
@@ -121,14 +131,14 @@ impl Pools {
         let reserved = base.map(|base| unsafe { Reserved::new(base, plan) });
         if let Some(reserved) = reserved {
             reserved.poison_slots();
-            self.options.ask(reserved);
+            self.options.ask(reserved, self.memory_config());
         }
         let span = if settled.recording.is_some() { usize::MAX } else { plan.span };
         let base = base.map_or(ptr::null_mut(), NonNull::as_ptr);
         self.serving.finish(base, span, self.metadata_cell.pointer());
         // Last, because it takes long. Meanwhile, other threads already use the pools.
-        if let Some(reserved) = reserved {
-            self.options.prefault(reserved);
+        if let Some(reserved) = reserved.filter(|_| self.memory_config().prefault) {
+            self.options.populate(reserved);
         }
     }
 
@@ -141,7 +151,7 @@ impl Pools {
             Some(reservation) => new.set_reservation(reservation, self.plan()),
             None => new.exceeded_limit = reservation::limit_behind(self.plan()),
         }
-        new.exit_output = if settled.shows_stats { os::KeptStderr::new() } else { None };
+        new.exit_output = settled.exit_output;
         // Without slots there is no recording: frees take their fast path to the fallback, so it would not
         // see them.
         new.recording = settled.recording.filter(|_| reservation.is_some());

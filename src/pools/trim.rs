@@ -5,6 +5,7 @@ mod walk;
 
 use super::Pools;
 use crate::magazine::lane_pool::LaneStore;
+use crate::memory::options::AppliedOptions;
 use crate::memory::reservation::Reserved;
 use crate::os;
 use crate::slots::lane::{LANES, Lane};
@@ -14,7 +15,9 @@ impl Pools {
     /// Gives the memory of all free slots back to the system, and returns how many bytes of it were resident.
     pub(crate) fn trim(&self) -> usize {
         match self.reserved() {
-            Some(reserved) if self.options.can_discard() => os::keeping_errno(|| self.trim_all(reserved)),
+            Some(reserved) if AppliedOptions::can_discard(self.memory_config()) => {
+                os::keeping_errno(|| self.trim_all(reserved))
+            }
             _ => 0,
         }
     }
@@ -23,7 +26,7 @@ impl Pools {
         let metadata = self.metadata();
         // Read before any slot is held: what becomes resident later is left to the next trim. With
         // `zero_on_free`, a freed slot is clean although it is resident.
-        let is_warm = self.options.take_warmed() || self.zero_on_free;
+        let is_warm = self.options.take_warmed(self.memory_config()) || self.zero_on_free;
         let is_settled = metadata.settle_after_fork();
         let mut closed = [false; LANES];
         let mut bytes = 0;
