@@ -22,7 +22,9 @@
 ///
 /// It sees the requests of all threads, also of those that have nothing to do with the expression. It does not see
 /// requests that bypass the pools (too large for every slot, below a floor, held back, pools switched off or
-/// without memory): [`assert_pooled!`](crate::assert_pooled!) does.
+/// without memory): [`assert_pooled!`](crate::assert_pooled!) does. Nor does it see requests below `from` bytes, so
+/// it never fails for a pool whose slots are all below 16 KiB: compare [`misses`](crate::Stats::misses) before and
+/// after. If the expression leaves by `return`, `?` or `break`, nothing is checked.
 ///
 /// # Panics
 ///

@@ -115,8 +115,14 @@ impl BufferPool {
     /// If `len` exceeds `isize::MAX`, as [`Vec::with_capacity`] does. If there is no memory, the call ends in
     /// [`handle_alloc_error`](std::alloc::handle_alloc_error), as `Vec` does too.
     pub fn alloc(&self, len: usize) -> PoolBuf {
-        self.alloc_pooled(len)
-            .unwrap_or_else(|| PoolBuf::from_program_vec(Vec::with_capacity(len), len, &self.shared))
+        if len == 0 {
+            return PoolBuf::from_program_vec(Vec::new(), 0, &self.shared);
+        }
+        PoolBuf::take(&self.shared, len).unwrap_or_else(|refused| {
+            let vec = Vec::with_capacity(len);
+            self.shared.count_fallback(refused, len, true);
+            PoolBuf::from_program_vec(vec, len, &self.shared)
+        })
     }
 
     /// Returns a buffer of `len` zeros.
@@ -138,8 +144,9 @@ impl BufferPool {
                 unsafe { PoolBuf::from_slot(start, len, len, &self.shared) }
             }
             Err(reason) => {
-                self.shared.count_fallback(reason, len, true);
-                PoolBuf::from_program_vec(vec![0; len], len, &self.shared)
+                let vec = vec![0; len];
+                self.shared.count_fallback(Some(reason), len, true);
+                PoolBuf::from_program_vec(vec, len, &self.shared)
             }
         }
     }
@@ -150,28 +157,31 @@ impl BufferPool {
     ///
     /// If no slot is free and the global allocator has no memory either, or if `len` exceeds `isize::MAX`.
     pub fn try_alloc(&self, len: usize) -> Result<PoolBuf, AllocError> {
+        if len == 0 {
+            return Ok(PoolBuf::from_program_vec(Vec::new(), 0, &self.shared));
+        }
         let refused = match PoolBuf::take(&self.shared, len) {
             Ok(buf) => return Ok(buf),
             Err(refused) => refused,
         };
         let mut vec = Vec::new();
         let reserved = vec.try_reserve_exact(len);
-        if let Some(reason) = refused {
-            self.shared.count_fallback(reason, len, reserved.is_ok());
-        }
+        self.shared.count_fallback(refused, len, reserved.is_ok());
         reserved.map_err(|_| AllocError::new(len))?;
         Ok(PoolBuf::from_program_vec(vec, len, &self.shared))
     }
 
     /// Returns an empty buffer in a slot, or `None` if no slot that `len` fits is free.
     ///
-    /// It never asks the global allocator. `None` counts as a miss or a bypass, as in `alloc`. An empty
-    /// buffer (`len` 0) needs no slot.
+    /// It never asks the global allocator. `None` counts as a miss or a bypass that got [no
+    /// memory](Stats::failed). An empty buffer (`len` 0) needs no slot.
     pub fn alloc_pooled(&self, len: usize) -> Option<PoolBuf> {
         if len == 0 {
             return Some(PoolBuf::from_program_vec(Vec::new(), 0, &self.shared));
         }
-        PoolBuf::take_or_count(&self.shared, len)
+        PoolBuf::take(&self.shared, len)
+            .map_err(|refused| self.shared.count_fallback(refused, len, false))
+            .ok()
     }
 
     /// Waits until a slot is free, for at most `timeout`, and returns an empty buffer in it.
@@ -182,7 +192,7 @@ impl BufferPool {
     /// they may take a slot that was given a moment before.
     ///
     /// A wait that gets a slot counts as one hit. A wait that times out counts as one miss, or as one bypass
-    /// if its length may not have held-back slots of its class.
+    /// if its length may not have held-back slots of its class; either got [no memory](Stats::failed).
     ///
     /// ```
     /// use framepool::{BufferPool, Class, Config, WaitError};

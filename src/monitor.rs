@@ -141,8 +141,8 @@ impl MonitorBuilder {
         Self { thresholds: Thresholds { share, ..self.thresholds }, ..self }
     }
 
-    /// Sets the size in bytes from which there are warnings: classes with smaller slots get none. Default:
-    /// 16 KiB.
+    /// Sets the size in bytes from which there are warnings: neither classes with smaller slots nor smaller
+    /// requests that are too large get one. Default: 16 KiB.
     ///
     /// So small objects, of which a program may have more than Small has slots, raise no alarm about frames.
     pub fn warn_from(self, bytes: usize) -> Self {

@@ -25,8 +25,8 @@
 //! - `in_use = hits - returns` in each class.
 //!
 //! Bytes are counted as a heap profiler counts them: the size of each allocation, and the new size of each
-//! reallocation. A request of at least 16 KiB that the fallback could not serve either is a miss or a bypass too,
-//! but has no bytes. A smaller one has, because it is counted before the fallback is asked.
+//! reallocation. A request that got no memory at all is a miss or a bypass too, but has no bytes. The exception
+//! is a request below 16 KiB that a `PoolAlloc` passes on: it is counted before the fallback is asked.
 
 pub(crate) mod add;
 mod class_stats;
@@ -49,7 +49,6 @@ pub use too_large::TooLarge;
 
 use crate::os::Limit;
 use crate::slots::class::{CLASSES, Class};
-use crate::stats::reasons::REASONS;
 use crate::stats::recording::Recording;
 use crate::stats::refused::RefusedTable;
 
@@ -97,7 +96,6 @@ pub struct Stats {
     pub(crate) disabled: u64,
     pub(crate) starting: u64,
     pub(crate) refused: RefusedTable,
-    pub(crate) failed: [u64; REASONS],
     pub(crate) too_large_peak: u64,
     pub(crate) shrunk_bytes: u64,
     pub(crate) shrunk_in_fallback: u64,
@@ -209,11 +207,11 @@ impl Stats {
         (total > 0).then(|| self.pooled_bytes() as f64 / total as f64)
     }
 
-    /// Returns the requests that no pool served and the fallback did, by size and reason: the misses and the
-    /// bypasses. Iterates from small sizes to large ones, over what had requests.
+    /// Returns the requests that no slot served, by size and reason: the misses and the bypasses.
     ///
-    /// There are 16 ranges of sizes: below 16 KiB, then powers of two, and all from 256 MiB on. While threads
-    /// are busy, a request may be missing here that is counted elsewhere.
+    /// Iterates from small sizes to large ones, over the ranges that had requests. There are 16 ranges: below
+    /// 16 KiB, then powers of two, and all from 256 MiB on. While threads are busy, a request may be missing
+    /// here that is counted elsewhere, or be in the first range instead of its own.
     ///
     /// ```
     /// use framepool::{PoolAlloc, Refusal};
@@ -231,11 +229,13 @@ impl Stats {
         self.refused.iter()
     }
 
-    /// Returns the number of requests of at least 16 KiB that neither a slot nor the fallback could serve.
+    /// Returns the number of requests that got no memory at all.
     ///
-    /// They are among the misses and bypasses, but their bytes are counted nowhere.
+    /// Either the fallback had none too, or it was not asked: a [`BufferPool`](crate::BufferPool) asks it only in
+    /// some methods. These requests are among the misses and bypasses, and their bytes are counted nowhere. A
+    /// request below 16 KiB that a [`PoolAlloc`](crate::PoolAlloc) passes on counts as served.
     pub fn failed(&self) -> u64 {
-        self.failed.iter().sum()
+        self.refused.failed()
     }
 
     /// Returns the number of requests passed to the fallback: misses, bypasses, and reallocations that shrink
@@ -254,7 +254,8 @@ impl Stats {
 
     /// Returns the bytes of the requests that the fallback served.
     ///
-    /// A request below 16 KiB counts even if the fallback could not serve it.
+    /// A request below 16 KiB that a [`PoolAlloc`](crate::PoolAlloc) passes on counts even if the fallback has no
+    /// memory for it.
     pub fn fallback_bytes(&self) -> u64 {
         self.refused.bytes().wrapping_add(self.shrunk_bytes)
     }
@@ -318,7 +319,6 @@ impl Stats {
             disabled: self.disabled.saturating_sub(earlier.disabled),
             starting: self.starting.saturating_sub(earlier.starting),
             refused: self.refused.since(&earlier.refused),
-            failed: core::array::from_fn(|reason| self.failed[reason].saturating_sub(earlier.failed[reason])),
             too_large_peak: self.too_large_peak,
             shrunk_bytes: self.shrunk_bytes.saturating_sub(earlier.shrunk_bytes),
             shrunk_in_fallback: self.shrunk_in_fallback.saturating_sub(earlier.shrunk_in_fallback),

@@ -368,7 +368,7 @@ breaks "values the slots are unmapped too" src/pools/start_up.rs \
 breaks "values a buffer keeps its pool" src/buffer_pool/pool_buf.rs \
   's/let Some\(pool\) = self\.slot_of\(\) else/let Some(pool) = self.slot_of().filter(|pool| Arc::strong_count(pool) > 1) else/' buffer_pool
 breaks "values a buffer grows out of its slot into a larger one" src/buffer_pool/pool_buf.rs \
-  's/if let Some\(mut moved\) = self\.pool\.as_ref\(\)\.and_then\(\|pool\| Self::take_or_count\(pool, needed\)\)/if let Some(mut moved) = None::<Self>/' buffer_pool
+  's/self\.pool\.as_ref\(\)\.map\(\|pool\| Self::take\(pool, needed\)\)/None::<Result<Self, Option<crate::stats::counters::FallbackReason>>>/' buffer_pool
 breaks "values a give wakes a waiter" src/buffer_pool/shared.rs \
   's/(pools\.shared_tally\(\), found\) \};\n)        self\.serve\(class\);/$1        let _ = class;/' wait_pooled
 breaks "values a trim wakes waiters" src/buffer_pool.rs \
@@ -454,7 +454,7 @@ breaks "env the table at the end waits for no other writer" src/lifecycle/regist
   's/output\.write\(text\.as_bytes\(\)\)/{ _ = output; _ = std::io::Write::write_all(\&mut std::io::stderr(), text.as_bytes()) }/' environment
 
 breaks "monitor misses are told once an episode" src/monitor/watch.rs \
-  's/share > threshold && !self\.goes_on/share > threshold/' lib
+  's/share > threshold && !self\.is_open/share > threshold/' lib
 breaks "monitor it trims once" src/monitor/watch.rs \
   's/        if self\.wants_trim \{\n\s+self\.idle_since = None;\n\s+\}\n//' lib
 breaks "monitor a denial is reported once" src/monitor/watch.rs \
@@ -627,33 +627,49 @@ breaks "figures only everything is a hundred percent" src/stats/units.rs \
 breaks "figures a request that nothing could serve has no bytes" src/pools/counting.rs \
   's/if is_served \{ size \} else \{ 0 \}/size/' lib
 breaks "figures it has a count of its own" src/pools/counting.rs \
-  's/in_all\.count_failed\(reason\);//' lib
+  's/self\.metadata_cell\.refused_shared\(\)\.count_failed\(refusal, size\);//' lib
 breaks "figures refused requests are counted by size" src/stats/refused.rs \
   's/bytes\.ilog2\(\) - REFUSED_FROM\.ilog2\(\)/bytes.ilog2() - REFUSED_FROM.ilog2() + 1/' model
 breaks "figures small refused requests are the rest" src/stats/refused.rs \
   's/                first\.subtract\(requests, bytes\);//' model
 breaks "figures the counts of all threads are added" src/metadata/snapshot.rs \
-  's/large_refusals\.load\(Relaxed\) > 0/large_refusals.load(Relaxed) > 9/' model
+  's/big_refusals\.load\(Relaxed\) > 0/big_refusals.load(Relaxed) > 9/' model
 breaks "figures the most blocks too large at once are counted" src/pool_alloc/global_alloc.rs \
-  's/self\.pools\.count_fallback_free\(layout\.size\(\)\);//' lib
+  's/self\.pools\.too_large_block_ends\(layout\.size\(\)\);//' lib
 breaks "figures a block that is reallocated counts once" src/pool_alloc/realloc.rs \
-  's/self\.pools\.count_fallback_free\(layout\.size\(\)\);//' model
+  's/self\.pools\.too_large_block_ends\(layout\.size\(\)\);//' model
 breaks "figures the line to paste has headroom" src/config/sizing.rs \
   's/peak \+ if more > 1/peak + if more > 99/' lib
 breaks "figures the line to paste leaves room for the present slots of the class" src/stats/too_large.rs \
-  's/self\.too_large_peak \+ xlarge\.peak/self.too_large_peak/' lib
+  's/at_once \+ xlarge\.peak/at_once/' lib
 breaks "figures one huge request does not decide the line to paste" src/stats/too_large.rs \
   's/seen \* OUTLIERS < requests \* \(OUTLIERS - 1\)/true/' lib
 breaks "figures no table is advised for a request that comes once" src/stats/too_large.rs \
-  's/requests >= self\.too_large_peak\.saturating_mul\(USES_PER_SLOT\)/true/' lib
+  's/requests >= at_once\.saturating_mul\(USES_PER_SLOT\)/true/' lib
+breaks "figures no table is advised for sizes that are not known" src/stats/too_large.rs \
+  's/let is_known = xlarge\.slot_bytes >= REFUSED_FROM as u64;/let is_known = true;/' lib
+breaks "figures the line to paste drops a hold-back that is too large" src/stats/too_large.rs \
+  's/if drops_hold_back \{/if false {/' lib
+breaks "figures unpooled blocks too large at once are counted" src/pool_alloc/fallback.rs \
+  's/if !start\.is_null\(\) \{/if !start.is_null() \&\& reason.is_some() {/' lib
+breaks "figures the table at the end has the line to paste" src/metadata/snapshot.rs \
+  's/self\.add_sizes_to\(&mut stats\);//' environment
+breaks "figures a request that is not passed on has no bytes" src/buffer_pool.rs \
+  's/count_fallback\(refused, len, false\)/count_fallback(refused, len, true)/' buffer_pool
+breaks "figures a shrink that fails is not counted" src/buffer_pool/allocator.rs \
+  's/if block\.is_ok\(\) \|\| !matches!\(reason, FallbackReason::ShrunkToFallback\)/if true/' full:collections
 breaks "figures assert_pooled sees what bypasses the pools" src/assert_pooled.rs \
-  's/!only_misses \|\| reason == Refusal::Miss/reason == Refusal::Miss/' lib
+  's/!only_misses \|\| sizes\.reason == Refusal::Miss/sizes.reason == Refusal::Miss/' lib
 breaks "figures assert_pooled sees a request that nothing could serve" src/assert_pooled.rs \
-  's/requests \+= failed;//' lib
+  's/sizes\.requests \+ sizes\.failed;/sizes.requests;/' lib
 breaks "figures small objects do not fail a test of frames" src/assert_pooled.rs \
   's/sizes\.from_bytes >= from as u64 && //' lib
 breaks "monitor requests that are too large raise an alarm" src/monitor/watch.rs \
-  's/events\.extend\(too_large\.map\(MonitorEvent::TooLarge\)\);//' lib
+  's/events\.push\(MonitorEvent::TooLarge\(too_large\)\);//' lib
+breaks "monitor an alarm of large requests waits for a table" src/monitor/watch.rs \
+  's/all\.needed\.is_some\(\) && //' lib
+breaks "monitor only slots that serve end an episode" src/monitor/watch.rs \
+  's/else if serves && share/else if share/' lib
 breaks "monitor small objects raise no alarm" src/monitor/watch.rs \
   's/stats\.slot_bytes >= from_bytes && //' lib
 breaks "monitor what is routine is logged at debug" src/monitor/log.rs \

@@ -5,6 +5,7 @@ mod common;
 
 use std::io::Write;
 use std::thread;
+use std::time::Duration;
 
 use framepool::{BufferPool, Bypass, Class, Config, MemoryOption, PoolBuf, Reservation};
 
@@ -82,9 +83,20 @@ fn where_no_slot_is_free_the_heap_serves_unless_it_must_not() {
     assert!(error.to_string().starts_with("no slot is free and no memory is left for "));
     assert_eq!(pool.try_alloc(usize::MAX).unwrap_err().bytes(), usize::MAX);
     assert!(pool.alloc_pooled(usize::MAX).is_none());
-    // The one request that has a layout was counted, without bytes.
+    // What got no memory has no bytes: `alloc_pooled`, and the absurd request that has a layout.
     let stats = pool.stats();
-    assert_eq!((stats.failed(), stats.fallback_bytes()), (1, 5 * FRAME as u64 + 1));
+    assert_eq!((stats.failed(), stats.fallback_bytes()), (2, 4 * FRAME as u64 + 1));
+}
+
+#[test]
+fn polling_for_a_slot_does_not_change_the_share_of_bytes() {
+    let pool = BufferPool::with_config(TWO);
+    let both = [pool.alloc(FRAME), pool.alloc(FRAME)];
+    (0..100).for_each(|_| assert!(pool.alloc_pooled(FRAME).is_none()));
+    (0..100).for_each(|_| assert!(pool.wait_pooled(FRAME, Duration::ZERO).is_err()));
+    let stats = pool.stats();
+    assert_eq!((stats.misses(), stats.failed(), stats.pooled_share()), (200, 200, Some(1.0)));
+    drop(both);
 }
 
 #[test]
@@ -101,7 +113,7 @@ fn buffers_that_no_slot_holds_are_counted_while_they_live() {
     let stats = pool.stats();
     let too_large = stats.too_large().unwrap();
     // `bufs[1]` is dropped after its successor was allocated.
-    assert_eq!((too_large.requests, too_large.at_once), (8, 5));
+    assert_eq!((too_large.requests, too_large.at_once, stats.failed()), (7, 5, 1));
     assert_eq!(too_large.largest as usize, 2 * FRAME);
     assert_eq!(pool.config().slot_bytes(Class::XLarge), FRAME);
 }
@@ -287,7 +299,7 @@ fn without_address_space_everything_comes_from_the_heap() {
     let buf = pool.alloc_zeroed(FRAME);
     assert!(!buf.is_pooled() && *buf == [0; FRAME]);
     assert!(pool.alloc_pooled(FRAME).is_none());
-    let waited = pool.wait_pooled(FRAME, std::time::Duration::MAX);
+    let waited = pool.wait_pooled(FRAME, Duration::MAX);
     assert_eq!(waited.unwrap_err(), framepool::WaitError::NeverPooled);
     assert_eq!(pool.stats().bypassed(Bypass::Disabled), 2);
 }

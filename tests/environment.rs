@@ -112,12 +112,16 @@ fn the_table_is_on_standard_error_when_the_program_exits() {
         assert_eq!(lines[4], "Large  (256 KiB): hits=7 misses=1 peak=3/3 (100.0%)");
         let rate = lines.iter().position(|line| line.starts_with("Overall hit rate: ")).expect("a hit rate");
         assert!(lines[rate + 1].starts_with("Pooled: "), "{stderr}");
+        let too_large = "20 requests too large for XLarge (2 MiB), largest 3,110,400 bytes, 2 at once; \
+                         try .class(Class::XLarge, 3_112_960, ";
+        assert!(lines[rate + 2].starts_with(too_large), "{stderr}");
         return;
     }
     assert_eq!(ALLOC.config(), Config::new().env(true).hardened(true).class(Class::Large, 262_144, 3));
     let live: [_; 4] = std::array::from_fn(|_| vec![1_u8; 262_144]);
     drop(live);
     (0..4).for_each(|n| drop(vec![n as u8; 262_144]));
+    (0..10_u8).for_each(|n| drop([vec![n; 3_110_400], vec![n; 3_110_400]]));
 }
 
 /// The program may have another file open as descriptor 2, or as the duplicate's, when it ends.

@@ -144,6 +144,41 @@ fn snapshots_taken_while_threads_work_never_exceed_the_truth() {
 }
 
 #[test]
+fn snapshots_taken_while_requests_are_refused_never_exceed_the_truth() {
+    const ROUNDS: u64 = 30_000;
+    const BYTES: u64 = 3 << 20;
+    let pool = pool(Config::new());
+    let (large, small) = (layout(BYTES as usize, 8), layout(1_000, 4_096));
+    // SAFETY: freed once, with its layout. (This reserves the pools.)
+    unsafe { pool.dealloc(pool.alloc(small), small) };
+    std::thread::scope(|scope| {
+        let work = || {
+            for _ in 0..ROUNDS {
+                // SAFETY: freed once, with its layout.
+                unsafe {
+                    pool.dealloc(pool.alloc(large), large);
+                    pool.dealloc(pool.alloc(small), small);
+                }
+            }
+        };
+        let workers = [scope.spawn(work), scope.spawn(work)];
+        while !workers.iter().all(|worker| worker.is_finished()) {
+            let stats = pool.stats();
+            for sizes in stats.refused().filter(|sizes| sizes.from_bytes > 0) {
+                assert_eq!(sizes.from_bytes, 2 << 20, "{sizes:?}");
+                assert!(sizes.requests <= 2 * ROUNDS && sizes.bytes <= 2 * ROUNDS * BYTES, "{sizes:?}");
+                assert_eq!((sizes.largest, sizes.failed), (BYTES, 0), "{sizes:?}");
+            }
+            let at_once = stats.too_large().map_or(0, |too_large| too_large.at_once);
+            assert!(at_once <= 2, "{at_once}");
+        }
+    });
+    let stats = pool.stats();
+    let too_large = stats.too_large().expect("large requests");
+    assert_eq!((too_large.requests, too_large.bytes), (2 * ROUNDS, 2 * ROUNDS * BYTES));
+}
+
+#[test]
 fn requests_that_nothing_can_serve_have_no_bytes() {
     let pool = pool(Config::new());
     let absurd = layout(isize::MAX as usize, 1);
@@ -156,5 +191,7 @@ fn requests_that_nothing_can_serve_have_no_bytes() {
     });
     let stats = pool.stats();
     assert_eq!((stats.bypassed(Bypass::TooLarge), stats.failed()), (6, 6));
-    assert_eq!((stats.total_bytes(), stats.fallback_bytes(), stats.refused().count()), (0, 0, 0));
+    assert_eq!((stats.total_bytes(), stats.fallback_bytes()), (0, 0));
+    let refused: Vec<_> = stats.refused().map(|sizes| (sizes.requests, sizes.bytes, sizes.failed)).collect();
+    assert_eq!(refused, [(0, 0, 6)]);
 }

@@ -17,8 +17,8 @@ fn what_is_asked_for_inside_is_the_fallbacks_and_uncounted() {
     static POOL: PoolAlloc = PoolAlloc::new();
     Block::take(&POOL, layout(FRAME, 8), 0).give();
     let before = POOL.stats();
-    POOL.unpooled(|| {
-        for (size, id) in [(24, 1), (FRAME, 2), (3 << 20, 3)] {
+    let visit = |size, id| {
+        POOL.unpooled(|| {
             let block = Block::take(&POOL, layout(size, 8), id).resize(size * 2).resize(size);
             assert!(!POOL.owns(block.start));
             block.give();
@@ -28,9 +28,14 @@ fn what_is_asked_for_inside_is_the_fallbacks_and_uncounted() {
                 assert!(!zeroed.is_null() && !POOL.owns(zeroed));
                 POOL.dealloc(zeroed, layout(size, 8));
             }
-        }
-    });
+        });
+    };
+    [24, 60_000, 1_000_000].into_iter().zip(1..).for_each(|(size, id)| visit(size, id));
     assert_eq!(POOL.stats(), before);
+    // Only how many blocks above every slot live at once is counted.
+    visit(3 << 20, 5);
+    assert_ne!(POOL.stats(), before);
+    assert_eq!((POOL.stats().to_string(), POOL.stats().fallbacks()), (before.to_string(), 0));
     let block = Block::take(&POOL, layout(FRAME, 8), 4);
     assert!(POOL.owns(block.start), "the exception is over");
     block.give();

@@ -56,8 +56,10 @@ unsafe impl Allocator for BufferPool {
         } else if layout.size() != 0 {
             // SAFETY: the block is neither a slot nor empty, so it is the global allocator's. The rest is the
             // caller's contract.
+            self.shared.pools.too_large_block_ends(layout.size());
+            // SAFETY: the block is neither a slot nor empty, so it is the global allocator's. The rest is the
+            // caller's contract.
             unsafe { alloc::dealloc(ptr.as_ptr(), layout) };
-            self.shared.pools.count_fallback_free(layout.size());
         }
     }
 
@@ -151,9 +153,12 @@ impl BufferPool {
         layout: Layout,
         block: Result<NonNull<[u8]>, AllocError>,
     ) -> Result<NonNull<[u8]>, AllocError> {
-        self.shared.count_fallback(reason, layout.size(), block.is_ok());
+        // A block that cannot move out of its slot stays there.
+        if block.is_ok() || !matches!(reason, FallbackReason::ShrunkToFallback) {
+            self.shared.count_fallback(Some(reason), layout.size(), block.is_ok());
+        }
         if block.is_ok() {
-            self.shared.pools.count_fallback_block(layout.size());
+            self.shared.pools.too_large_block_begins(layout.size());
         }
         block
     }
@@ -176,7 +181,7 @@ impl BufferPool {
             // with the same alignment.
             let block = block_of(unsafe { alloc::realloc(ptr.as_ptr(), old, new.size()) }, new);
             if block.is_ok() {
-                self.shared.pools.count_fallback_free(old.size());
+                self.shared.pools.too_large_block_ends(old.size());
             }
             return self.counted(reason, new, block);
         }

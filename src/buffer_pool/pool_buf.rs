@@ -86,17 +86,6 @@ impl PoolBuf {
         Ok(unsafe { Self::from_slot(block.start, 0, len, pool) })
     }
 
-    /// Takes an empty buffer in a slot, which counts as a hit. `None` counts as a miss or a bypass, or as
-    /// nothing if `len` has no layout.
-    pub(super) fn take_or_count(pool: &Arc<Shared>, len: usize) -> Option<Self> {
-        let refused = match Self::take(pool, len) {
-            Ok(buf) => return Some(buf),
-            Err(refused) => refused,
-        };
-        refused.into_iter().for_each(|reason| pool.count_fallback(reason, len, true));
-        None
-    }
-
     /// Makes a buffer of a slot.
     ///
     /// # Safety
@@ -115,7 +104,7 @@ impl PoolBuf {
     }
 
     fn from_vec(vec: Vec<u8>, asked: usize, pool: Option<Arc<Shared>>) -> Self {
-        pool.iter().for_each(|pool| pool.pools.count_fallback_block(asked));
+        pool.iter().for_each(|pool| pool.pools.too_large_block_begins(asked));
         let mut vec = ManuallyDrop::new(vec);
         let (len, capacity) = (vec.len(), vec.capacity());
         // SAFETY: a vector's pointer is never null.
@@ -200,14 +189,18 @@ impl PoolBuf {
     fn grow(&mut self, additional: usize) {
         let needed = self.len.checked_add(additional).filter(|&needed| needed <= isize::MAX as usize);
         let needed = needed.expect("capacity overflow");
-        if let Some(mut moved) = self.pool.as_ref().and_then(|pool| Self::take_or_count(pool, needed)) {
+        let taken = self.pool.as_ref().map(|pool| Self::take(pool, needed));
+        if let Some(Ok(mut moved)) = taken {
             moved.extend_from_slice(self);
             *self = moved;
-        } else {
-            let mut vec = if self.is_pooled() { self.to_vec() } else { self.take_program_vec() };
-            vec.reserve(additional);
-            *self = Self::from_vec(vec, needed, self.pool.clone());
+            return;
         }
+        let mut vec = if self.is_pooled() { self.to_vec() } else { self.take_program_vec() };
+        vec.reserve(additional);
+        if let (Some(pool), Some(Err(refused))) = (&self.pool, taken) {
+            pool.count_fallback(refused, needed, true);
+        }
+        *self = Self::from_vec(vec, needed, self.pool.clone());
     }
 
     /// Appends `bytes`. Makes [room](Self::reserve) for them first.
@@ -251,7 +244,7 @@ impl PoolBuf {
     /// not in a slot.
     fn take_program_vec(&mut self) -> Vec<u8> {
         let asked = mem::take(&mut self.asked);
-        self.pool.iter().for_each(|pool| pool.pools.count_fallback_free(asked));
+        self.pool.iter().for_each(|pool| pool.pools.too_large_block_ends(asked));
         let start = mem::replace(&mut self.start, NonNull::dangling());
         let (len, capacity) = (mem::take(&mut self.len), mem::take(&mut self.capacity));
         // SAFETY: the buffer is not in a slot, so the block came from a `Vec<u8>` in `from_vec`, and it is

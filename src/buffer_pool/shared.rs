@@ -54,9 +54,12 @@ impl Shared {
         self.pools.take(self.pools.shared_tally(), layout)
     }
 
-    /// Counts a request that no slot serves, and that the global allocator served or not.
-    pub(super) fn count_fallback(&self, reason: FallbackReason, size: usize, is_served: bool) {
-        self.pools.count_fallback(self.pools.shared_tally(), reason, size, is_served);
+    /// Counts a request that no slot serves, and that got memory of the global allocator or none. Nothing is
+    /// counted without a reason.
+    pub(super) fn count_fallback(&self, reason: Option<FallbackReason>, size: usize, is_served: bool) {
+        if let Some(reason) = reason {
+            self.pools.count_fallback(self.pools.shared_tally(), reason, size, is_served);
+        }
     }
 
     pub(super) fn count_zeroed(&self, block: &Block) {
@@ -77,7 +80,7 @@ impl Shared {
         let order_with_gives = || self.pools.order_with_gives(lane);
         let served = waiters.wait(request, deadline, order_with_gives, |request| self.grant(request));
         served.ok_or_else(|| {
-            self.count_fallback(self.pools.note_exhausted(lane), layout.size(), true);
+            self.count_fallback(Some(self.pools.note_exhausted(lane)), layout.size(), false);
             WaitError::TimedOut
         })
     }

@@ -35,7 +35,7 @@ pub(super) struct Misread<'a> {
     expected: Expected,
 }
 
-/// What is expected in a place.
+/// The kind of word that a place expects.
 #[derive(Clone, Copy)]
 pub(super) enum Expected {
     /// The words of the variable.

@@ -3,14 +3,14 @@
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
 //! | `metadata` | start-up, once (Release); read Acquire, or Relaxed by a thread that saw that start-up is over | the metadata |
-//! | `early`, `early_by_size`, `early_in_all` | threads that count while there is no metadata (see [`counters`](crate::stats::counters)) | nothing |
+//! | `early`, `early_by_size`, `early_shared` | threads that count while there is no metadata (see [`counters`](crate::stats::counters)) | nothing |
 
 use core::ptr::{self, NonNull};
 
 use crate::metadata::Metadata;
 use crate::stats::Stats;
 use crate::stats::counters::{Counters, SharedCounters};
-use crate::stats::refused::{RefusedBySize, RefusedInAll};
+use crate::stats::refused::{RefusedBySize, RefusedShared};
 use crate::sync::{
     AtomicPtr,
     Ordering::{Acquire, Relaxed, Release},
@@ -23,7 +23,7 @@ pub(crate) struct MetadataCell {
     /// The counts of requests that came while there was no metadata.
     early: Counters,
     early_by_size: RefusedBySize,
-    early_in_all: RefusedInAll,
+    early_shared: RefusedShared,
 }
 
 impl MetadataCell {
@@ -32,7 +32,7 @@ impl MetadataCell {
             metadata: AtomicPtr::new(ptr::null_mut()),
             early: Counters::new(),
             early_by_size: RefusedBySize::new(),
-            early_in_all: RefusedInAll::new(),
+            early_shared: RefusedShared::new(),
         }
     }
 
@@ -86,8 +86,8 @@ impl MetadataCell {
     }
 
     /// Returns what is counted of refused requests for all threads together.
-    pub(crate) fn in_all(&self) -> &RefusedInAll {
-        self.shared().map_or(&self.early_in_all, |shared| &shared.in_all)
+    pub(crate) fn refused_shared(&self) -> &RefusedShared {
+        self.shared().map_or(&self.early_shared, |shared| &shared.refused)
     }
 
     /// Adds the counts by size to `stats`. All other counts are there already.
@@ -96,7 +96,7 @@ impl MetadataCell {
             metadata.add_sizes_to(stats);
         }
         self.early_by_size.add_to(&mut stats.refused);
-        self.early_in_all.add_to(stats);
+        self.early_shared.add_to(stats);
     }
 
     /// Returns the counters that all threads without a place share. `None` before there is metadata: until

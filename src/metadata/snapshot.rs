@@ -63,18 +63,26 @@ impl Metadata {
         self.lanes[Lane::new(class, true).index()].slab.slots
     }
 
+    /// Returns the statistics without what was counted before there was metadata.
+    pub(crate) fn stats(&self) -> Stats {
+        let mut stats = self.counts();
+        self.add_sizes_to(&mut stats);
+        stats
+    }
+
     /// Adds the counts by size of refused requests to `stats`.
     pub(crate) fn add_sizes_to(&self, stats: &mut Stats) {
         self.for_each_place(|state| {
-            if state.counters().large_refusals.load(Relaxed) > 0 {
+            if state.counters().big_refusals.load(Relaxed) > 0 {
                 state.refused().add_to(&mut stats.refused);
             }
         });
         self.shared.by_size.add_to(&mut stats.refused);
-        self.shared.in_all.add_to(stats);
+        self.shared.refused.add_to(stats);
     }
 
-    pub(crate) fn stats(&self) -> Stats {
+    /// Returns the statistics without the counts by size.
+    pub(crate) fn counts(&self) -> Stats {
         let reservation =
             if self.base.is_null() { Reservation::Failed(self.exceeded_limit) } else { Reservation::Ready };
         let mut stats = Stats { reservation, ..Stats::default() };
@@ -93,6 +101,9 @@ impl Metadata {
             let slab = &self.lanes[Lane::new(index, true).index()].slab;
             class.slot_bytes = slab.slot_bytes as u64;
             class.slots = slab.slots as u64;
+            let [open, held_back] =
+                [false, true].map(|is_held_back| self.pool(Lane::new(index, is_held_back)).set().slots());
+            class.held_back_slots = if open > 0 { held_back as u64 } else { 0 };
             class.in_use = class.hits.saturating_sub(class.returns);
             class.peak = self.peaks[index].raise_to(class.in_use as usize) as u64;
             class.peak_demand = self.recording.map_or(0, |recording| recording.peak_demand(index)) as u64;

@@ -61,14 +61,19 @@ impl Tally<'_> {
         self.with_rest(|counters, add| counters.fallback_calls(reason).count(bytes, add));
     }
 
-    /// Counts a request that was refused and is large enough to be counted by size.
-    pub(crate) fn large_refusal(self, reason: Refusal, bytes: usize) {
+    /// Counts a call of the fallback as [`fallback`](Self::fallback) does, and by size.
+    pub(crate) fn big_refusal(self, reason: FallbackReason, refusal: Refusal, bytes: usize) {
         match self {
             Self::Own(own) => own.with(|guard| {
-                add::owned(&guard.rest().large_refusals, 1);
-                guard.refused().count(reason, bytes, add::owned);
+                let counters = guard.rest();
+                counters.count_fallback(reason, bytes);
+                add::owned(&counters.big_refusals, 1);
+                guard.refused().count(refusal, bytes, add::owned);
             }),
-            Self::Shared(cell) => cell.by_size().count(reason, bytes, add::shared),
+            Self::Shared(cell) => {
+                self.fallback(reason, bytes);
+                cell.by_size().count(refusal, bytes, add::shared);
+            }
         }
     }
 

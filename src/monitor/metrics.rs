@@ -4,9 +4,8 @@
 //! |---|---|---|---|
 //! | `framepool_hits_total`, `_misses_total`, `_returns_total` | counter | `pool`, `class` | |
 //! | `framepool_requested_bytes_total` | counter | `pool`, `class` | bytes |
-//! | `framepool_refused_total` | counter | `pool`, `reason` | |
+//! | `framepool_refused_total`, and `_failed_total` among them | counter | `pool`, `reason` | |
 //! | `framepool_refused_bytes_total` | counter | `pool`, `reason` | bytes |
-//! | `framepool_failed_total` | counter | `pool` | |
 //! | `framepool_pooled_bytes_total`, `_fallback_bytes_total` | counter | `pool` | bytes |
 //! | `framepool_pooled_share` | gauge | `pool` | 0 to 1, once anything was requested |
 //! | `framepool_reserved` | gauge | `pool` | 1 if the pools have their address space, 0 if it was denied |
@@ -50,7 +49,11 @@ impl Metrics {
             Unit::Bytes,
             "Bytes that no slot served, by reason"
         );
-        describe_counter!("framepool_failed_total", Unit::Count, "Requests that nothing could serve");
+        describe_counter!(
+            "framepool_failed_total",
+            Unit::Count,
+            "Refused requests that got no memory at all, by reason"
+        );
         describe_counter!("framepool_pooled_bytes_total", Unit::Bytes, "Bytes that slots served");
         describe_counter!("framepool_fallback_bytes_total", Unit::Bytes, "Bytes that the fallback served");
         describe_gauge!(
@@ -61,7 +64,7 @@ impl Metrics {
         describe_gauge!("framepool_reserved", Unit::Count, "Whether the pools have their address space");
         describe_gauge!("framepool_slots", Unit::Count, "Slots of a class");
         describe_gauge!("framepool_slots_in_use", Unit::Count, "Live slots of a class");
-        describe_gauge!("framepool_slots_peak", Unit::Count, "The most live slots of a class at once");
+        describe_gauge!("framepool_slots_peak", Unit::Count, "The maximum of live slots of a class at once");
         describe_gauge!("framepool_slot_bytes", Unit::Bytes, "Bytes of a slot of a class");
         describe_gauge!("framepool_in_use_bytes", Unit::Bytes, "Bytes of the live slots of a class");
         describe_gauge!("framepool_resident_bytes", Unit::Bytes, "Resident bytes of the slots");
@@ -89,12 +92,16 @@ impl Metrics {
         }
         for reason in Refusal::ALL {
             let labels = [("pool", pool.clone()), ("reason", label(reason.name()))];
-            let bytes = stats.refused().filter(|sizes| sizes.reason == reason).map(|sizes| sizes.bytes).sum();
+            let (mut bytes, mut failed) = (0_u64, 0);
+            for sizes in stats.refused().filter(|sizes| sizes.reason == reason) {
+                bytes = bytes.wrapping_add(sizes.bytes);
+                failed += sizes.failed;
+            }
             counter!("framepool_refused_total", &labels).absolute(stats.refused_for(reason));
             counter!("framepool_refused_bytes_total", &labels).absolute(bytes);
+            counter!("framepool_failed_total", &labels).absolute(failed);
         }
         let labels = [("pool", pool.clone())];
-        counter!("framepool_failed_total", &labels).absolute(stats.failed());
         counter!("framepool_pooled_bytes_total", &labels).absolute(stats.pooled_bytes());
         counter!("framepool_fallback_bytes_total", &labels).absolute(stats.fallback_bytes());
         if let Some(share) = stats.pooled_share() {
@@ -114,5 +121,5 @@ impl Metrics {
 
 /// Returns a label's value without blanks.
 fn label(text: &str) -> String {
-    text.replace(' ', "_")
+    text.replace(char::is_whitespace, "_")
 }

@@ -113,7 +113,7 @@ fn thumbnails(pool: &'static PoolAlloc) {
 }
 
 #[test]
-fn frames_that_no_slot_holds_are_said_to_be_and_what_would_hold_them() {
+fn frames_too_large_for_every_slot_are_told_with_the_slots_that_would_hold_them() {
     static POOL: PoolAlloc = PoolAlloc::new();
     let said = Said::of(&POOL, || frames(&POOL));
     let line = "300 requests too large for XLarge (2 MiB), largest 3,110,400 bytes, 12 at once; \
@@ -226,13 +226,16 @@ fn a_request_that_nothing_could_serve_has_no_bytes() {
     assert_eq!(said.last_lines(), ["Bypasses: too large=1", "Overall hit rate: n/a", "Pooled: n/a"]);
     let stats = said.stats;
     assert_eq!((stats.failed(), stats.total_bytes(), stats.pooled_share()), (1, 0, None));
-    assert_eq!((stats.refused().count(), stats.too_large()), (0, None));
+    assert_eq!((stats.refused().count(), stats.too_large()), (1, None));
     assert_eq!(said.events, [""; 0]);
     let first = "requests that were not served by a slot: 1\n\
-                 1 that the fallback could not serve either: too large\n";
+                 1 request of 256 MiB and more (0 B together): too large, 1 without any memory\n";
     assert!(said.not_pooled.starts_with(first), "{}", said.not_pooled);
     assert_eq!(said.missed, "");
-    said.assert_metrics(&["framepool_failed_total{pool=\"A_pool\"} 1"], &["framepool_pooled_share{"]);
+    said.assert_metrics(
+        &["framepool_failed_total{pool=\"A_pool\",reason=\"too_large\"} 1"],
+        &["framepool_pooled_share{"],
+    );
 }
 
 #[test]
@@ -273,9 +276,69 @@ fn one_huge_request_does_not_decide_what_would_hold_the_frames() {
 }
 
 #[test]
-fn a_request_that_comes_once_is_told_without_a_table() {
+fn a_request_that_comes_once_is_told_without_a_table_or_an_alarm() {
     static POOL: PoolAlloc = PoolAlloc::new();
     let said = Said::of(&POOL, || drop(Held::new(&POOL, 16 << 20)));
     let line = "1 request too large for XLarge (2 MiB), largest 16,777,216 bytes, 1 at once";
-    assert_eq!(said.events, [line]);
+    assert_eq!((said.last_lines().pop(), said.events.len()), (Some(line), 0));
+}
+
+#[test]
+fn blocks_of_every_thread_count_while_they_live_unpooled_ones_too() {
+    static POOL: PoolAlloc = PoolAlloc::new();
+    let frame = || Held::new(&POOL, 3 << 20);
+    // Starts the pools.
+    drop(Held::new(&POOL, 300));
+    let kept = POOL.unpooled(|| [frame(), frame(), frame()]);
+    let counted: Vec<_> = (0..5).map(|_| frame()).collect();
+    POOL.unpooled(|| drop(counted));
+    drop(kept);
+    (0..40).for_each(|_| drop([frame(), frame()]));
+    let too_large = POOL.stats().too_large().expect("frames");
+    assert_eq!((too_large.requests, too_large.at_once), (85, 8));
+}
+
+#[test]
+fn sizes_below_16_kib_are_not_known_and_no_table_is_made_of_them() {
+    const CONFIG: Config = Config::new()
+        .class(Class::Small, 1 << 10, 8)
+        .class(Class::Medium, 2 << 10, 8)
+        .class(Class::Large, 4 << 10, 8)
+        .class(Class::XLarge, 8 << 10, 8);
+    static POOL: PoolAlloc = PoolAlloc::with_config(CONFIG);
+    let said = Said::of(&POOL, || (0..300).for_each(|_| drop(Held::new(&POOL, 9_000))));
+    assert_eq!(said.last_lines().pop(), Some("300 requests too large for XLarge (8 KiB)"));
+}
+
+#[test]
+fn a_line_to_paste_drops_a_hold_back_that_would_be_too_large() {
+    const CONFIG: Config = Config::new().hold_back(Class::XLarge, 32, 1 << 20);
+    static POOL: PoolAlloc = PoolAlloc::with_config(CONFIG);
+    let said = Said::of(&POOL, || frames(&POOL));
+    let end = "; try .class(Class::XLarge, 3_112_960, 14).hold_back(Class::XLarge, 0, 0)";
+    assert!(said.table.ends_with(end), "{}", said.table);
+    let pasted = CONFIG.class(Class::XLarge, 3_112_960, 14);
+    assert!(pasted.validate().is_err() && pasted.hold_back(Class::XLarge, 0, 0).validate().is_ok());
+}
+
+#[test]
+fn an_alarm_waits_for_a_table_and_goes_on_through_small_hits() {
+    static POOL: PoolAlloc = PoolAlloc::new();
+    let thresholds = Thresholds { share: 0.05, from_bytes: 16 << 10, trim_after: None };
+    let mut watch = Watch::new(POOL.stats(), thresholds);
+    let mut events = || watch.check(&POOL.stats(), &Residency::default(), Instant::now()).len();
+    let _small = Held::new(&POOL, 300);
+    let batch = || drop((0..4).map(|_| Held::new(&POOL, 3 << 20)).collect::<Vec<_>>());
+    batch();
+    assert_eq!(events(), 0, "4 requests for 4 blocks at once");
+    (0..3).for_each(|_| batch());
+    assert_eq!(events(), 1);
+    drop(Held::new(&POOL, 300));
+    assert_eq!(events(), 0, "a pause");
+    batch();
+    assert_eq!(events(), 0, "still that episode");
+    (0..100).for_each(|_| drop(Held::new(&POOL, 1 << 20)));
+    assert_eq!(events(), 0, "its end");
+    batch();
+    assert_eq!(events(), 1);
 }

@@ -27,8 +27,10 @@ pub enum MonitorEvent {
     /// The share of the bytes requested since the last check in requests that are too large for every slot is
     /// above the [threshold](crate::MonitorBuilder::warn_above).
     ///
-    /// Reported once an episode. An episode ends when slots serve requests again and the share is at most half
-    /// the threshold. The text says which table would serve these requests.
+    /// Reported once an episode, and only if there is a [table](TooLarge::needed) that would serve them, which
+    /// the text says. The figures are those of the whole run. An episode ends when slots of at least
+    /// [`warn_from`](crate::MonitorBuilder::warn_from) bytes serve requests again and the share is at most half
+    /// the threshold.
     TooLarge(TooLarge),
     /// The pools could not be reserved, so everything goes to the fallback. Reported once.
     ReservationDenied,
@@ -105,17 +107,17 @@ pub(super) struct Thresholds {
 /// An episode of a share above its threshold.
 #[derive(Clone, Copy, Default)]
 struct Episode {
-    goes_on: bool,
+    is_open: bool,
 }
 
 impl Episode {
     /// Returns whether an episode begins with this share. It ends only when slots `serve` requests.
     fn begins(&mut self, share: f64, threshold: f64, serves: bool) -> bool {
-        let begins = share > threshold && !self.goes_on;
+        let begins = share > threshold && !self.is_open;
         if begins {
-            self.goes_on = true;
+            self.is_open = true;
         } else if serves && share <= threshold / 2.0 {
-            self.goes_on = false;
+            self.is_open = false;
         }
         begins
     }
@@ -161,11 +163,15 @@ impl Watch {
                 events.push(MonitorEvent::MissRateHigh { class, miss_rate });
             }
         }
-        let too_large = since.too_large().filter(|too_large| too_large.largest >= from_bytes);
-        let large_bytes = too_large.map_or(0, |too_large| too_large.bytes);
+        let large_bytes = since.too_large().map_or(0, |too_large| too_large.bytes);
         let large_share = large_bytes as f64 / since.total_bytes().max(1) as f64;
-        if self.too_large.begins(large_share, share, since.pooled_bytes() > 0) {
-            events.extend(too_large.map(MonitorEvent::TooLarge));
+        // Once there is a table that would serve them. Its figures are of the whole run, as the peak is.
+        let too_large = now.too_large().filter(|all| all.needed.is_some() && all.largest >= from_bytes);
+        let serves = since.classes().any(|(_, stats)| stats.slot_bytes >= from_bytes && stats.hits > 0);
+        if let Some(too_large) = too_large
+            && self.too_large.begins(large_share, share, serves)
+        {
+            events.push(MonitorEvent::TooLarge(too_large));
         }
         if now.reservation().is_failed() && !self.is_denied {
             self.is_denied = true;

@@ -15,7 +15,7 @@ impl<A> PoolAlloc<A> {
     /// Runs `f` without the pools.
     ///
     /// While `f` runs, the fallback serves all that this thread allocates through this allocator. None of it
-    /// is counted.
+    /// is counted, except in [`TooLarge::at_once`](crate::stats::TooLarge::at_once).
     ///
     /// This is for code that should not be measured, and for a program's start. The intended use is a
     /// profiler as the fallback. A profiler allocates blocks of its own when it is built and when it writes
@@ -97,38 +97,42 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         self.unpooled(|| f(&self.fallback))
     }
 
-    /// Has the fallback serve a request that the pools do not serve, and counts it.
+    /// Passes on to the fallback a request that the pools do not serve for this reason, and counts it. `None`
+    /// means that the thread is inside the fallback; then only live blocks above every slot are counted.
     ///
-    /// A small request is counted before the call, which is then the last act here. Whether the fallback served
-    /// it is not known then.
+    /// A small request is counted before the call, which is then the last act in most callers. Whether the
+    /// fallback serves it is not known at that point.
     #[inline(always)]
-    pub(super) fn refuse(
+    pub(super) fn pass_on(
         &self,
-        tally: Tally<'_>,
-        reason: FallbackReason,
+        counts: Option<(Tally<'_>, FallbackReason)>,
         size: usize,
         call: impl FnOnce(&A) -> *mut u8,
     ) -> *mut u8 {
         if size >= REFUSED_FROM {
-            return self.refuse_large(reason, size, call);
+            return self.pass_on_big(counts.map(|(_, reason)| reason), size, call);
         }
-        self.pools.count_fallback(tally, reason, size, true);
+        if let Some((tally, reason)) = counts {
+            self.pools.count_fallback(tally, reason, size, true);
+        }
         self.call_fallback(call)
     }
 
-    /// Has the fallback serve a request of at least [`REFUSED_FROM`] bytes, and counts it afterwards: as failed
+    /// Passes a request of at least [`REFUSED_FROM`] bytes on to the fallback, and counts it afterwards: as failed
     /// if the fallback has no memory either.
     #[inline]
-    pub(super) fn refuse_large(
+    pub(super) fn pass_on_big(
         &self,
-        reason: FallbackReason,
+        reason: Option<FallbackReason>,
         size: usize,
         call: impl FnOnce(&A) -> *mut u8,
     ) -> *mut u8 {
         let start = self.call_fallback(call);
-        self.pools.count_fallback(self.tally_now(), reason, size, !start.is_null());
+        if let Some(reason) = reason {
+            self.pools.count_fallback(self.tally_now(), reason, size, !start.is_null());
+        }
         if !start.is_null() {
-            self.pools.count_fallback_block(size);
+            self.pools.too_large_block_begins(size);
         }
         start
     }

@@ -52,7 +52,7 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for PoolAlloc<A> {
                 if size >= REFUSED_FROM {
                     drop(guard);
                     // SAFETY: the caller's contract.
-                    return unsafe { self.alloc_refused(layout, reason) };
+                    return unsafe { self.alloc_big(layout, reason) };
                 }
                 guard.rest().count_fallback(reason, size);
                 drop(guard);
@@ -77,7 +77,7 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for PoolAlloc<A> {
             self.call_fallback(|fallback| unsafe { fallback.dealloc(ptr, layout) });
         } else {
             // SAFETY: as above.
-            unsafe { self.dealloc_large(ptr, layout) }
+            unsafe { self.dealloc_big(ptr, layout) }
         }
     }
 
@@ -165,7 +165,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
             if layout.size() >= REFUSED_FROM {
                 drop(guard);
                 // SAFETY: the caller's contract.
-                return unsafe { self.alloc_refused(layout, reason) };
+                return unsafe { self.alloc_big(layout, reason) };
             }
             guard.rest().count_fallback(reason, layout.size());
             drop(guard);
@@ -181,33 +181,27 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     unsafe fn alloc_slow(&self, layout: Layout) -> *mut u8 {
         let tally = self.tally_unless_in_fallback();
         self.pools.recorded(layout, tally.is_none(), || {
-            let Some(tally) = tally else {
-                // SAFETY: the caller's contract.
-                return self.call_fallback(|fallback| unsafe { fallback.alloc(layout) });
+            let refused = match tally.map(|tally| self.pools.take(tally, layout)) {
+                Some(Ok(block)) => return block.start,
+                Some(Err(reason)) => tally.map(|tally| (tally, reason)),
+                None => None,
             };
-            match self.pools.take(tally, layout) {
-                Ok(block) => block.start,
-                Err(reason) => self.refuse(tally, reason, layout.size(), |fallback| {
-                    // SAFETY: the caller's contract.
-                    unsafe { fallback.alloc(layout) }
-                }),
-            }
+            // SAFETY: the caller's contract.
+            self.pass_on(refused, layout.size(), |fallback| unsafe { fallback.alloc(layout) })
         })
     }
 
     /// Allocates a block of at least [`REFUSED_FROM`] bytes that the pools do not serve for this reason.
     #[inline(never)]
-    unsafe fn alloc_refused(&self, layout: Layout, reason: FallbackReason) -> *mut u8 {
+    unsafe fn alloc_big(&self, layout: Layout, reason: FallbackReason) -> *mut u8 {
         // SAFETY: the caller's contract.
-        self.refuse_large(reason, layout.size(), |fallback| unsafe { fallback.alloc(layout) })
+        self.pass_on_big(Some(reason), layout.size(), |fallback| unsafe { fallback.alloc(layout) })
     }
 
     /// Frees a block of the fallback of at least [`REFUSED_FROM`] bytes.
     #[inline(never)]
-    unsafe fn dealloc_large(&self, ptr: *mut u8, layout: Layout) {
-        if self.pools.is_too_large(layout.size()) && !self.is_in_fallback_now() {
-            self.pools.count_fallback_free(layout.size());
-        }
+    unsafe fn dealloc_big(&self, ptr: *mut u8, layout: Layout) {
+        self.pools.too_large_block_ends(layout.size());
         // SAFETY: the caller's contract.
         self.call_fallback(|fallback| unsafe { fallback.dealloc(ptr, layout) });
     }
@@ -247,7 +241,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
                 unsafe { self.dealloc_found(ptr) }
             } else {
                 // SAFETY: not of the pools, so of the fallback, with the layout that it was allocated with.
-                unsafe { self.dealloc_large(ptr, layout) }
+                unsafe { self.dealloc_big(ptr, layout) }
             }
         });
     }
@@ -264,21 +258,17 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     unsafe fn alloc_zeroed_slow(&self, layout: Layout) -> *mut u8 {
         let tally = self.tally_unless_in_fallback();
         self.pools.recorded(layout, tally.is_none(), || {
-            let Some(tally) = tally else {
-                // SAFETY: the caller's contract.
-                return self.call_fallback(|fallback| unsafe { fallback.alloc_zeroed(layout) });
-            };
-            match self.pools.take(tally, layout) {
-                Ok(block) => {
+            let refused = match tally.map(|tally| (tally, self.pools.take(tally, layout))) {
+                Some((tally, Ok(block))) => {
                     tally.zeroed(block.is_clean);
                     // SAFETY: a block of this layout that was taken just now.
-                    unsafe { block.zeroed(layout) }
+                    return unsafe { block.zeroed(layout) };
                 }
-                Err(reason) => self.refuse(tally, reason, layout.size(), |fallback| {
-                    // SAFETY: the caller's contract.
-                    unsafe { fallback.alloc_zeroed(layout) }
-                }),
-            }
+                Some((tally, Err(reason))) => Some((tally, reason)),
+                None => None,
+            };
+            // SAFETY: the caller's contract.
+            self.pass_on(refused, layout.size(), |fallback| unsafe { fallback.alloc_zeroed(layout) })
         })
     }
 }

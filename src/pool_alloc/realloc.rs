@@ -95,16 +95,13 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         layout: Layout,
         new_layout: Layout,
     ) -> *mut u8 {
-        if self.is_in_fallback_now() {
+        let taken = if self.is_in_fallback_now() {
             // Neither counted nor moved.
-            // SAFETY: the caller's contract, passed on.
-            return self
-                .call_fallback(|fallback| unsafe { fallback.realloc(ptr, layout, new_layout.size()) });
-        }
-        let taken = if new_layout.size() <= layout.size() {
-            Err(FallbackReason::ShrunkInFallback)
+            Err(None)
+        } else if new_layout.size() <= layout.size() {
+            Err(Some(FallbackReason::ShrunkInFallback))
         } else {
-            self.pools.take(self.tally_now(), new_layout)
+            self.pools.take(self.tally_now(), new_layout).map_err(Some)
         };
         match taken {
             Ok(block) => {
@@ -117,14 +114,17 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
                 self.tally_now().realloc_moved();
                 block.start
             }
-            // SAFETY: the caller's contract, passed on.
-            Err(reason) => self.refuse(self.tally_now(), reason, new_layout.size(), |fallback| unsafe {
-                let new = fallback.realloc(ptr, layout, new_layout.size());
-                if !new.is_null() {
-                    self.pools.count_fallback_free(layout.size());
-                }
-                new
-            }),
+            Err(reason) => {
+                let counts = reason.map(|reason| (self.tally_now(), reason));
+                // SAFETY: the caller's contract, passed on.
+                self.pass_on(counts, new_layout.size(), |fallback| unsafe {
+                    let new = fallback.realloc(ptr, layout, new_layout.size());
+                    if !new.is_null() {
+                        self.pools.too_large_block_ends(layout.size());
+                    }
+                    new
+                })
+            }
         }
     }
 

@@ -16,7 +16,7 @@ impl Pools {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let mut stats = self.metadata_cell.get().map_or_else(|| self.stats_of_none(), Metadata::stats);
+        let mut stats = self.metadata_cell.get().map_or_else(|| self.stats_of_none(), Metadata::counts);
         self.metadata_cell.early().add_to(&mut stats);
         self.metadata_cell.add_sizes_to(&mut stats);
         stats
@@ -29,10 +29,11 @@ impl Pools {
             // There was no memory for the metadata, where the exceeded limit would be noted.
             stats.reservation = Reservation::Failed(None);
         }
+        let config = self.config();
         for class in Class::ALL {
             let stats = &mut stats.classes[class as usize];
-            stats.slot_bytes = self.config.slot_bytes(class) as u64;
-            stats.slots = self.config.slots(class) as u64;
+            stats.slot_bytes = config.slot_bytes(class) as u64;
+            stats.slots = config.slots(class) as u64;
         }
         stats
     }
@@ -48,8 +49,7 @@ impl Pools {
         own.map_or_else(|| self.shared_tally(), Tally::Own)
     }
 
-    /// Counts a call of the fallback for `size` bytes, which it served or not. A request of at least
-    /// [`REFUSED_FROM`] bytes is counted after the call, a smaller one before, as served.
+    /// Counts a call of the fallback for `size` bytes, which it served or not.
     pub(crate) fn count_fallback(
         &self,
         tally: Tally<'_>,
@@ -57,33 +57,38 @@ impl Pools {
         size: usize,
         is_served: bool,
     ) {
-        tally.fallback(reason, if is_served { size } else { 0 });
-        let Some(reason) = reason.refusal().filter(|_| size >= REFUSED_FROM) else { return };
-        let in_all = self.metadata_cell.in_all();
-        if is_served {
-            tally.large_refusal(reason, size);
-            in_all.note_size(reason, size);
+        let Some(refusal) = reason.refusal() else {
+            return tally.fallback(reason, if is_served { size } else { 0 });
+        };
+        if !is_served {
+            self.metadata_cell.refused_shared().count_failed(refusal, size);
+            tally.fallback(reason, 0);
+        } else if size < REFUSED_FROM {
+            tally.fallback(reason, size);
         } else {
-            in_all.count_failed(reason);
+            // The size first: a range that has requests has a largest one.
+            self.metadata_cell.refused_shared().note_size(refusal, size);
+            tally.big_refusal(reason, refusal, size);
         }
     }
 
     /// Counts a new block of the fallback, if it is too large for every slot.
-    pub(crate) fn count_fallback_block(&self, size: usize) {
+    pub(crate) fn too_large_block_begins(&self, size: usize) {
         if self.is_too_large(size) {
-            self.metadata_cell.in_all().too_large_begins();
+            self.metadata_cell.refused_shared().too_large_block_begins();
         }
     }
 
-    /// Counts such a block as gone.
-    pub(crate) fn count_fallback_free(&self, size: usize) {
+    /// Counts the end of such a block.
+    pub(crate) fn too_large_block_ends(&self, size: usize) {
         if self.is_too_large(size) {
-            self.metadata_cell.in_all().too_large_ends();
+            self.metadata_cell.refused_shared().too_large_block_ends();
         }
     }
 
-    /// Whether a size is counted as larger than every slot. Before the pools have started, no size is.
-    pub(crate) fn is_too_large(&self, size: usize) -> bool {
+    /// Whether blocks of this size are counted while they live: those larger than every slot. Before start-up
+    /// is over, none is.
+    fn is_too_large(&self, size: usize) -> bool {
         size >= REFUSED_FROM
             && matches!(self.serving.state(), State::Ready | State::Failed)
             && size > self.plan().classes[CLASSES - 1].slab.slot_bytes

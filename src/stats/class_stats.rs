@@ -11,6 +11,8 @@ pub struct ClassStats {
     pub slot_bytes: u64,
     /// The number of slots of the class.
     pub slots: u64,
+    /// The number of slots that are [held back](crate::Config::hold_back) for larger layouts.
+    pub held_back_slots: u64,
     /// The number of slots that are live now, 0 to `slots`.
     pub in_use: u64,
     /// The maximum number of slots that were seen live at once, 0 to `slots`.

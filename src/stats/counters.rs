@@ -18,7 +18,7 @@ use crate::slots::class::CLASSES;
 use crate::slots::lane::{LANES, Lane};
 use crate::stats::add::{Add, COUNTS, owned, shared, sum_up};
 use crate::stats::reasons::{Bypass, Refusal};
-use crate::stats::refused::{RefusedBySize, RefusedInAll, Sums};
+use crate::stats::refused::{RefusedBySize, RefusedShared, Sums};
 use crate::stats::{ClassStats, Stats};
 use crate::sync::{
     AtomicU64,
@@ -125,7 +125,7 @@ pub(crate) struct Counters {
     shrunk_in_fallback: FallbackCalls,
     shrunk_to_fallback: FallbackCalls,
     /// The number of requests that are counted by size. A thread that has none never touches those counters.
-    pub(crate) large_refusals: AtomicU64,
+    pub(crate) big_refusals: AtomicU64,
     pub(crate) reallocs_moved: AtomicU64,
     memsets_skipped: AtomicU64,
     memsets_done: AtomicU64,
@@ -137,7 +137,7 @@ pub(crate) struct SharedCounters {
     pub(crate) lanes: [LaneCounters; LANES],
     pub(crate) rest: Counters,
     pub(crate) by_size: RefusedBySize,
-    pub(crate) in_all: RefusedInAll,
+    pub(crate) refused: RefusedShared,
 }
 
 impl LaneCounters {
@@ -189,7 +189,7 @@ impl Counters {
             starting: FallbackCalls::new(),
             shrunk_in_fallback: FallbackCalls::new(),
             shrunk_to_fallback: FallbackCalls::new(),
-            large_refusals: AtomicU64::new(0),
+            big_refusals: AtomicU64::new(0),
             reallocs_moved: AtomicU64::new(0),
             memsets_skipped: AtomicU64::new(0),
             memsets_done: AtomicU64::new(0),

@@ -84,7 +84,7 @@ impl Refusal {
         }
     }
 
-    /// The position in [`ALL`](Self::ALL).
+    /// Returns the position in [`ALL`](Self::ALL).
     pub(crate) const fn index(self) -> usize {
         match self {
             Refusal::Miss => 0,

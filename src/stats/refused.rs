@@ -4,15 +4,14 @@
 //! counted by powers of two as well as by reason. Smaller ones are the rest: a snapshot subtracts what is
 //! counted by size from what is counted by reason.
 //!
-//! The counters by size are the thread's own, as all others are. Two threads that counted such requests of 20 kB
-//! in shared counters took 264 ns for each pair of allocation and free; `System` alone takes 68. Only what belongs
-//! to all threads together is shared: sizes are compared with the largest so far, which rarely changes, and live
-//! blocks above the slots of XLarge are counted.
+//! The counters by size are the thread's own, as all others are: see decision 17 in `ARCHITECTURE.md`. Only what
+//! belongs to all threads together is shared: sizes are compared with the largest so far, which rarely changes,
+//! and live blocks above the slots of XLarge are counted.
 //!
 //! | field | who writes | what its order publishes |
 //! |---|---|---|
 //! | `Cell` | the owner (store, Relaxed); in the shared group any thread (addition, Relaxed) | nothing |
-//! | `RefusedInAll` | any thread (additions and maxima, Relaxed) | nothing |
+//! | `RefusedShared` | any thread (additions and maxima, Relaxed) | nothing |
 
 use core::fmt;
 
@@ -40,6 +39,8 @@ pub struct RefusedSizes {
     /// Bytes of the largest of these requests. 0 in the range below 16 KiB, where it is not counted. In a
     /// [difference](Stats::since) it is the largest so far.
     pub largest: u64,
+    /// The number of requests that got no memory at all: the fallback had none either, or was not asked.
+    pub failed: u64,
 }
 
 impl RefusedSizes {
@@ -50,27 +51,35 @@ impl RefusedSizes {
     }
 }
 
-/// Writes a line such as `300 requests of 2 MiB to 4 MiB (889.9 MiB together): too large`.
+/// Writes a line such as `300 requests of 2 MiB to 4 MiB (889.9 MiB together): too large`. The bytes are those that
+/// the fallback served.
 impl fmt::Display for RefusedSizes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { from_bytes, reason, requests, bytes, .. } = *self;
-        write!(f, "{requests} request{} ", if requests == 1 { "" } else { "s" })?;
+        let Self { from_bytes, reason, requests, bytes, failed, .. } = *self;
+        let all = requests + failed;
+        write!(f, "{all} request{} ", if all == 1 { "" } else { "s" })?;
         match self.below_bytes() {
             Some(below) if from_bytes == 0 => write!(f, "below {}", Bytes(below))?,
             Some(below) => write!(f, "of {} to {}", Bytes(from_bytes), Bytes(below))?,
             None => write!(f, "of {} and more", Bytes(from_bytes))?,
         }
-        write!(f, " ({} together): {reason}", Amount(bytes))
+        write!(f, " ({} together): {reason}", Amount(bytes))?;
+        if failed > 0 { write!(f, ", {failed} without any memory") } else { Ok(()) }
     }
 }
 
 /// The number of ranges from [`REFUSED_FROM`] bytes on.
-const LARGE_BUCKETS: usize = REFUSED_BUCKETS - 1;
+const BIG_BUCKETS: usize = REFUSED_BUCKETS - 1;
 
 /// Returns which of the ranges from [`REFUSED_FROM`] bytes on a size lies in.
-fn large_bucket_of(bytes: usize) -> usize {
-    invariant!(bytes >= REFUSED_FROM, "a small request is not counted by size");
-    ((bytes.ilog2() - REFUSED_FROM.ilog2()) as usize).min(LARGE_BUCKETS - 1)
+fn big_bucket_of(bytes: usize) -> usize {
+    invariant!(bytes >= REFUSED_FROM, "small sizes have one range");
+    ((bytes.ilog2() - REFUSED_FROM.ilog2()) as usize).min(BIG_BUCKETS - 1)
+}
+
+/// Returns which range a size lies in.
+fn bucket_of(bytes: usize) -> usize {
+    if bytes < REFUSED_FROM { 0 } else { 1 + big_bucket_of(bytes) }
 }
 
 /// Returns the smallest size of a range.
@@ -85,19 +94,19 @@ struct Cell {
 }
 
 /// The counters of refused requests of at least [`REFUSED_FROM`] bytes, by size and reason. All zeros are valid.
-pub(crate) struct RefusedBySize([[Cell; REASONS]; LARGE_BUCKETS]);
+pub(crate) struct RefusedBySize([[Cell; REASONS]; BIG_BUCKETS]);
 
 impl RefusedBySize {
     pub(crate) const fn new() -> Self {
         Self(
             [const { [const { Cell { requests: AtomicU64::new(0), bytes: AtomicU64::new(0) } }; REASONS] };
-                LARGE_BUCKETS],
+                BIG_BUCKETS],
         )
     }
 
     /// Counts a request that the fallback served, with the addition that is right for these counters.
     pub(crate) fn count(&self, reason: Refusal, bytes: usize, add: Add) {
-        let cell = &self.0[large_bucket_of(bytes)][reason.index()];
+        let cell = &self.0[big_bucket_of(bytes)][reason.index()];
         add(&cell.requests, 1);
         add(&cell.bytes, bytes as u64);
     }
@@ -118,21 +127,21 @@ impl RefusedBySize {
 }
 
 /// The counters of refused requests that all threads share. All zeros are valid.
-pub(crate) struct RefusedInAll {
+pub(crate) struct RefusedShared {
     /// Bytes of the largest request of at least [`REFUSED_FROM`] bytes.
-    largest: [[AtomicU64; REASONS]; LARGE_BUCKETS],
-    /// Requests that the fallback could not serve either.
-    failed: [AtomicU64; REASONS],
+    largest: [[AtomicU64; REASONS]; BIG_BUCKETS],
+    /// Requests that got no memory at all.
+    failed: [[AtomicU64; REASONS]; REFUSED_BUCKETS],
     /// Live blocks of the fallback that are too large for every slot, and the maximum so far.
     too_large: AtomicU64,
     too_large_peak: AtomicU64,
 }
 
-impl RefusedInAll {
+impl RefusedShared {
     pub(crate) const fn new() -> Self {
         Self {
-            largest: [const { [const { AtomicU64::new(0) }; REASONS] }; LARGE_BUCKETS],
-            failed: [const { AtomicU64::new(0) }; REASONS],
+            largest: [const { [const { AtomicU64::new(0) }; REASONS] }; BIG_BUCKETS],
+            failed: [const { [const { AtomicU64::new(0) }; REASONS] }; REFUSED_BUCKETS],
             too_large: AtomicU64::new(0),
             too_large_peak: AtomicU64::new(0),
         }
@@ -140,33 +149,36 @@ impl RefusedInAll {
 
     /// Notes the size of a request of at least [`REFUSED_FROM`] bytes.
     pub(crate) fn note_size(&self, reason: Refusal, bytes: usize) {
-        raise(&self.largest[large_bucket_of(bytes)][reason.index()], bytes as u64);
+        raise(&self.largest[big_bucket_of(bytes)][reason.index()], bytes as u64);
     }
 
-    /// Counts a request that the fallback could not serve either.
-    pub(crate) fn count_failed(&self, reason: Refusal) {
-        self.failed[reason.index()].fetch_add(1, Relaxed);
+    /// Counts a request that got no memory at all.
+    pub(crate) fn count_failed(&self, reason: Refusal, bytes: usize) {
+        self.failed[bucket_of(bytes)][reason.index()].fetch_add(1, Relaxed);
     }
 
     /// Counts a new block that is too large for every slot.
-    pub(crate) fn too_large_begins(&self) {
+    pub(crate) fn too_large_block_begins(&self) {
         raise(&self.too_large_peak, self.too_large.fetch_add(1, Relaxed) + 1);
     }
 
-    /// Counts such a block as gone. Its beginning may not have been counted.
-    pub(crate) fn too_large_ends(&self) {
+    /// Counts the end of such a block. A block from before start-up was over was not counted.
+    pub(crate) fn too_large_block_ends(&self) {
         let _ = self.too_large.fetch_update(Relaxed, Relaxed, |live| live.checked_sub(1));
     }
 
     pub(crate) fn add_to(&self, stats: &mut Stats) {
-        let [first, large @ ..] = &mut stats.refused.0;
-        for (largest, sum) in self.largest.iter().flatten().zip(large.iter_mut().flatten()) {
+        let [_, big @ ..] = &mut stats.refused.0;
+        for (largest, sum) in self.largest.iter().flatten().zip(big.iter_mut().flatten()) {
             sum.largest = sum.largest.max(largest.load(Relaxed));
         }
-        for ((failed, sum), first) in self.failed.iter().zip(&mut stats.failed).zip(first) {
-            let failed = failed.load(Relaxed);
-            first.subtract(failed, 0);
-            *sum = sum.wrapping_add(failed);
+        for (failed, bucket) in self.failed.iter().zip(0..) {
+            for (failed, reason) in failed.iter().zip(0..) {
+                let failed = failed.load(Relaxed);
+                stats.refused.0[0][reason].subtract(failed, 0);
+                let sum = &mut stats.refused.0[bucket][reason].failed;
+                *sum = sum.wrapping_add(failed);
+            }
         }
         stats.too_large_peak = stats.too_large_peak.max(self.too_large_peak.load(Relaxed));
     }
@@ -178,6 +190,7 @@ pub(crate) struct Sums {
     pub(crate) requests: u64,
     pub(crate) bytes: u64,
     largest: u64,
+    failed: u64,
 }
 
 impl Sums {
@@ -202,10 +215,15 @@ impl RefusedTable {
         self.0.iter().flatten().fold(0, |sum, cell| sum.wrapping_add(cell.bytes))
     }
 
+    pub(crate) fn failed(&self) -> u64 {
+        self.0.iter().flatten().map(|sums| sums.failed).sum()
+    }
+
     pub(crate) fn since(&self, earlier: &Self) -> Self {
         let mut table = *self;
         for (sums, earlier) in table.0.iter_mut().flatten().zip(earlier.0.iter().flatten()) {
             sums.subtract(earlier.requests, earlier.bytes);
+            sums.failed = sums.failed.saturating_sub(earlier.failed);
         }
         table
     }
@@ -214,11 +232,11 @@ impl RefusedTable {
     pub(crate) fn iter(&self) -> impl Iterator<Item = RefusedSizes> {
         let rows = self.0.iter().zip((0..REFUSED_BUCKETS).map(from_bytes));
         let cells = rows.flat_map(|(row, from_bytes)| {
-            row.iter().zip(Refusal::ALL).map(move |(&Sums { requests, bytes, largest }, reason)| {
-                RefusedSizes { from_bytes, reason, requests, bytes, largest }
+            row.iter().zip(Refusal::ALL).map(move |(&Sums { requests, bytes, largest, failed }, reason)| {
+                RefusedSizes { from_bytes, reason, requests, bytes, largest, failed }
             })
         });
-        cells.filter(|sizes| sizes.requests > 0)
+        cells.filter(|sizes| sizes.requests + sizes.failed > 0)
     }
 }
 

@@ -7,10 +7,13 @@ use crate::config::Config;
 use crate::config::sizing::{USES_PER_SLOT, step, with_headroom};
 use crate::slots::class::Class;
 use crate::stats::units::{Bytes, Grouped};
+use crate::tunables::REFUSED_FROM;
 
-/// The requests that were larger than a slot of XLarge: see [`Stats::too_large`].
+/// The requests that were larger than a slot of XLarge, and got a block of the fallback: see
+/// [`Stats::too_large`].
 ///
-/// `Display` writes one line, with a line for the [`Config`] that would have served them, if there is one:
+/// `Display` writes one line. If there is a class that would have served them, it ends with the calls to add to the
+/// [`Config`]:
 ///
 /// ```text
 /// 300 requests too large for XLarge (2 MiB), largest 3,110,400 bytes, 12 at once; try .class(Class::XLarge, 3_112_960, 14)
@@ -23,17 +26,23 @@ pub struct TooLarge {
     pub requests: u64,
     /// Bytes of all requests together.
     pub bytes: u64,
-    /// Bytes of the largest request so far.
+    /// Bytes of the largest request so far. 0 if XLarge has slots below 16 KiB, because smaller sizes are not
+    /// known one by one.
     pub largest: u64,
-    /// The maximum number of their blocks that were live at once so far.
+    /// The maximum number of blocks of the fallback above the slots of XLarge that were live at once so far, for
+    /// whatever reason the fallback served them, [unpooled](crate::PoolAlloc::unpooled) ones included. 0 if XLarge
+    /// has slots below 16 KiB.
     pub at_once: u64,
     /// Bytes of a slot of XLarge.
     pub slot_bytes: u64,
     /// Bytes of a slot and number of slots that XLarge needs to serve them beside its own blocks.
     ///
-    /// `None` if a slot would not pay, because there were fewer than four requests for each block that was live at
-    /// once, or if no class may have that many or that large slots.
+    /// The slots are as large as 99 % of the requests need, and 12 % more than were live at once. `None` if the
+    /// requests do not repeat (fewer than four for each block that was live at once), if no class may have that
+    /// many or that large slots, or if `largest` is not known.
     pub needed: Option<(usize, usize)>,
+    /// Whether XLarge holds back more slots than it needs, so that the hold-back has to go.
+    drops_hold_back: bool,
 }
 
 /// The share of the requests, one in this many, that a few very large ones may be. The advised slot is not made
@@ -41,32 +50,37 @@ pub struct TooLarge {
 const OUTLIERS: u64 = 100;
 
 impl Stats {
-    /// Returns the requests that were larger than every slot; `None` if there were none.
-    ///
-    /// The advised slots are as large as 99 % of the requests need, and 12 % more than were live at once.
+    /// Returns the requests that were larger than every slot; `None` if the fallback served none.
     pub fn too_large(&self) -> Option<TooLarge> {
-        let all = || self.refused().filter(|sizes| sizes.reason == Refusal::Bypass(Bypass::TooLarge));
+        let xlarge = self.class(Class::XLarge);
+        // While threads are busy, the first range may have requests of other ranges.
+        let is_known = xlarge.slot_bytes >= REFUSED_FROM as u64;
+        let all = || {
+            let all = self.refused().filter(|sizes| sizes.reason == Refusal::Bypass(Bypass::TooLarge));
+            all.filter(|sizes| sizes.requests > 0 && (sizes.from_bytes > 0 || !is_known))
+        };
         let requests: u64 = all().map(|sizes| sizes.requests).sum();
-        let (mut seen, mut usual, mut largest, mut bytes) = (0, 0, 0, 0_u64);
+        if requests == 0 {
+            return None;
+        }
+        let (mut seen, mut usual) = (0, 0);
         for sizes in all() {
             if seen * OUTLIERS < requests * (OUTLIERS - 1) {
-                // Sizes below the first range's end are not known one by one.
-                usual = sizes.largest.max(sizes.below_bytes().filter(|_| sizes.from_bytes == 0).unwrap_or(0));
+                usual = sizes.largest;
             }
-            largest = largest.max(usual).max(sizes.largest);
             seen += sizes.requests;
-            bytes = bytes.wrapping_add(sizes.bytes);
         }
-        let xlarge = self.class(Class::XLarge);
-        (requests > 0).then(|| TooLarge {
+        let at_once = if is_known { self.too_large_peak } else { 0 };
+        let repeats = at_once > 0 && requests >= at_once.saturating_mul(USES_PER_SLOT);
+        let needed = self.needed(usual, at_once + xlarge.peak).filter(|_| repeats);
+        Some(TooLarge {
             requests,
-            bytes,
-            largest,
-            at_once: self.too_large_peak,
+            bytes: all().fold(0, |sum: u64, sizes| sum.wrapping_add(sizes.bytes)),
+            largest: if is_known { all().map(|sizes| sizes.largest).max().unwrap_or(0) } else { 0 },
+            at_once,
             slot_bytes: xlarge.slot_bytes,
-            needed: (requests >= self.too_large_peak.saturating_mul(USES_PER_SLOT))
-                .then(|| self.needed(usual, self.too_large_peak + xlarge.peak))
-                .flatten(),
+            needed,
+            drops_hold_back: needed.is_some_and(|(_, slots)| xlarge.held_back_slots > slots as u64),
         })
     }
 
@@ -84,17 +98,16 @@ impl Stats {
 
 impl fmt::Display for TooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { requests, largest, at_once, slot_bytes, needed, .. } = *self;
+        let Self { requests, largest, at_once, slot_bytes, needed, drops_hold_back, .. } = *self;
         let plural = if requests == 1 { "" } else { "s" };
-        write!(
-            f,
-            "{requests} request{plural} too large for XLarge ({}), largest {} bytes, {at_once} at once",
-            Bytes(slot_bytes),
-            Grouped(largest, ',')
-        )?;
+        write!(f, "{requests} request{plural} too large for XLarge ({})", Bytes(slot_bytes))?;
+        if largest > 0 {
+            write!(f, ", largest {} bytes, {at_once} at once", Grouped(largest, ','))?;
+        }
         let Some((slot_bytes, slots)) = needed else { return Ok(()) };
         let (slot_bytes, slots) = (Grouped(slot_bytes as u64, '_'), Grouped(slots as u64, '_'));
-        write!(f, "; try .class(Class::XLarge, {slot_bytes}, {slots})")
+        write!(f, "; try .class(Class::XLarge, {slot_bytes}, {slots})")?;
+        if drops_hold_back { f.write_str(".hold_back(Class::XLarge, 0, 0)") } else { Ok(()) }
     }
 }
 

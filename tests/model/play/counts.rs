@@ -30,9 +30,8 @@ pub(super) struct Counts {
     pub(super) disabled: u64,
     pub(super) fallback_bytes: u64,
     pub(super) fallbacks: u64,
-    failed: u64,
-    /// Requests, bytes and the largest, by the power of two that they start from and by reason.
-    refused: BTreeMap<(u64, Refusal), [u64; 3]>,
+    /// Requests, bytes, the largest and the failed ones, by the power of two that they start from and by reason.
+    refused: BTreeMap<(u64, Refusal), [u64; 4]>,
     /// Live blocks of the fallback that are larger than every slot, and the maximum so far.
     too_large_now: u64,
     too_large_peak: u64,
@@ -76,13 +75,12 @@ impl Counts {
             disabled: stats.bypassed(Bypass::Disabled),
             fallback_bytes: stats.fallback_bytes(),
             fallbacks: stats.fallbacks(),
-            failed: stats.failed(),
             refused: stats
                 .refused()
                 .map(|sizes| {
                     let key = (sizes.from_bytes, sizes.reason);
                     let largest = expected.refused.get(&key).map_or(0, |counts| counts[2]);
-                    (key, [sizes.requests, sizes.bytes, largest.min(sizes.largest)])
+                    (key, [sizes.requests, sizes.bytes, largest.min(sizes.largest), sizes.failed])
                 })
                 .collect(),
             too_large_now: expected.too_large_now,
@@ -132,12 +130,12 @@ impl Counts {
             Verdict::Unpooled => return,
         };
         self.pass_on(size, is_null);
+        let from = if size < LARGE { 0 } else { 1 << size.ilog2() };
+        let [requests, bytes, largest, failed] = self.refused.entry((from, refusal)).or_default();
         if size >= LARGE && is_null {
-            self.failed += 1;
+            *failed += 1;
             return;
         }
-        let from = if size < LARGE { 0 } else { 1 << size.ilog2() };
-        let [requests, bytes, largest] = self.refused.entry((from, refusal)).or_default();
         *requests += 1;
         *bytes += size as u64;
         *largest = if size < LARGE { 0 } else { (*largest).max(size as u64) };
@@ -157,9 +155,9 @@ impl Counts {
         self.too_large_peak = self.too_large_peak.max(self.too_large_now);
     }
 
-    /// Counts such a block as gone. It may have been allocated inside `unpooled`, and is not counted then.
+    /// Counts the end of such a block.
     pub(super) fn too_large_ends(&mut self) {
-        self.too_large_now = self.too_large_now.saturating_sub(1);
+        self.too_large_now -= 1;
     }
 
     pub(super) fn give(&mut self, class: usize) {

@@ -163,7 +163,7 @@ impl<'a> Game<'a> {
         let start = self.run_quietly(by, alloc);
         let verdict = self.judge(by, layout, self.pool.owns(start.0));
         self.counts.count(verdict, layout.size(), start.0.is_null());
-        self.count_large(by, None, start, Some(layout.size()));
+        self.count_large(None, start, Some(layout.size()));
         self.assert_place(start, layout, verdict);
         if zeroed && let Verdict::Hit(_) = verdict {
             self.counts.zeroed += 1;
@@ -211,13 +211,13 @@ impl<'a> Game<'a> {
         };
         self.run_quietly(by, dealloc);
         class.inspect(|&class| self.counts.give(class));
-        self.count_large(by, Some(layout.size()), start, None);
+        self.count_large(Some(layout.size()), start, None);
     }
 
     /// Counts blocks of the fallback that are larger than every slot: one that was freed, and a new one.
-    fn count_large(&mut self, by: By, old: Option<usize>, start: Start, new: Option<usize>) {
+    fn count_large(&mut self, old: Option<usize>, start: Start, new: Option<usize>) {
         let largest = self.table.0[3].slot_bytes;
-        if by.unpooled || start.0.is_null() {
+        if start.0.is_null() {
             return;
         }
         if old.is_some_and(|size| size > largest) {
@@ -271,7 +271,7 @@ impl<'a> Game<'a> {
             Some(class) => {
                 let verdict = self.judge(by, layout, is_hit);
                 self.counts.count(verdict, size, start.0.is_null());
-                self.count_large(by, None, start, Some(size));
+                self.count_large(None, start, Some(size));
                 self.assert_place(start, layout, verdict);
                 if !start.0.is_null() {
                     self.counts.give(class);
@@ -283,12 +283,12 @@ impl<'a> Game<'a> {
                 if !by.unpooled {
                     self.counts.pass_on(size, start.0.is_null());
                 }
-                self.count_large(by, Some(old_layout.size()), start, Some(size));
+                self.count_large(Some(old_layout.size()), start, Some(size));
             }
             None => {
                 let verdict = self.judge(by, layout, is_hit);
                 self.counts.count(verdict, size, start.0.is_null());
-                self.count_large(by, Some(old_layout.size()), start, Some(size));
+                self.count_large(Some(old_layout.size()), start, Some(size));
                 self.assert_place(start, layout, verdict);
                 self.counts.moved += u64::from(is_hit);
             }
