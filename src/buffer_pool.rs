@@ -90,8 +90,14 @@ impl BufferPool {
     /// # Panics
     ///
     /// If the table makes no sense: see [`Config`]. [`Config::validate`] checks a table that is not known at
-    /// compile time.
+    /// compile time. Also if the configuration asks for a [recording](Config::record), which only a
+    /// [`PoolAlloc`](crate::PoolAlloc) makes.
     pub fn with_config(config: Config) -> Self {
+        assert!(
+            !config.record,
+            "framepool: a BufferPool makes no recording; look at peak and too_large of its statistics, or record \
+             the global allocator"
+        );
         let shared = Shared::new(config);
         Self { shared: Arc::new(shared), name: None }
     }

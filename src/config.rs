@@ -162,7 +162,7 @@ impl Config {
             ],
             hardened: false,
             zero_on_free: false,
-            env: false,
+            env: true,
             record: false,
             memory: MemoryConfig::new(),
         }
@@ -289,8 +289,8 @@ impl Config {
         self
     }
 
-    /// Lets the environment variable `FRAMEPOOL` change this configuration when the program starts. Default:
-    /// `false`.
+    /// Whether the environment variable `FRAMEPOOL` may change this configuration when the program starts.
+    /// Default: `true`.
     ///
     /// The variable is a list of these items, separated by commas:
     ///
@@ -300,14 +300,31 @@ impl Config {
     /// | `off` | the pools start [switched off](crate::PoolAlloc::set_enabled) |
     /// | `stats` | the table of statistics is written when the program exits, to the file that standard error was at the start |
     /// | `record` | like `stats`, after a [recording](Self::record), with [advice](crate::Stats::advice) |
+    /// | `to=FILE` | like `stats`, but written to this file, which is created when the program starts |
+    /// | `table=FILE` | the classes are those in this file |
+    /// | `huge`, `prefault`, `lock` | [`huge_pages`](Self::huge_pages), [`prefault`](Self::prefault), [`lock_memory`](Self::lock_memory) |
     /// | `xlarge=3110400x48` | a class (`small`, `medium`, `large`, `xlarge`) has slots of 3110400 bytes, and 48 of them |
     /// | `small=1024x512:floor=257` | also sets a [floor](Self::floor) |
     /// | `small=1024x512:hold=128@256` | also [holds back](Self::hold_back) 128 slots for 256 bytes and more; `hold=0` for none |
     /// | `small=1024x512:magazine=8` | also lets each thread [cache](Self::magazine) up to 8 slots |
     ///
-    /// Blanks around items do not matter, nor does the case of letters. A setting that the variable does not name stays as the program set it. The resulting table is checked
-    /// like a `const` one. If anything is wrong, the allocator writes a line to standard error and ignores
-    /// the whole variable.
+    /// Blanks around items do not matter, nor does the case of letters. Later items win. A setting that the
+    /// variable does not name stays as the program set it. The resulting table is checked like a `const` one.
+    /// If anything is wrong, the allocator writes a line to standard error and ignores the whole variable.
+    ///
+    /// # Files
+    ///
+    /// The name of a file ends at the next comma. It is relative to the directory in which the program starts.
+    /// In it, `%p` is replaced by the process id, so that several processes do not share a file. A table is one
+    /// line of classes as above. Lines that begin with `#` are comments, and the file has at most 4 KiB. Advice
+    /// that is written to a file is such a file. So two commands find a table and use it:
+    ///
+    /// ```text
+    /// FRAMEPOOL=record,to=frames.table ./server    # under its busiest load
+    /// FRAMEPOOL=table=frames.table ./server
+    /// ```
+    ///
+    /// # When it is read
     ///
     /// The value is the one that the variable had when the program, or the library that contains this crate,
     /// was loaded. Later changes by the program have no effect. The value is used once, when the pools are
@@ -326,7 +343,8 @@ impl Config {
     ///
     /// Use it for a run that looks for a table, not in production. While it records, an allocation and its
     /// free together change about 30 shared counters, no thread caches slots, and about 144 KiB more are
-    /// mapped. A [`BufferPool`](crate::BufferPool) ignores it. If it is switched off, it costs a hit nothing.
+    /// mapped. If it is switched off, it costs a hit nothing. A [`BufferPool`](crate::BufferPool) cannot be
+    /// recorded and panics when it is built.
     #[must_use]
     pub const fn record(mut self, yes: bool) -> Self {
         self.record = yes;

@@ -160,7 +160,7 @@ mod everywhere {
     use super::*;
 
     #[global_allocator]
-    static ALLOC: PoolAlloc = PoolAlloc::with_config(Config::new().env(true));
+    static ALLOC: PoolAlloc = PoolAlloc::new();
 
     #[cfg(all(unix, not(framepool_os = "none")))]
     #[test]

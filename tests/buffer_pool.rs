@@ -331,3 +331,9 @@ fn a_thousand_pools_made_and_dropped_leave_nothing() {
     (0..1_000).for_each(|_| one());
     assert_eq!((mappings(), address_space()), before);
 }
+
+#[test]
+#[should_panic(expected = "framepool: a BufferPool makes no recording; look at peak")]
+fn a_recording_is_refused() {
+    let _ = BufferPool::with_config(TWO.record(true));
+}

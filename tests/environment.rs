@@ -12,10 +12,10 @@ use common::{case, child, layout, run};
 use framepool::{Bypass, Class, Config, PoolAlloc, assert_no_misses, assert_pooled};
 
 #[global_allocator]
-static ALLOC: PoolAlloc = PoolAlloc::with_config(Config::new().env(true).hardened(true));
+static ALLOC: PoolAlloc = PoolAlloc::with_config(Config::new().hardened(true));
 
 /// An allocator that does not read the variable.
-static WITHOUT_ENV: PoolAlloc = PoolAlloc::new();
+static WITHOUT_ENV: PoolAlloc = PoolAlloc::with_config(Config::new().env(false));
 
 /// Runs `test` in a child with this value, and returns what the child wrote to standard error.
 fn told<T: Fn()>(test: T, value: &str) -> String {
@@ -68,7 +68,7 @@ fn a_table_is_tried_without_a_word_and_serves() {
 /// the environment by a lock, which no allocator may take.
 #[test]
 fn what_the_program_sets_later_is_not_seen() {
-    static LATE: PoolAlloc = PoolAlloc::with_config(Config::new().env(true));
+    static LATE: PoolAlloc = PoolAlloc::new();
     if case().is_none() {
         return assert_eq!(told(what_the_program_sets_later_is_not_seen, "large=262144x3"), "");
     }
@@ -117,7 +117,7 @@ fn the_table_is_on_standard_error_when_the_program_exits() {
         assert!(lines[rate + 2].starts_with(too_large), "{stderr}");
         return;
     }
-    assert_eq!(ALLOC.config(), Config::new().env(true).hardened(true).class(Class::Large, 262_144, 3));
+    assert_eq!(ALLOC.config(), Config::new().hardened(true).class(Class::Large, 262_144, 3));
     let live: [_; 4] = std::array::from_fn(|_| vec![1_u8; 262_144]);
     drop(live);
     (0..4).for_each(|n| drop(vec![n as u8; 262_144]));

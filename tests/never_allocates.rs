@@ -41,7 +41,7 @@ static FELL_BACK: Count = Count::new();
 struct Watched(PoolAlloc<Counting>);
 
 #[global_allocator]
-static ALLOC: Watched = Watched(PoolAlloc::with_fallback(Counting, Config::new().env(true)));
+static ALLOC: Watched = Watched(PoolAlloc::with_fallback(Counting, Config::new()));
 
 thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };

@@ -79,8 +79,7 @@ fn the_first_allocation_of_a_process_takes_little_stack() {
 
 #[test]
 fn so_it_does_with_a_table_from_the_environment_and_every_request_to_the_system() {
-    const CONFIG: Config =
-        Config::new().env(true).huge_pages(true).prefault(true).lock_memory(true).core_dumps(false);
+    const CONFIG: Config = Config::new().huge_pages(true).prefault(true).lock_memory(true).core_dumps(false);
     static POOL: PoolAlloc = PoolAlloc::with_config(CONFIG);
     extern "C" fn start() {
         use_once(&POOL, 1_000);
@@ -91,17 +90,22 @@ fn so_it_does_with_a_table_from_the_environment_and_every_request_to_the_system(
         assert_eq!(POOL.stats().class(framepool::Class::XLarge).slots, 4);
         return;
     }
-    for value in ["xlarge=3110400x4,stats", "record,xlarge=3110400x4"] {
+    let table = std::env::temp_dir().join(format!("framepool-stack-{}.table", std::process::id()));
+    std::fs::write(&table, "# A table.\nxlarge=3110400x4\n").unwrap();
+    let table = table.to_str().unwrap();
+    let from_file = format!("record,table={table},to=/dev/null");
+    for value in ["xlarge=3110400x4,stats", "record,xlarge=3110400x4", &from_file] {
         let mut command = child(test, "alone");
         command.env("FRAMEPOOL", value);
         run_to_success(command);
     }
+    std::fs::remove_file(table).unwrap();
 }
 
 /// The text about the mistake is written within the first allocation.
 #[test]
 fn so_it_does_when_the_environment_is_wrong() {
-    static POOL: PoolAlloc = PoolAlloc::with_config(Config::new().env(true));
+    static POOL: PoolAlloc = PoolAlloc::new();
     extern "C" fn start() {
         use_once(&POOL, 1_000);
     }

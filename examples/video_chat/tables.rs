@@ -17,9 +17,9 @@ const CONFIGS: [Config; 3] = [
 ];
 
 static POOLS: [PoolAlloc; 3] = [
-    PoolAlloc::with_config(CONFIGS[0].env(true)),
-    PoolAlloc::with_config(CONFIGS[1].env(true)),
-    PoolAlloc::with_config(CONFIGS[2].env(true)),
+    PoolAlloc::with_config(CONFIGS[0]),
+    PoolAlloc::with_config(CONFIGS[1]),
+    PoolAlloc::with_config(CONFIGS[2]),
 ];
 
 /// The index in `POOLS`, or one past its end while none is picked. Written once, before other threads start.

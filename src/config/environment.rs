@@ -131,18 +131,22 @@ fn parse<'a>(
     mut read: impl FnMut(&'a [u8]) -> Result<&'a [u8], Problem<'a>>,
 ) -> Result<Parsed<'a>, Wrong<'a>> {
     let mut parsed = Parsed { is_off: false, output: Output::None };
+    let mut table_file = None;
     for word in words(value) {
         if let Some(file) = file_of(word, "to") {
             parsed.output = Output::File(file);
         } else if let Some(file) = file_of(word, "table") {
+            table_file = Some(file);
             let outcome = read(file).and_then(|text| set_table(text, config));
-            outcome.map_err(|problem| Wrong { file: Some(file), problem })?;
+            outcome.map_err(|problem| Wrong { file: table_file, problem })?;
         } else if !set_switch(word, config, &mut parsed) {
             set_class(word, Expected::Word, config).map_err(Problem::Word)?;
         }
     }
-    config.validate().map_err(Problem::Table)?;
-    Ok(parsed)
+    match config.validate() {
+        Ok(()) => Ok(parsed),
+        Err(error) => Err(Wrong { file: table_file, problem: Problem::Table(error) }),
+    }
 }
 
 /// Returns the file of a word such as `to=FILE`.

@@ -148,18 +148,26 @@ fn number(digits: &[u8]) -> Result<usize, Misread<'_>> {
     number.ok_or(Misread { part: digits, expected: Expected::Number })
 }
 
-/// Reads a table out of a file's text: lines that begin with `#` are comments, and one other line is the table.
+/// Reads a table out of a file's text. It is not validated.
+#[inline(never)]
 pub(super) fn set_table<'a>(text: &'a [u8], config: &mut Config) -> Result<(), Problem<'a>> {
-    let mut tables = 0;
-    let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
-    for line in lines.filter(|line| !line.is_empty() && line[0] != b'#') {
-        tables += 1;
-        words(line).try_for_each(|word| set_class(word, Expected::Class, config)).map_err(Problem::Word)?;
+    for class in words(table_line(text)?) {
+        set_class(class, Expected::Class, config).map_err(Problem::Word)?;
     }
-    if tables != 1 {
-        return Err(Problem::Tables(tables));
+    Ok(())
+}
+
+/// Returns the line of a file's text that is the table. Lines that begin with `#` are comments.
+#[inline(never)]
+fn table_line(text: &[u8]) -> Result<&[u8], Problem<'_>> {
+    let (mut tables, mut table) = (0, &[][..]);
+    for line in text.split(|&byte| byte == b'\n') {
+        let line = line.trim_ascii();
+        if !line.is_empty() && line[0] != b'#' {
+            (tables, table) = (tables + 1, line);
+        }
     }
-    config.validate().map_err(Problem::Table)
+    if tables == 1 { Ok(table) } else { Err(Problem::Tables(tables)) }
 }
 
 /// Parses a table such as `small=1024x512:floor=257,xlarge=3112960x12`. What it does not name is as in

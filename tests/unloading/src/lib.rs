@@ -14,7 +14,7 @@ use std::time::Duration;
 use framepool::{Class, Config, PoolAlloc, SlotState};
 
 #[global_allocator]
-static ALLOC: PoolAlloc = PoolAlloc::with_config(Config::new().env(true));
+static ALLOC: PoolAlloc = PoolAlloc::new();
 
 /// The layout that fills a slot of `class`.
 fn whole(class: Class) -> Layout {

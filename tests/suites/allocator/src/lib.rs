@@ -15,14 +15,14 @@ pub use system::*;
 
 #[cfg(feature = "pools")]
 mod pools {
-    use framepool::{Config, PoolAlloc};
+    use framepool::PoolAlloc;
 
     /// The type of the allocator.
     pub type Allocator = PoolAlloc;
 
     /// A new allocator.
     #[allow(clippy::declare_interior_mutable_const)] // Each program makes one static of it.
-    pub const ALLOCATOR: Allocator = PoolAlloc::with_config(Config::new().env(true));
+    pub const ALLOCATOR: Allocator = PoolAlloc::new();
 
     /// Returns whether a pool served this block.
     pub fn is_hit(allocator: &Allocator, block: *const u8) -> bool {
