@@ -1,25 +1,28 @@
 //! Turns a [recording](crate::Config::record) into findings about the present table, and into a better table.
 //!
 //! The rule of thumb "clients x frames per second x 2 slots" is a guess. The advice rests on what a run asked
-//! for: [`fit`] cuts the classes, [`findings`] compares the present ones with the recording, and [`text`]
-//! prints both. This is ordinary code, which may allocate. None of it runs inside the allocator.
+//! for: [`fit`] cuts the classes, [`unserved`] decides what is not worth a slot, [`findings`] compares the
+//! present classes with the recording, and [`text`] prints all of it. This is ordinary code, which may allocate. None of it runs inside the allocator.
 
 mod findings;
 mod fit;
 mod text;
+mod unserved;
 
 use crate::config::Config;
-use crate::config::sizing::{USES_PER_SLOT, with_headroom};
+use crate::config::sizing::with_headroom;
 use crate::slots::class::Class;
-use crate::stats::recording::{Profile, Recording, Seen};
+use crate::stats::recording::{Profile, Recording, RecordingCost, Seen};
 use crate::stats::{Bypass, Stats};
+use crate::tunables::DEFAULT_TABLE;
 
 pub use findings::Finding;
+pub use unserved::{Unserved, UnservedReason};
 
 /// The findings of a recorded run, and the table that would have served it: see [`Stats::advice`].
 ///
-/// `Display` prints the findings, one a line. Then it prints the table as a Rust constant, ready to paste,
-/// and as a value of `FRAMEPOOL`.
+/// `Display` prints the findings, one a line, and what the table leaves out. Then it prints the table as a Rust
+/// constant, ready to paste, and as a value of `FRAMEPOOL`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -33,9 +36,35 @@ pub struct Advice {
     /// Empty if no request was worth a slot, or if more blocks lived at once than four classes may have
     /// slots.
     pub classes: Vec<ClassAdvice>,
-    /// The requests that are larger than every advised slot, so that the fallback serves them. Requests below
-    /// a [floor](Config::floor) are not among them. `None` if there are none.
-    pub unserved: Option<Unserved>,
+    /// All requests of the run.
+    pub requested: Demand,
+    /// The requests that the advised table would have served.
+    pub served: Demand,
+    /// The requests that the advised table leaves to the fallback, by reason. Empty without a table.
+    pub unserved: Vec<Unserved>,
+    /// The time that the recording took. `None` if the system does not tell it, and in the child of a fork.
+    pub cost: Option<RecordingCost>,
+}
+
+/// Requests of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Demand {
+    /// The number of requests.
+    pub requests: u64,
+    /// Bytes of these requests together.
+    pub bytes: u64,
+}
+
+impl Demand {
+    fn of(sizes: &[&Seen]) -> Self {
+        let add = |sum: Self, seen: &&Seen| Self {
+            requests: sum.requests + seen.requests,
+            bytes: sum.bytes.wrapping_add(seen.bytes),
+        };
+        sizes.iter().fold(Self::default(), add)
+    }
 }
 
 /// One class of the advised table.
@@ -54,22 +83,8 @@ pub struct ClassAdvice {
     pub peak: usize,
 }
 
-/// The largest requests, which are not worth a slot.
-///
-/// A size is not worth a slot in three cases:
-///
-/// - it is rare: fewer than 16 requests;
-/// - it exceeds every slot of the run's table, and its blocks stay: there are fewer than four requests for
-///   each block that lives at once;
-/// - it exceeds every slot of the run's table, and its blocks take more than 1 GiB at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct Unserved {
-    /// The number of requests.
-    pub requests: u64,
-    /// Bytes of the largest request.
-    pub largest: usize,
+impl ClassAdvice {
+    const NONE: Self = Self { slot_bytes: 0, slots: 0, floor: 0, peak: 0 };
 }
 
 impl Advice {
@@ -82,9 +97,10 @@ impl Advice {
         (!self.classes.is_empty()).then(|| table(&self.classes))
     }
 
-    /// Returns the bytes of all advised slots together.
+    /// Returns the bytes of all advised slots together. Classes that are switched off do not count: nothing uses
+    /// their one slot, so it takes no memory.
     pub fn reserved_bytes(&self) -> usize {
-        self.config().map_or(0, |table| table.reserved_bytes())
+        self.classes.iter().filter(|class| class.peak > 0).map(|class| class.slot_bytes * class.slots).sum()
     }
 
     /// Returns the bytes of the slots that were needed at once in each class, without headroom.
@@ -96,22 +112,37 @@ impl Advice {
 impl Stats {
     /// Returns the findings of a [recorded](Config::record) run about its table, and a better table.
     ///
-    /// The better table would have served the run without a miss, with the minimum memory for four classes.
+    /// The better table would have served all requests of the run without a miss, except those that it
+    /// [leaves out](Advice::unserved), with the minimum memory for four classes.
+    ///
+    /// All sizes are served that have room in the slots of the run's table or of the default table. Larger ones are
+    /// served if their class is worth its slots: see [`UnservedReason`].
     ///
     /// A [floor](Config::floor) leaves small sizes to the fallback, which serves them as quickly. These are
     /// the sizes below the minimum that Small is [held back](Config::hold_back) for. If it holds nothing back
     /// and tiny objects crowd it, they are the sizes below a quarter of its slots. If a size has more blocks
-    /// at once than a class may have slots, the floor is above it. The largest sizes also go to the fallback,
-    /// if they are asked for rarely.
+    /// at once than a class may have slots, the floor is above it.
     ///
     /// A class gets the maximum number of blocks that lived at once plus 12 %, at least one more. Another run
     /// may need more, so record a run that is as busy as it gets. A recording of the
     /// same run with the advised table can only lead to a smaller table.
     ///
+    /// No class has smaller slots than the default table has in the class below it, so that sizes that the run did
+    /// not have find slots too. The exception is four smaller classes of which each serves at least 5 % of the
+    /// bytes.
+    ///
     /// Reads the recording as it is now, not as it was at the time of the snapshot. Allocates. Takes several
-    /// milliseconds; 50 ms for a program with a thousand sizes.
+    /// milliseconds; ADVICE_MS ms for a program with a thousand sizes.
     pub fn advice(&self) -> Advice {
-        let nothing = Advice { recorded: false, findings: Vec::new(), classes: Vec::new(), unserved: None };
+        let nothing = Advice {
+            recorded: false,
+            findings: Vec::new(),
+            classes: Vec::new(),
+            requested: Demand::default(),
+            served: Demand::default(),
+            unserved: Vec::new(),
+            cost: None,
+        };
         self.recording.0.map_or(nothing, |recording| advise(recording, self))
     }
 }
@@ -131,36 +162,29 @@ fn advise(recording: &Recording, stats: &Stats) -> Advice {
     // The recording has the frees of blocks that were allocated while the pools were being reserved, but not
     // their allocations.
     let profile = recording.profile(stats.bypassed(Bypass::Starting) as usize);
-    let largest_slot = recording.config.slot_bytes(Class::XLarge);
+    let all: Vec<_> = profile.seen.iter().collect();
     let floor = floor(&profile, &recording.config);
-    let is_kept = |seen: &&Seen| {
-        if seen.largest <= largest_slot { seen.requests >= MANY } else { is_worth_a_slot(&profile, seen) }
-    };
-    // Only the largest of the rare sizes can be left out. A smaller one would take slots of other sizes.
-    let above_floor: Vec<_> = profile.seen.iter().filter(|seen| seen.largest >= floor).collect();
-    let end = above_floor.iter().rposition(is_kept).map_or(0, |last| last + 1);
-    let classes = fit::cut(&profile, &above_floor[..end], floor);
+    let (tiny, sizes) = all.split_at(all.partition_point(|seen| seen.largest < floor));
+    let largest_slot = recording.config.slot_bytes(Class::XLarge);
+    let fits_now = sizes.partition_point(|seen| seen.largest <= largest_slot);
+    let fits_default = sizes.partition_point(|seen| seen.largest <= DEFAULT_TABLE[Class::XLarge as usize].0);
+
+    let (classes, mut unserved) =
+        unserved::cut_worthwhile(&profile, sizes, floor, fits_now.max(fits_default));
     let top = classes.iter().filter(|class| class.peak > 0).map(|class| class.slot_bytes).max().unwrap_or(0);
-    let left: Vec<_> = above_floor[end..].iter().filter(|seen| seen.largest > top).collect();
-    let unserved = left.last().map(|largest| Unserved {
-        requests: left.iter().map(|seen| seen.requests).sum(),
-        largest: largest.largest,
-    });
-    Advice { recorded: true, findings: findings::find(recording, &profile, stats), classes, unserved }
-}
-
-/// The minimum number of requests that makes a size worth slots of its own.
-const MANY: u64 = 16;
-
-/// The maximum size in bytes that is worth a slot. Larger requests are address space that the program manages
-/// itself.
-const LARGEST: usize = 1 << 30;
-
-/// Whether a size is worth slots of its own: it is asked for many times, and at least four times as often as
-/// its blocks live side by side.
-fn is_worth_a_slot(profile: &Profile, seen: &Seen) -> bool {
-    let at_once = profile.max_at_once(seen.bin..seen.bin + 1) as u64;
-    seen.largest <= LARGEST && seen.requests >= MANY && seen.requests >= USES_PER_SLOT * at_once
+    let served = &sizes[..sizes.partition_point(|seen| seen.largest <= top)];
+    if !served.is_empty() {
+        unserved.splice(0..0, Unserved::of(&profile, tiny, UnservedReason::BelowFloor));
+    }
+    Advice {
+        recorded: true,
+        findings: findings::find(recording, &profile, &served[fits_now.min(served.len())..], stats),
+        classes,
+        requested: Demand::of(&all),
+        served: Demand::of(served),
+        unserved,
+        cost: recording.cost.so_far(),
+    }
 }
 
 /// Returns the size in bytes below which layouts are not worth a slot.

@@ -342,7 +342,7 @@ impl Config {
     /// `false`.
     ///
     /// Use it for a run that looks for a table, not in production. While it records, an allocation and its
-    /// free together change about 30 shared counters, no thread caches slots, and about 144 KiB more are
+    /// free together change about 34 shared counters, no thread caches slots, and about 160 KiB more are
     /// mapped. If it is switched off, it costs a hit nothing. A [`BufferPool`](crate::BufferPool) cannot be
     /// recorded and panics when it is built.
     #[must_use]

@@ -93,7 +93,7 @@ mod thread;
 mod tunables;
 
 #[cfg(not(framepool_loom))]
-pub use advice::{Advice, ClassAdvice, Finding, Unserved};
+pub use advice::{Advice, ClassAdvice, Demand, Finding, Unserved, UnservedReason};
 #[cfg(not(framepool_loom))]
 pub use buffer_pool::{AllocError, BufferPool, PoolBuf, WaitError};
 #[cfg(not(framepool_loom))]
@@ -110,6 +110,7 @@ pub use os::Limit;
 pub use pool_alloc::PoolAlloc;
 pub use slots::class::{Class, ParseClassError};
 #[cfg(not(framepool_loom))]
+pub use stats::recording::RecordingCost;
 pub use stats::{Bypass, ClassStats, NamedStats, Refusal, RefusedSizes, Reservation, Stats, TooLarge};
 
 /// Runs the code of the README as tests.

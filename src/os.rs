@@ -12,6 +12,7 @@
 pub(crate) mod asan;
 #[cfg(all(unix, not(framepool_os = "none")))]
 pub(crate) mod calls;
+mod clock;
 mod errno;
 mod fence;
 #[cfg(all(unix, not(framepool_os = "none")))]
@@ -39,6 +40,7 @@ mod touch;
 #[cfg(all(unix, not(framepool_os = "none")))]
 mod trial;
 
+pub(crate) use clock::{monotonic_nanos, process_nanos};
 pub(crate) use errno::{Errno, keeping_errno};
 pub(crate) use fence::{after_fork, can_fence_all, fence_all, map_wiped_on_fork};
 pub use limits::Limit;

@@ -625,7 +625,7 @@ breaks "figures of nothing there is no hit rate" src/stats/display.rs \
 breaks "figures only everything is a hundred percent" src/stats/units.rs \
   's/\(1000\.0 \* share\)\.floor\(\) \/ 10\.0/100.0 * share/' lib
 breaks "figures a request that nothing could serve has no bytes" src/pools/counting.rs \
-  's/if is_served \{ size \} else \{ 0 \}/size/' lib
+  's/tally\.fallback\(reason, 0\);/tally.fallback(reason, size);/' lib
 breaks "figures it has a count of its own" src/pools/counting.rs \
   's/self\.metadata_cell\.refused_shared\(\)\.count_failed\(refusal, size\);//' lib
 breaks "figures refused requests are counted by size" src/stats/refused.rs \
@@ -637,7 +637,7 @@ breaks "figures the counts of all threads are added" src/metadata/snapshot.rs \
 breaks "figures the most blocks too large at once are counted" src/pool_alloc/global_alloc.rs \
   's/self\.pools\.too_large_block_ends\(layout\.size\(\)\);//' lib
 breaks "figures a block that is reallocated counts once" src/pool_alloc/realloc.rs \
-  's/self\.pools\.too_large_block_ends\(layout\.size\(\)\);//' model
+  's/self\.pools\.too_large_block_ends\(layout\.size\(\)\);//' lib
 breaks "figures the line to paste has headroom" src/config/sizing.rs \
   's/peak \+ if more > 1/peak + if more > 99/' lib
 breaks "figures the line to paste leaves room for the present slots of the class" src/stats/too_large.rs \

@@ -3,9 +3,9 @@
 use core::fmt;
 use core::ops::Range;
 
-use super::is_worth_a_slot;
+use super::unserved::{LARGEST, MANY};
 use crate::config::Config;
-use crate::config::sizing::with_headroom;
+use crate::config::sizing::{USES_PER_SLOT, with_headroom};
 use crate::slots::class::Class;
 use crate::stats::Stats;
 use crate::stats::recording::{Profile, Recording, Seen, bin_of};
@@ -55,9 +55,9 @@ pub enum Finding {
         /// The number of requests.
         requests: u64,
     },
-    /// Requests of a size repeat often, and are larger than every slot.
+    /// Requests that are larger than every slot repeat often.
     FitsNoClass {
-        /// Bytes asked for.
+        /// Bytes of the largest of them.
         bytes: u64,
         /// The number of requests.
         requests: u64,
@@ -98,7 +98,7 @@ impl fmt::Display for Finding {
                 )
             }
             Finding::FitsNoClass { bytes, requests, wanted } => {
-                write!(f, "{bytes} bytes ({requests} requests, {wanted} at once) fit no class")
+                write!(f, "{requests} requests of up to {bytes} bytes ({wanted} at once) fit no class")
             }
             Finding::TinyObjects { below, at_once, slots } => {
                 write!(
@@ -113,7 +113,13 @@ impl fmt::Display for Finding {
 /// The minimum waste, in bytes at once, that makes a finding.
 const WASTE_THAT_COUNTS: usize = 64 << 10;
 
-pub(super) fn find(recording: &Recording, profile: &Profile, stats: &Stats) -> Vec<Finding> {
+/// Returns the findings. `too_large` are the sizes above every slot that are worth one.
+pub(super) fn find(
+    recording: &Recording,
+    profile: &Profile,
+    too_large: &[&Seen],
+    stats: &Stats,
+) -> Vec<Finding> {
     let config = &recording.config;
     let mut findings = Vec::new();
     if do_tiny_objects_crowd(profile, config) {
@@ -131,8 +137,21 @@ pub(super) fn find(recording: &Recording, profile: &Profile, stats: &Stats) -> V
         findings.extend(waste(class, profile, config));
         findings.extend(slightly_too_large(class, profile, config));
     }
-    findings.extend(too_large(profile, config));
+    if let (Some(first), Some(last)) = (too_large.first(), too_large.last()) {
+        findings.push(Finding::FitsNoClass {
+            bytes: last.largest as u64,
+            requests: too_large.iter().map(|seen| seen.requests).sum(),
+            wanted: profile.max_at_once(first.bin..last.bin + 1) as u64,
+        });
+    }
     findings
+}
+
+/// Whether a size alone is worth slots: it is asked for many times, and at least four times as often as its blocks
+/// live side by side.
+fn is_worth_a_slot(profile: &Profile, seen: &Seen) -> bool {
+    let at_once = profile.max_at_once(seen.bin..seen.bin + 1) as u64;
+    seen.largest <= LARGEST && seen.requests >= MANY && seen.requests >= USES_PER_SLOT * at_once
 }
 
 /// Whether objects below a quarter of Small's slot size could fill half of its slots.
@@ -159,23 +178,6 @@ fn slots(class: Class, slots: usize, wanted: usize, stats: &Stats) -> Option<Fin
     } else {
         None
     }
-}
-
-/// Returns up to four sizes that fit no class and are worth one: those with the most requests.
-fn too_large(profile: &Profile, config: &Config) -> Vec<Finding> {
-    const MAX: usize = 4;
-    let largest_slot = config.slot_bytes(Class::XLarge);
-    let too_large = profile.seen.iter().filter(|seen| seen.largest > largest_slot);
-    let mut worth: Vec<_> = too_large.filter(|seen| is_worth_a_slot(profile, seen)).collect();
-    worth.sort_by_key(|seen| core::cmp::Reverse(seen.requests));
-    worth.truncate(MAX);
-    worth.sort_by_key(|seen| seen.bin);
-    let finding = |seen: &Seen| Finding::FitsNoClass {
-        bytes: seen.largest as u64,
-        requests: seen.requests,
-        wanted: profile.max_at_once(seen.bin..seen.bin + 1) as u64,
-    };
-    worth.into_iter().map(finding).collect()
 }
 
 /// Returns the size that wastes most of the class's slots, if that is half of each slot or more.

@@ -2,17 +2,27 @@
 //!
 //! A class costs its slots, headroom included, times the slot size that its largest request needs. All cuts
 //! are compared by the usual dynamic program over where the last class begins. Its steps grow with the square
-//! of the number of bins in use: several thousand for most programs.
+//! of the number of places where a class may begin, of which there are at most [`MAX_PLACES`].
+
+use core::ops::Range;
 
 use super::{ClassAdvice, table};
 use crate::config::Config;
 use crate::config::sizing::{step, with_headroom};
 use crate::slots::class::{CLASSES, SLOT_STEP};
 use crate::stats::recording::{Profile, Seen, bin_of, lowest_size};
-use crate::tunables::GUARD_BYTES;
+use crate::tunables::{DEFAULT_TABLE, GUARD_BYTES};
 
-/// Neighbouring bins that share a class.
+/// The maximum number of places where a class may begin. With more sizes, a class begins at one size in several.
+const MAX_PLACES: usize = 256;
+
+/// A class of which four may all be smaller than usual serves at least one byte in this many.
+const EARNS: u64 = 20;
+
+/// Neighbouring sizes that share a class.
 struct Group {
+    /// Which of the sizes served these are.
+    sizes: Range<usize>,
     /// The smallest size that may have been asked for.
     lowest_size: usize,
     slot_bytes: usize,
@@ -20,21 +30,56 @@ struct Group {
     peak: usize,
 }
 
-/// Returns the classes that serve the sizes `served`; both are smallest first. Empty if there is nothing to
-/// serve, or if no four classes have room for it.
+/// The four classes of a table, and the sizes that the largest one serves.
+pub(super) struct Cut {
+    pub(super) classes: Vec<ClassAdvice>,
+    /// Which of the sizes served are in the largest class.
+    pub(super) largest: Range<usize>,
+}
+
+/// Returns the cheapest table that serves the sizes `served`, with large classes if possible; both are smallest
+/// first. `None` if there is nothing to serve, or if no four classes have room for it.
 ///
-/// Slot sizes that are multiples of a small unit make a large slot map, and its size is limited. So the
-/// finest unit is taken whose table is valid.
-pub(super) fn cut(profile: &Profile, served: &[&Seen], floor: usize) -> Vec<ClassAdvice> {
-    let of_unit = |unit: usize| {
-        let cuts = cheapest(profile, served, unit).into_iter();
-        let cuts = cuts.map(|groups| filled(with_shrunk(groups, profile, floor), unit));
-        let cuts = cuts.map(|classes| with_floor(classes, floor));
-        let cuts = cuts.filter(|classes| table(classes).validate().is_ok());
-        cuts.min_by_key(|classes| table(classes).reserved_bytes())
-    };
-    let units = (SLOT_STEP.ilog2()..=GUARD_BYTES.ilog2()).map(|log2| 1 << log2);
-    if served.is_empty() { Vec::new() } else { units.into_iter().find_map(of_unit).unwrap_or_default() }
+/// Slot sizes that are multiples of a small unit make a large slot map, and its size is limited. So coarser units
+/// are tried too, until each number of classes has had a valid table.
+pub(super) fn cut(profile: &Profile, served: &[&Seen], floor: usize) -> Option<Cut> {
+    let mut best = None;
+    for log2 in SLOT_STEP.ilog2()..=GUARD_BYTES.ilog2() {
+        let mut all_are_valid = true;
+        for groups in cheapest(profile, served, 1 << log2) {
+            let ranked = cheapest_table(groups, profile, served, floor, 1 << log2);
+            all_are_valid &= ranked.is_some();
+            best = best.into_iter().chain(ranked).min_by_key(|(rank, _)| *rank);
+        }
+        if all_are_valid {
+            break;
+        }
+    }
+    best.map(|(_, cut)| cut)
+}
+
+/// The order of tables: first those whose classes are large, or small and worth it, and then the cheapest.
+type Rank = (bool, usize);
+
+/// Returns the best valid table that has a class for each of the groups.
+fn cheapest_table(
+    groups: Vec<Group>,
+    profile: &Profile,
+    served: &[&Seen],
+    floor: usize,
+    unit: usize,
+) -> Option<(Rank, Cut)> {
+    let groups = with_shrunk(groups, profile, floor);
+    let may_be_small = all_earn(&groups, served);
+    // Each way to choose the classes that have a group, as bits.
+    let ways = (0..1_usize << CLASSES).filter(|used| used.count_ones() as usize == groups.len());
+    let tables = ways.filter_map(|used| placed(&groups, used, unit));
+    let tables = tables.map(|classes| with_floor(classes, floor));
+    let ranked = tables.filter(|classes| table(classes).validate().is_ok()).map(|classes| {
+        let rank = (!may_be_small && !are_large(&classes), table(&classes).reserved_bytes());
+        (rank, Cut { classes, largest: groups[groups.len() - 1].sizes.clone() })
+    });
+    ranked.min_by_key(|(rank, _)| *rank)
 }
 
 /// Adds blocks that shrank and may have stayed in the slot of a larger class. They count in each class above
@@ -51,22 +96,55 @@ fn with_shrunk(mut groups: Vec<Group>, profile: &Profile, floor: usize) -> Vec<G
     groups
 }
 
-/// Adds headroom, and fills the classes up to four.
-fn filled(groups: Vec<Group>, unit: usize) -> Vec<ClassAdvice> {
-    let class = |group: &Group| ClassAdvice {
-        slot_bytes: group.slot_bytes,
-        slots: with_headroom(group.peak),
-        floor: 0,
-        peak: group.peak,
-    };
-    let mut classes: Vec<_> = groups.iter().map(class).collect();
-    while classes.len() < CLASSES {
-        let slot_bytes = spare_size(&groups, &classes, unit);
-        // The floor above the slot size switches this class off.
-        classes.push(ClassAdvice { slot_bytes, slots: 1, floor: slot_bytes + 1, peak: 0 });
-        classes.sort_by_key(|class| class.slot_bytes);
+/// Returns the minimum slot size of each class: the default slot size of the class below it. Smaller classes would
+/// leave no room for sizes that the recording has not seen.
+fn min_slot_bytes(class: usize) -> usize {
+    if class == 0 { 0 } else { DEFAULT_TABLE[class - 1].0 }
+}
+
+/// Whether no class has smaller slots than is usual one class below.
+fn are_large(classes: &[ClassAdvice]) -> bool {
+    classes.iter().enumerate().all(|(class, advice)| advice.slot_bytes >= min_slot_bytes(class))
+}
+
+/// Whether there are four groups, and each is asked for a good share of the bytes.
+fn all_earn(groups: &[Group], served: &[&Seen]) -> bool {
+    let bytes = |sizes: Range<usize>| served[sizes].iter().map(|seen| seen.bytes).sum::<u64>();
+    let all = bytes(0..served.len());
+    groups.len() == CLASSES && groups.iter().all(|group| bytes(group.sizes.clone()) >= all / EARNS)
+}
+
+/// Makes the classes of the groups, one for each bit of `used`, with headroom. The others are switched off. `None` if
+/// one of those would take a size from a group.
+fn placed(groups: &[Group], used: usize, unit: usize) -> Option<Vec<ClassAdvice>> {
+    let mut groups = groups.iter().peekable();
+    let mut classes: Vec<ClassAdvice> = Vec::with_capacity(CLASSES);
+    for class in 0..CLASSES {
+        let below = classes.last().map_or(0, |below| below.slot_bytes);
+        let advice = if used & 1 << class != 0 {
+            let &Group { slot_bytes, peak, .. } = groups.next()?;
+            ClassAdvice { slot_bytes, slots: with_headroom(peak), peak, ..ClassAdvice::NONE }
+        } else {
+            let end = groups.peek().map(|group| group.lowest_size);
+            let slot_bytes = spare_size(class, below, end, unit)?;
+            // A floor above the slot size switches the class off.
+            ClassAdvice { slot_bytes, slots: 1, floor: slot_bytes + 1, ..ClassAdvice::NONE }
+        };
+        classes.push(advice);
     }
-    classes
+    Some(classes)
+}
+
+/// Returns the slot size of a class that serves nothing: above the class below it, and too small for what the
+/// group above it has, if there is one. That is the default size if possible.
+fn spare_size(class: usize, below: usize, end: Option<usize>, unit: usize) -> Option<usize> {
+    let default = DEFAULT_TABLE[class].0;
+    let min = (below + 1).max(min_slot_bytes(class)).next_multiple_of(unit);
+    match end {
+        None => Some(min),
+        Some(end) if (min..end).contains(&default) && default.is_multiple_of(unit) => Some(default),
+        Some(end) => Some(min).filter(|&min| min < end),
+    }
 }
 
 /// Sets the floors so that the classes serve nothing below `floor`.
@@ -78,35 +156,46 @@ fn with_floor(mut classes: Vec<ClassAdvice>, floor: usize) -> Vec<ClassAdvice> {
 
 /// Returns the cheapest groups for each number of classes, one to four, that has room.
 fn cheapest(profile: &Profile, served: &[&Seen], unit: usize) -> Vec<Vec<Group>> {
-    let costs = costs(profile, served, unit);
+    if served.is_empty() {
+        return Vec::new();
+    }
+    let places = places(served.len());
+    let costs = costs(profile, served, &places, unit);
+    let last = places.len() - 1;
     // From the last class down: each class begins where the one before it ends.
     let groups = |classes: usize| {
-        let mut to = served.len();
+        let mut to = last;
         let groups = (1..=classes).rev().map(|classes| {
             let from = costs[classes][to].1;
-            let run = &served[from..core::mem::replace(&mut to, from)];
-            let unit = run.iter().map(|seen| seen.align).fold(unit, usize::max);
-            group(profile, run[0], run[run.len() - 1], unit)
+            let sizes = places[from]..places[core::mem::replace(&mut to, from)];
+            let unit = served[sizes.clone()].iter().map(|seen| seen.align).fold(unit, usize::max);
+            group(profile, served, sizes, unit)
         });
         let mut groups: Vec<_> = groups.collect();
         groups.reverse();
         groups
     };
     // Some numbers of classes have no room for the blocks that live at once.
-    let is_possible = |&classes: &usize| costs[classes][served.len()].0 < usize::MAX;
+    let is_possible = |&classes: &usize| costs[classes][last].0 < usize::MAX;
     (1..=CLASSES).filter(is_possible).map(groups).collect()
 }
 
-/// Returns the minimum cost, and where the last class begins, for each number of classes and of sizes served
-/// (smallest first).
-fn costs(profile: &Profile, served: &[&Seen], unit: usize) -> Vec<Vec<(usize, usize)>> {
-    let mut costs = vec![vec![(usize::MAX, 0); served.len() + 1]; CLASSES + 1];
+/// Returns where a class may begin or end among so many sizes, first and last place included.
+fn places(sizes: usize) -> Vec<usize> {
+    (0..sizes).step_by(sizes.div_ceil(MAX_PLACES)).chain([sizes]).collect()
+}
+
+/// Returns the minimum cost, and the place where the last class begins, for each number of classes and each place
+/// where it ends.
+fn costs(profile: &Profile, served: &[&Seen], places: &[usize], unit: usize) -> Vec<Vec<(usize, usize)>> {
+    let mut costs = vec![vec![(usize::MAX, 0); places.len()]; CLASSES + 1];
     costs[0][0] = (0, 0);
-    for to in 1..=served.len() {
+    for to in 1..places.len() {
         let mut unit = unit;
         for from in (0..to).rev() {
-            unit = unit.max(served[from].align);
-            let Group { slot_bytes, peak, .. } = group(profile, served[from], served[to - 1], unit);
+            unit =
+                served[places[from]..places[from + 1]].iter().map(|seen| seen.align).fold(unit, usize::max);
+            let Group { slot_bytes, peak, .. } = group(profile, served, places[from]..places[to], unit);
             let slots = with_headroom(peak);
             let cost = if slots > Config::MAX_SLOTS { usize::MAX } else { slot_bytes.saturating_mul(slots) };
             for classes in 1..=CLASSES {
@@ -121,22 +210,10 @@ fn costs(profile: &Profile, served: &[&Seen], unit: usize) -> Vec<Vec<(usize, us
 }
 
 /// Makes one class for a run of sizes, with slots that are multiples of `unit`.
-fn group(profile: &Profile, first: &Seen, last: &Seen, unit: usize) -> Group {
+fn group(profile: &Profile, served: &[&Seen], sizes: Range<usize>, unit: usize) -> Group {
+    let (first, last) = (served[sizes.start], served[sizes.end - 1]);
     let slot_bytes = last.largest.next_multiple_of(step(last.largest).max(unit));
     // All sizes that have room there count, in the run or not.
     let peak = profile.max_at_once(first.bin..bin_of(slot_bytes) + 1).max(1);
-    Group { lowest_size: lowest_size(first.bin), slot_bytes, peak }
-}
-
-/// Returns the smallest size for a class that only fills the table up to four. The class takes no size that
-/// another class is meant to serve.
-fn spare_size(groups: &[Group], classes: &[ClassAdvice], unit: usize) -> usize {
-    let takes_nothing = |size: &usize| {
-        let below = classes.iter().map(|class| class.slot_bytes).filter(|bytes| bytes < size).max();
-        let is_clear = |group: &Group| group.slot_bytes <= below.unwrap_or(0) || *size < group.lowest_size;
-        groups.iter().all(is_clear) && classes.iter().all(|class| class.slot_bytes != *size)
-    };
-    // At the bottom, or above one of the classes. Above the last class there is always room.
-    let behind = classes.iter().map(|class| (class.slot_bytes + 1).next_multiple_of(unit));
-    [unit].into_iter().chain(behind).find(takes_nothing).unwrap_or(unit)
+    Group { sizes, lowest_size: lowest_size(first.bin), slot_bytes, peak }
 }

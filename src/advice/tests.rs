@@ -49,6 +49,17 @@ fn serves(advice: &Advice, demands: &[(usize, usize)]) {
     }
 }
 
+/// Returns what is left out: the reason, the number of requests, and the largest.
+fn left(advice: &Advice) -> Vec<(UnservedReason, u64, usize)> {
+    advice.unserved.iter().map(|left| (left.reason, left.requests, left.largest)).collect()
+}
+
+/// Returns slot size and slots of the classes that serve something.
+fn used(advice: &Advice) -> Vec<(usize, usize)> {
+    let used = advice.classes.iter().filter(|class| class.peak > 0);
+    used.map(|class| (class.slot_bytes, class.slots)).collect()
+}
+
 fn cut(advice: &Advice) -> Vec<(usize, usize)> {
     advice.classes.iter().map(|class| (class.slot_bytes, class.slots)).collect()
 }
@@ -59,7 +70,7 @@ fn four_sizes_get_a_class_each_with_one_slot_more_or_an_eighth() {
     assert_eq!(cut(&advice), [(1_024, 112), (40_960, 23), (389_120, 11), (1_384_448, 5)]);
     let peaks: Vec<_> = advice.classes.iter().map(|class| class.peak).collect();
     assert_eq!(peaks, [100, 20, 9, 4]);
-    assert_eq!(advice.unserved, None);
+    assert_eq!((left(&advice), advice.served), (vec![], advice.requested));
 }
 
 #[test]
@@ -72,12 +83,12 @@ fn more_sizes_than_classes_share_them_where_that_costs_least() {
 #[test]
 fn fewer_sizes_than_classes_are_filled_up_with_classes_that_take_nothing() {
     let advice = advice(Config::new().hold_back(Class::Small, 0, 0), &[(60, 3), (1_382_400, 2)]);
-    assert_eq!(cut(&advice), [(64, 4), (128, 1), (192, 1), (1_384_448, 3)]);
+    assert_eq!(cut(&advice), [(64, 4), (65_536, 1), (262_144, 1), (1_384_448, 3)]);
     let advice = self::advice(Config::new(), &[(1_382_400, 2)]);
-    assert_eq!(cut(&advice), [(64, 1), (128, 1), (192, 1), (1_384_448, 3)]);
+    assert_eq!(cut(&advice), [(1_024, 1), (65_536, 1), (262_144, 1), (1_384_448, 3)]);
     // The classes that fill the table up are switched off, so no request gets their one slot.
     assert!(advice.classes[..3].iter().all(|class| class.floor > class.slot_bytes && class.floor >= 256));
-    assert_eq!(advice.classes[3].floor, 256);
+    assert_eq!(advice.classes[3].floor, 0);
 }
 
 /// The crowds alternate, so one class with slots for one crowd serves both. A class of 128 bytes would take
@@ -92,7 +103,7 @@ fn a_class_that_is_only_there_to_make_four_takes_no_size_from_another() {
     }
     let mut stats = Stats::default();
     stats.recording.0 = Some(recording);
-    assert_eq!(cut(&stats.advice()), [(64, 1), (256, 112), (320, 1), (1_384_448, 2)]);
+    assert_eq!(cut(&stats.advice()), [(256, 112), (65_536, 1), (262_144, 1), (1_384_448, 2)]);
 }
 
 #[test]
@@ -115,7 +126,7 @@ fn larger_sizes_get_a_class_if_they_come_and_go_and_the_rest_is_told() {
     let advice = stats.advice();
     assert_eq!(advice.classes[3], ClassAdvice { slot_bytes: 2_764_800, slots: 4, floor: 0, peak: 3 });
     assert!(advice.findings.contains(&Finding::FitsNoClass { bytes: 2_764_800, requests: 60, wanted: 3 }));
-    assert_eq!(advice.unserved, Some(Unserved { requests: 1, largest: 16_777_216 }));
+    assert_eq!(left(&advice), [(UnservedReason::Rare, 1, 16_777_216)]);
 }
 
 #[test]
@@ -150,7 +161,7 @@ fn alignment_makes_for_slots_that_have_it() {
     });
     let mut stats = Stats::default();
     stats.recording.0 = Some(recording);
-    assert_eq!(cut(&stats.advice())[3], (12_288, 2));
+    assert_eq!(used(&stats.advice()), [(12_288, 2)]);
 }
 
 #[test]
@@ -170,7 +181,8 @@ fn more_at_once_than_a_class_may_have_go_to_the_fallback() {
     stats.recording.0 = Some(recording);
     let advice = stats.advice();
     assert_eq!(advice.config().unwrap().validate(), Ok(()));
-    assert_eq!((advice.classes[3].slot_bytes, advice.classes[0].floor), (5_120, 401));
+    assert_eq!(used(&advice), [(5_120, 23)]);
+    assert_eq!(left(&advice), [(UnservedReason::BelowFloor, 120_000, 400)]);
 }
 
 /// A class has room for one of these crowds, but not for two. So three crowds need three classes, and five
@@ -188,7 +200,7 @@ fn not_every_number_of_classes_has_room() {
 fn nothing_makes_a_table_absurd() {
     let advice = advice(Config::new(), &[(1_000, 10), (1 << 45, 2)]);
     assert!(advice.config().is_some() && advice.reserved_bytes() < 1 << 20, "{advice}");
-    assert_eq!(advice.unserved, Some(Unserved { requests: 40, largest: 1 << 45 }));
+    assert_eq!(left(&advice), [(UnservedReason::Huge, 40, 1 << 45)]);
 }
 
 /// Slots are rounded up, so the larger of two sizes may have room in the class of the smaller size.
@@ -208,7 +220,7 @@ fn sizes_count_where_they_have_room() {
     let mut stats = Stats::default();
     stats.recording.0 = Some(recording);
     let advice = stats.advice();
-    assert_eq!((advice.classes[3].slot_bytes, advice.classes[3].peak, advice.unserved), (20_480, 14, None));
+    assert_eq!((cut(&advice)[1], advice.classes[1].peak, left(&advice)), ((20_480, 16), 14, vec![]));
 }
 
 #[test]
@@ -224,8 +236,8 @@ fn one_layout_that_is_aligned_more_than_it_is_large_does_not_inflate_the_others(
     let mut stats = Stats::default();
     stats.recording.0 = Some(recording);
     let advice = stats.advice();
-    assert_eq!(cut(&advice)[3], (1_024, 560), "{advice}");
-    assert_eq!(advice.unserved, Some(Unserved { requests: 1, largest: 2 << 20 }));
+    assert_eq!(used(&advice), [(1_024, 560), (2 << 20, 2)], "{advice}");
+    assert_eq!(left(&advice), []);
 }
 
 /// A block that shrinks may keep its slot.
@@ -240,7 +252,7 @@ fn what_shrank_counts_in_every_class_that_it_may_be_in() {
     let mut stats = Stats::default();
     stats.recording.0 = Some(recording);
     let advice = stats.advice();
-    let last = advice.classes[3];
+    let last = advice.classes.iter().rfind(|class| class.peak > 0).unwrap();
     assert!(last.slot_bytes >= 60_000 && last.peak >= 41, "{advice}");
     // A block below the floor counts too.
     let recording = Recording::new(&Config::new(), &System).unwrap();
@@ -250,7 +262,8 @@ fn what_shrank_counts_in_every_class_that_it_may_be_in() {
     }
     stats.recording.0 = Some(recording);
     let advice = stats.advice();
-    assert!(advice.classes[3].slot_bytes == 1_024 && advice.classes[3].peak >= 301, "{advice}");
+    let last = advice.classes.iter().rfind(|class| class.peak > 0).unwrap();
+    assert!(last.slot_bytes == 1_024 && last.peak >= 301, "{advice}");
 }
 
 /// The recording has the frees of blocks that were allocated while the pools were being reserved, but not
@@ -310,4 +323,80 @@ fn whatever_the_order_no_class_needs_more_than_its_peak() {
             assert!(in_use[class] <= advice.classes[class].peak, "{size} bytes:\n{advice}");
         }
     }
+}
+
+/// Sizes of which no two are alike, so that none is asked for often.
+fn varied(sizes: impl Iterator<Item = usize>, at_once: usize) -> Advice {
+    let recording = Recording::new(&Config::new(), &System).unwrap();
+    let layouts: Vec<_> = sizes.map(|size| Layout::from_size_align(size, 1).unwrap()).collect();
+    for layouts in layouts.chunks(at_once) {
+        layouts.iter().for_each(|&layout| begin(recording, layout));
+        layouts.iter().for_each(|&layout| recording.end(layout));
+    }
+    let mut stats = Stats::default();
+    stats.recording.0 = Some(recording);
+    let advice = stats.advice();
+    assert_eq!(advice.config().map(|config| config.validate()), Some(Ok(())), "{advice}");
+    advice
+}
+
+#[test]
+fn sizes_of_which_each_is_rare_are_worth_a_slot_together() {
+    let advice = varied((0..900).map(|n| 100_000 + n * 2_110), 1);
+    assert_eq!((left(&advice), advice.served), (vec![], advice.requested));
+    assert!(advice.reserved_bytes() <= 12 << 20, "{advice}");
+    // Pictures, half of them larger than a slot.
+    let advice = varied((0..900).map(|n| 20_000 + n * 4_700), 3);
+    assert_eq!((left(&advice), advice.served), (vec![], advice.requested));
+    assert!(advice.findings.iter().any(|finding| matches!(finding, Finding::FitsNoClass { .. })), "{advice}");
+}
+
+#[test]
+fn what_the_default_table_has_room_for_is_served_however_rare_it_is() {
+    let advice = varied([1_000, 50_000, 100_000, 200_000, 2 << 20].into_iter(), 1);
+    assert_eq!((left(&advice), advice.served), (vec![], advice.requested));
+}
+
+#[test]
+fn larger_classes_are_left_out_with_the_reason_in_peak_and_memory() {
+    let often = (0..300).map(|_| 3_110_400);
+    let advice = varied(often.clone().chain([64 << 20]), 12);
+    assert_eq!(left(&advice), [(UnservedReason::Rare, 1, 64 << 20)]);
+    assert_eq!((used(&advice), advice.served.requests), (vec![(3_112_960, 14)], 300));
+    assert_eq!(
+        advice.unserved[0].to_string(),
+        "1 request of 67,108,864 bytes (64.0 MiB together), at most 1 at once (64.0 MiB): fewer than 16 requests"
+    );
+    let text = advice.to_string();
+    assert!(
+        text.contains("would have served 99.6% of 301 requests and 93.2% of 953.9 MiB without a miss"),
+        "{text}"
+    );
+    // Blocks that stay: 40 at once, and no more than these.
+    let (stats, recording) = recorded(Config::new(), &[]);
+    let layout = |size| Layout::from_size_align(size, 1).unwrap();
+    (0..40).for_each(|_| begin(recording, layout(5 << 20)));
+    for _ in 0..20 {
+        (0..12).for_each(|_| begin(recording, layout(3_110_400)));
+        (0..12).for_each(|_| recording.end(layout(3_110_400)));
+    }
+    let advice = stats.advice();
+    assert_eq!(left(&advice), [(UnservedReason::LongLived, 40, 5 << 20)], "{advice}");
+}
+
+#[test]
+fn no_class_is_smaller_than_the_one_below_it_usually_is_unless_four_pay() {
+    let classes = |sizes: &[(usize, usize)]| {
+        let advice = advice(Config::new(), sizes);
+        let sizes = advice.classes.iter().map(|class| class.slot_bytes).collect::<Vec<_>>();
+        (sizes, advice)
+    };
+    // Four sizes below 64 KiB that share the bytes evenly.
+    let (sizes, _) = classes(&[(1_000, 64), (4_000, 16), (16_000, 8), (38_016, 4)]);
+    assert_eq!(sizes, [1_024, 4_096, 16_128, 40_960]);
+    // One of them has hardly any bytes.
+    let (sizes, advice) = classes(&[(1_000, 10), (4_000, 16), (16_000, 8), (38_016, 4)]);
+    let min = [0, 1 << 10, 64 << 10, 256 << 10];
+    assert!(sizes.iter().zip(min).all(|(&size, min)| size >= min), "{advice}");
+    assert_eq!((used(&advice).len(), advice.served), (2, advice.requested), "{advice}");
 }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::{Advice, ClassAdvice};
 use crate::slots::class::Class;
-use crate::stats::units::Grouped;
+use crate::stats::units::{Amount, Grouped, Percent};
 
 impl Advice {
     /// Returns the advised table as a value for [`FRAMEPOOL`](crate::Config::env); `None` if there is none.
@@ -46,6 +46,10 @@ fn grouped(number: usize) -> Grouped {
     Grouped(number as u64, '_')
 }
 
+fn percent(part: u64, all: u64) -> Percent {
+    Percent((all > 0).then(|| part as f64 / all as f64))
+}
+
 impl fmt::Display for Advice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.recorded {
@@ -54,9 +58,15 @@ impl fmt::Display for Advice {
         for finding in &self.findings {
             writeln!(f, "- {finding}")?;
         }
-        if let Some(left) = self.unserved {
-            let (requests, largest) = (left.requests, left.largest);
-            writeln!(f, "- not worth a slot: {requests} larger requests, of up to {largest} bytes")?;
+        for unserved in &self.unserved {
+            writeln!(f, "- left out: {unserved}")?;
+        }
+        if let Some(cost) = self.cost {
+            writeln!(
+                f,
+                "- the recording's counting took about {:.1}% of the CPU time",
+                100.0 * cost.share()
+            )?;
         }
         let (Some(literal), Some(environment)) = (self.literal(), self.environment()) else {
             return write!(
@@ -66,9 +76,15 @@ impl fmt::Display for Advice {
         };
         let mib = self.reserved_bytes() as f64 / (1 << 20) as f64;
         let ratio = self.reserved_bytes() as f64 / self.peak_bytes().max(1) as f64;
+        let (all, served) = (self.requested, self.served);
         writeln!(
             f,
-            "A table of {mib:.1} MiB, {ratio:.2} times what was needed at once, would have had no miss:"
+            "A table of {mib:.1} MiB, {ratio:.2} times what was needed at once, would have served {} of {} requests \
+             and {} of {} without a miss:",
+            percent(served.requests, all.requests),
+            Grouped(all.requests, ','),
+            percent(served.bytes, all.bytes),
+            Amount(all.bytes),
         )?;
         writeln!(f, "\n{literal}\n")?;
         write!(f, "or, without rebuilding (Config::env):\n\nFRAMEPOOL={environment}")

@@ -88,6 +88,13 @@ impl Held {
         assert!(!start.is_null());
         Self(pool, start, layout)
     }
+
+    fn resize(&mut self, bytes: usize) {
+        // SAFETY: a live block of this layout, and a size that is not 0.
+        self.1 = unsafe { self.0.realloc(self.1, self.2, bytes) };
+        assert!(!self.1.is_null());
+        self.2 = Layout::array::<u8>(bytes).expect("a size that there may be");
+    }
 }
 
 impl Drop for Held {
@@ -296,6 +303,22 @@ fn blocks_of_every_thread_count_while_they_live_unpooled_ones_too() {
     (0..40).for_each(|_| drop([frame(), frame()]));
     let too_large = POOL.stats().too_large().expect("frames");
     assert_eq!((too_large.requests, too_large.at_once), (85, 8));
+}
+
+#[test]
+fn a_block_that_is_reallocated_counts_once() {
+    static POOL: PoolAlloc = PoolAlloc::new();
+    let mut block = Held::new(&POOL, 3 << 20);
+    (4..40).for_each(|mib| block.resize(mib << 20));
+    // Into a slot and out of it.
+    block.resize(1 << 20);
+    drop((0..64).map(|_| Held::new(&POOL, 2 << 20)).collect::<Vec<_>>());
+    block.resize(2 << 20);
+    assert!(POOL.owns(block.1));
+    (3..40).for_each(|mib| block.resize(mib << 20));
+    drop(block);
+    let too_large = POOL.stats().too_large().expect("large requests");
+    assert_eq!((too_large.requests, too_large.at_once), (74, 1));
 }
 
 #[test]

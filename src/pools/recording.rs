@@ -32,13 +32,15 @@ impl Pools {
         alloc: impl FnOnce() -> *mut u8,
     ) -> *mut u8 {
         let Some(recording) = self.recording() else { return alloc() };
-        recording.begin(layout);
+        recording.cost.step(|| recording.begin(layout));
         let ptr = alloc();
-        if ptr.is_null() {
-            recording.end(layout);
-        } else {
-            recording.found(layout, self.class_in_demand(ptr, layout, is_in_fallback));
-        }
+        recording.cost.step(|| {
+            if ptr.is_null() {
+                recording.end(layout);
+            } else {
+                recording.found(layout, self.class_in_demand(ptr, layout, is_in_fallback));
+            }
+        });
         ptr
     }
 
@@ -52,9 +54,9 @@ impl Pools {
         free: impl FnOnce(),
     ) {
         let Some(recording) = self.recording() else { return free() };
-        recording.vacate(self.class_in_demand(ptr, layout, is_in_fallback));
+        recording.cost.step(|| recording.vacate(self.class_in_demand(ptr, layout, is_in_fallback)));
         free();
-        recording.end(layout);
+        recording.cost.step(|| recording.end(layout));
     }
 
     /// Records that the block `old` became the block `new`.

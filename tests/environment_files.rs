@@ -1,0 +1,220 @@
+//! Tests of the files that `FRAMEPOOL` names: what is written where, and what is wrong with a file. Each case runs
+//! in a child of its own, and a wrong file leaves the program as it is without the variable.
+
+#![cfg(all(unix, not(framepool_os = "none")))]
+
+mod common;
+
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use common::{case, child, run};
+use framepool::{Class, PoolAlloc};
+
+#[global_allocator]
+static ALLOC: PoolAlloc = PoolAlloc::new();
+
+/// A folder that is removed when it is dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("framepool-{name}-{}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Runs a child with this value in this folder, and returns what it wrote to standard error.
+fn told_in(folder: &Path, mut command: Command, value: &str) -> String {
+    command.env("FRAMEPOOL", value).current_dir(folder);
+    let Output { status, stdout, stderr } = run(command);
+    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(status.success() && stdout.contains("1 passed"), "{status}\n{stdout}\n{stderr}");
+    stderr.into_owned()
+}
+
+fn large_slots() -> u64 {
+    ALLOC.stats().class(Class::Large).slots
+}
+
+#[test]
+fn a_table_comes_from_a_file_in_the_folder_in_which_the_program_starts() {
+    let test = a_table_comes_from_a_file_in_the_folder_in_which_the_program_starts;
+    if case().is_some() {
+        return assert_eq!(large_slots(), 3);
+    }
+    let folder = Folder::new("table");
+    // The longest file that is read, with the ends of lines of another system.
+    let table = "# A table.\r\n\r\nlarge=262144x3\r\n";
+    let longest = format!("#{}\n{table}", "x".repeat(4_094 - table.len()));
+    for text in [table, &longest, "large=262144x3"] {
+        fs::write(folder.file("frames.table"), text).unwrap();
+        assert_eq!(told_in(&folder.0, child(test, "child"), "table=frames.table"), "");
+    }
+    assert_eq!(longest.len(), 4_096);
+}
+
+/// Makes root a user like any other with regard to permissions.
+fn without_rights(mut command: Command) -> Command {
+    const CAP_DAC_OVERRIDE: libc::c_ulong = 1;
+    const CAP_DAC_READ_SEARCH: libc::c_ulong = 2;
+    let drop_rights = || {
+        // SAFETY: the calls take only numbers. Only root may make them, and needs to.
+        unsafe {
+            #[cfg(target_os = "linux")]
+            for right in [CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH] {
+                libc::prctl(libc::PR_CAPBSET_DROP, right, 0, 0, 0);
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: between `fork` and `exec` it only makes two system calls.
+    unsafe { command.pre_exec(drop_rights) };
+    command
+}
+
+#[test]
+fn a_wrong_table_file_is_told_in_one_line_and_ignored() {
+    let test = a_wrong_table_file_is_told_in_one_line_and_ignored;
+    if case().is_some() {
+        return assert_eq!(large_slots(), 32);
+    }
+    let folder = Folder::new("wrong");
+    fs::create_dir(folder.file("folder")).unwrap();
+    File::create(folder.file("gigabyte")).unwrap().set_len(1 << 30).unwrap();
+    fs::write(folder.file("closed"), "large=262144x3").unwrap();
+    fs::set_permissions(folder.file("closed"), fs::Permissions::from_mode(0o0)).unwrap();
+    for (file, text) in [
+        ("empty", ""),
+        ("comments", "# one\n# two\n"),
+        ("two", "large=262144x3\nlarge=262144x3"),
+        ("nonsense", "large=64x3"),
+        ("words", "off"),
+        ("long", &"#".repeat(4_097)),
+        ("binary", "\0\u{1}\u{ff}"),
+    ] {
+        fs::write(folder.file(file), text).unwrap();
+    }
+    for (file, problem) in [
+        ("missing", "no such file or folder"),
+        ("folder", "it is a folder"),
+        ("missing/file", "no such file or folder"),
+        ("empty/file", "a part of the path is no folder"),
+        ("empty", "there is no table in it"),
+        ("comments", "there is no table in it"),
+        ("two", "there is more than one table in it"),
+        ("words", "it does not know 'off', but classes such as xlarge=3112960x12"),
+        ("long", "it is too long"),
+        ("gigabyte", "it is too long"),
+        ("binary", "it does not know '????', but classes such as xlarge=3112960x12"),
+        ("closed", "permission denied"),
+        (
+            "nonsense",
+            "Large slots of 64 bytes: slot sizes ascend from class to class; make them larger than Medium's 65536",
+        ),
+    ] {
+        let told = told_in(&folder.0, without_rights(child(test, "child")), &format!("stats,table={file}"));
+        assert_eq!(told, format!("framepool: FRAMEPOOL is ignored: {file}: {problem}\n"));
+    }
+    let long = "x".repeat(5_000);
+    let told = told_in(&folder.0, child(test, "child"), &format!("table={long}"));
+    assert_eq!(told, format!("framepool: FRAMEPOOL is ignored: {}...: it is too long\n", &long[..80]));
+}
+
+#[test]
+fn the_statistics_are_in_the_file_when_the_program_has_ended() {
+    let test = the_statistics_are_in_the_file_when_the_program_has_ended;
+    if case().is_some() {
+        // Where the program goes later does not matter.
+        return std::env::set_current_dir("/").unwrap();
+    }
+    let folder = Folder::new("to");
+    let file = folder.file("out.txt");
+    fs::write(&file, "x".repeat(100_000)).unwrap();
+    assert_eq!(told_in(&folder.0, child(test, "child"), "to=out.txt"), "");
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with("environment_files-") && text.contains("Pooled: "), "{text}");
+    fs::remove_file(&file).unwrap();
+    // Each process has a file of its own.
+    assert_eq!(told_in(&folder.0, child(test, "child"), "to=out.%p,stats"), "");
+    let name = fs::read_dir(&folder.0).unwrap().next().unwrap().unwrap().file_name();
+    let process = text_process(&fs::read_to_string(folder.file(name.to_str().unwrap())).unwrap());
+    assert_eq!(name.to_str(), Some(&*format!("out.{process}")));
+}
+
+/// Returns the process that a text of statistics names.
+fn text_process(text: &str) -> u32 {
+    let (_, rest) = text.split_once(", process ").unwrap();
+    rest.split_once(':').unwrap().0.parse().unwrap()
+}
+
+/// The child of a `fork` leaves the file to its parent, which may still be at work.
+#[test]
+fn a_forked_child_leaves_the_file_alone() {
+    let test = a_forked_child_leaves_the_file_alone;
+    if case().is_some() {
+        // SAFETY: the child exits as a program does, and allocates at most.
+        unsafe {
+            let child = libc::fork();
+            if child == 0 {
+                libc::exit(0);
+            }
+            let mut status = 0;
+            assert_eq!((libc::waitpid(child, &mut status, 0), status), (child, 0));
+        }
+        return assert_eq!(fs::read("out.txt").unwrap(), b"");
+    }
+    let folder = Folder::new("fork");
+    assert_eq!(told_in(&folder.0, child(test, "child"), "to=out.txt"), "");
+    assert!(fs::read_to_string(folder.file("out.txt")).unwrap().contains("Pooled: "));
+}
+
+#[test]
+fn an_output_that_cannot_be_opened_is_told_in_one_line_and_the_variable_ignored() {
+    let test = an_output_that_cannot_be_opened_is_told_in_one_line_and_the_variable_ignored;
+    if case().is_some() {
+        return assert_eq!(large_slots(), 32);
+    }
+    let folder = Folder::new("unopened");
+    fs::write(folder.file("closed"), "mine").unwrap();
+    fs::set_permissions(folder.file("closed"), fs::Permissions::from_mode(0o0)).unwrap();
+    for (file, problem) in [
+        ("missing/file", "no such file or folder"),
+        (".", "it is a folder"),
+        ("closed/file", "a part of the path is no folder"),
+        ("closed", "permission denied"),
+    ] {
+        let value = format!("large=262144x3,to={file}");
+        let told = told_in(&folder.0, without_rights(child(test, "child")), &value);
+        assert_eq!(told, format!("framepool: FRAMEPOOL is ignored: {file}: {problem}\n"));
+    }
+    fs::set_permissions(folder.file("closed"), fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(fs::read(folder.file("closed")).unwrap(), b"mine");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told_at_the_end_and_the_program_ends_as_it_would() {
+    let test = a_full_disk_is_told_at_the_end_and_the_program_ends_as_it_would;
+    if case().is_some() {
+        return assert_eq!(large_slots(), 3);
+    }
+    let told = told_in(Path::new("/"), child(test, "child"), "large=262144x3,record,to=/dev/full");
+    let expected = "framepool: the statistics of process ";
+    assert!(told.starts_with(expected) && told.ends_with(" are lost: no space left\n"), "{told}");
+    assert_eq!(told.lines().count(), 1);
+}
