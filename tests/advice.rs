@@ -55,6 +55,11 @@ fn the_advised_table_serves_what_was_recorded_without_a_miss() {
                  large=389120x11:floor=0:hold=0:magazine=0,xlarge=3112960x5:floor=0:hold=0:magazine=0";
     assert_eq!(advice.environment().unwrap(), table);
     assert!(advice.findings.contains(&Finding::TooFewSlots { class: Class::Medium, slots: 30, wanted: 40 }));
+    if cfg!(unix) {
+        let cost = advice.cost.expect("a clock");
+        assert!(!cost.counting.is_zero() && (0.0..=1.0).contains(&cost.share()), "{cost:?}");
+        assert!(advice.to_string().contains("- the recording's counting took about "), "{advice}");
+    }
 
     work(&ADVISED);
     let stats = ADVISED.stats();

@@ -425,19 +425,35 @@ breaks "advice a block that moves is old and new at once" src/stats/recording.rs
   's/            self\.path\(bin\)\.for_each\(Level::rise\);\n            self\.end\(old\);/            self.end(old);\n            self.path(bin).for_each(Level::rise);/' lib
 breaks "advice several bins are never told less than lived at once" src/stats/recording.rs \
   's/            \+ self\.max_below/            .max(self.max_below/; s/middle\.\.of_node\.end, wanted\)\n/middle..of_node.end, wanted))\n/' lib
-breaks "advice a size that comes and goes gets a class" src/advice.rs \
-  's/if seen\.largest <= largest_slot \{ seen\.requests >= MANY \} else \{ is_worth_a_slot\(&profile, seen\) \}/seen.largest <= largest_slot/' lib
+breaks "advice a size that comes and goes gets a class" src/advice/unserved.rs \
+  's/if requests < MANY \{/if true {/' lib
 breaks "advice a class that fills the table up takes nothing" src/advice/fit.rs \
-  's/groups\.iter\(\)\.all\(is_clear\) && classes/classes/; s/let is_clear =/let _is_clear =/' lib
+  's/let end = groups\.peek\(\)\.map\(\|group\| group\.lowest_size\);/let end = groups.peek().map(|_| usize::MAX);/' lib
 breaks "advice a table makes sense" src/advice/fit.rs \
-  's/cuts\.filter\(\|classes\| table\(classes\)\.validate\(\)\.is_ok\(\)\)/cuts/' lib
+  's/tables\.filter\(\|classes\| table\(classes\)\.validate\(\)\.is_ok\(\)\)\.map/tables.map/' lib
 breaks "advice a resized block is not two" src/stats/recording.rs \
   's/        if bin != old_bin \{\n            self\.path/        if bin < BINS {\n            self.path/' lib
 
 breaks "advice sizes count where they have room" src/advice/fit.rs \
   's/first\.bin\.\.bin_of\(slot_bytes\) \+ 1/first.bin..last.bin + 1/' lib
 breaks "advice what shrank may be where it was" src/advice/fit.rs \
-  's/filled\(with_shrunk\(groups, profile, floor\), unit\)/{ let _ = with_shrunk; filled(groups, unit) }/' lib
+  's/let groups = self\.with_shrunk\(groups\);/if false { let _ = self.with_shrunk(Vec::new()); }/' lib
+breaks "advice rare sizes that have slots now are served" src/advice.rs \
+  's/fits_now\.max\(fits_default\)/fits_now.min(fits_default) * 0/' lib
+breaks "advice blocks that stay are left out" src/advice/unserved.rs \
+  's/requests < USES_PER_SLOT \* at_once as u64/requests < USES_PER_SLOT * 0 * at_once as u64/' lib
+breaks "advice a larger slot has room for what was left out" src/advice/unserved.rs \
+  's/left\.start\.max\(served\)\.min\(left\.end\)/left.start/' lib
+breaks "advice no class is smaller than is usual one below" src/advice/fit.rs \
+  's/!may_be_small && !are_large\(&classes\)/!may_be_small \&\& false/' lib
+breaks "advice four small classes may pay" src/advice/fit.rs \
+  's/!may_be_small && //; s/let may_be_small = /let _ = /' lib
+breaks "advice slots share no cache sets" src/config/sizing.rs \
+  's/let is_spread = huge_pages \|\| /let is_spread = true || huge_pages || /' lib
+breaks "advice huge pages hold whole slots" src/config/sizing.rs \
+  's/let is_spread = huge_pages \|\| /let is_spread = /; s/huge_pages: bool/_: bool/' lib
+breaks "advice what a recording cost is told" src/stats/recording/cost.rs \
+  's/self\.nanos\.fetch_add\(.*?\);/let _ = (nanos, reading, MAX_NANOS);/' advice
 breaks "advice alignment is not that of the crowd" src/stats/recording.rs \
   's/layout\.size\(\)\.max\(layout\.align\(\)\)/layout.size()/' lib
 breaks "advice the value for FRAMEPOOL leaves nothing to the program" src/advice/text.rs \
@@ -451,7 +467,7 @@ breaks "advice what is unpooled is no demand" src/pools/recording.rs \
 breaks "advice without slots nothing is recorded" src/pools/start_up.rs \
   's/recording\.filter\(\|_\| reservation\.is_some\(\)\)/recording/' advice
 breaks "env the table at the end waits for no other writer" src/lifecycle/registry.rs \
-  's/output\.write\(text\.as_bytes\(\)\)/{ _ = output; _ = std::io::Write::write_all(\&mut std::io::stderr(), text.as_bytes()) }/' environment
+  's/output\.write\(text\.as_bytes\(\)\)/{ _ = std::io::Write::write_all(\&mut std::io::stderr(), text.as_bytes()); Ok::<(), os::Errno>(()) }/' environment
 
 breaks "monitor misses are told once an episode" src/monitor/watch.rs \
   's/share > threshold && !self\.is_open/share > threshold/' lib
@@ -691,6 +707,28 @@ breaks "where an item that does not exist is seen" ARCHITECTURE.md \
   's/`drop_pages`/`drop_page`/' where_is
 breaks "language a word that hides who acts is seen" src/text.rs \
   's/\A/"\/\/ no" . "body\n"/e' language
+breaks "env every allocator reads the variable" src/config.rs \
+  's/env: true,/env: false,/' two_commands
+breaks "env a table comes from a file" src/config/environment.rs \
+  's/let outcome = read\(file\)\.and_then\(\|text\| set_table\(text, config\)\);/let outcome = read(file).and_then(|text| if false { set_table(text, config) } else { Ok(()) });/' environment_files
+breaks "env a file too long is no table" src/config/environment.rs \
+  's/if len == text\.len\(\)/if len > text.len()/' environment_files
+breaks "env a pipe without a writer is empty" src/os/files.rs \
+  's/libc::O_RDONLY \| libc::O_NONBLOCK/libc::O_RDONLY/' environment_files
+breaks "env each process may have a file" src/config/environment.rs \
+  's/let process = os::this_process\(\);/let process = 1_u64;/' environment_files
+breaks "env the child of a fork leaves the file alone" src/os/files.rs \
+  's/self\.opened_by\.is_none_or\(\|process\| process == this_process\(\)\)/true/' environment_files
+breaks "env what was in the file is gone" src/os/files.rs \
+  's/libc::ftruncate\(self\.descriptor, 0\);//' environment_files
+breaks "env executed programs do not have the file" src/os/files.rs \
+  's/libc::F_DUPFD_CLOEXEC/libc::F_DUPFD/' environment_files
+breaks "env a full disk is told" src/lifecycle/registry.rs \
+  's/os::write_to_stderr\(text\.as_bytes\(\)\);/let _ = text;/' environment_files
+breaks "env advice in a file is comments and a table" src/lifecycle/registry.rs \
+  's/if output\.is_file\(\)/if false \&\& output.is_file()/' two_commands
+breaks "values a recording is refused" src/buffer_pool.rs \
+  's/!config\.record,/true,/' buffer_pool
 breaks "invariants a slot in two places is seen" src/pools/invariants.rs \
   's/let found = usize::from\(is_free\) \+ owners \+ usize::from\(is_live\);/let found = 1;/' lib
 breaks "invariants a broken one ends the process" src/fatal.rs \

@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::ffi::CString;
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -68,6 +69,13 @@ fn a_table_comes_from_a_file_in_the_folder_in_which_the_program_starts() {
     assert_eq!(longest.len(), 4_096);
 }
 
+/// Makes a pipe that no process writes to.
+fn make_pipe(path: &Path) {
+    let path = CString::new(path.to_str().unwrap()).unwrap();
+    // SAFETY: a valid path.
+    assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
+}
+
 /// Makes root a user like any other with regard to permissions.
 fn without_rights(mut command: Command) -> Command {
     const CAP_DAC_OVERRIDE: libc::c_ulong = 1;
@@ -95,6 +103,7 @@ fn a_wrong_table_file_is_told_in_one_line_and_ignored() {
     }
     let folder = Folder::new("wrong");
     fs::create_dir(folder.file("folder")).unwrap();
+    make_pipe(&folder.file("pipe"));
     File::create(folder.file("gigabyte")).unwrap().set_len(1 << 30).unwrap();
     fs::write(folder.file("closed"), "large=262144x3").unwrap();
     fs::set_permissions(folder.file("closed"), fs::Permissions::from_mode(0o0)).unwrap();
@@ -117,6 +126,7 @@ fn a_wrong_table_file_is_told_in_one_line_and_ignored() {
         ("empty", "there is no table in it"),
         ("comments", "there is no table in it"),
         ("two", "there is more than one table in it"),
+        ("pipe", "there is no table in it"),
         ("words", "it does not know 'off', but classes such as xlarge=3112960x12"),
         ("long", "it is too long"),
         ("gigabyte", "it is too long"),
@@ -139,6 +149,17 @@ fn a_wrong_table_file_is_told_in_one_line_and_ignored() {
 fn the_statistics_are_in_the_file_when_the_program_has_ended() {
     let test = the_statistics_are_in_the_file_when_the_program_has_ended;
     if case().is_some() {
+        #[cfg(target_os = "linux")]
+        {
+            // Programs that this one executes do not have the file.
+            let is_output = |fd: &libc::c_int| {
+                fs::read_link(format!("/proc/self/fd/{fd}")).is_ok_and(|file| file.ends_with("out.txt"))
+            };
+            // SAFETY: the call takes only numbers.
+            let flags: Vec<_> =
+                (0..200).filter(is_output).map(|fd| unsafe { libc::fcntl(fd, libc::F_GETFD) }).collect();
+            assert!(flags.iter().all(|flags| flags & libc::FD_CLOEXEC != 0), "{flags:?}");
+        }
         // Where the program goes later does not matter.
         return std::env::set_current_dir("/").unwrap();
     }

@@ -400,3 +400,10 @@ fn no_class_is_smaller_than_the_one_below_it_usually_is_unless_four_pay() {
     assert!(sizes.iter().zip(min).all(|(&size, min)| size >= min), "{advice}");
     assert_eq!((used(&advice).len(), advice.served), (2, advice.requested), "{advice}");
 }
+
+#[test]
+fn slots_share_no_cache_sets_unless_they_may_lie_in_huge_pages() {
+    let demands = [(65_536, 3), (4 << 20, 8)];
+    assert_eq!(used(&advice(Config::new(), &demands)), [(69_632, 4), ((4 << 20) + 4_096, 9)]);
+    assert_eq!(used(&advice(Config::new().huge_pages(true), &demands)), [(65_536, 4), (4 << 20, 9)]);
+}

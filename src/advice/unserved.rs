@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use super::{ClassAdvice, Demand, fit};
+use super::fit::{Cut, Needs};
+use super::{ClassAdvice, Demand};
 use crate::config::sizing::USES_PER_SLOT;
 use crate::stats::recording::{Profile, Seen, lowest_size};
 use crate::stats::units::{Amount, Grouped};
@@ -64,16 +65,13 @@ impl Unserved {
 
 /// Cuts the sizes into classes, and leaves out the largest ones as long as their class is not worth its slots. The
 /// first `kept` sizes are never left out. Without a table, nothing is said to be left out.
-pub(super) fn cut_worthwhile(
-    profile: &Profile,
-    sizes: &[&Seen],
-    floor: usize,
-    kept: usize,
-) -> (Vec<ClassAdvice>, Vec<Unserved>) {
+pub(super) fn cut_worthwhile(needs: Needs<'_>, kept: usize) -> (Vec<ClassAdvice>, Vec<Unserved>) {
+    let Needs { profile, served: sizes, .. } = needs;
     let mut end = sizes.partition_point(|seen| seen.largest <= LARGEST);
     let mut left = vec![(end..sizes.len(), UnservedReason::Huge)];
     loop {
-        let Some(fit::Cut { classes, largest }) = fit::cut(profile, &sizes[..end], floor) else {
+        let needs = Needs { served: &sizes[..end], ..needs };
+        let Some(Cut { classes, largest }) = needs.cut() else {
             return (Vec::new(), Vec::new());
         };
         let judged = largest.start.max(kept).min(end)..end;

@@ -4,8 +4,8 @@ use core::fmt;
 
 use super::{Bypass, Refusal, Stats};
 use crate::config::Config;
-use crate::config::sizing::{USES_PER_SLOT, step, with_headroom};
-use crate::slots::class::Class;
+use crate::config::sizing::{USES_PER_SLOT, slot_bytes_for, with_headroom};
+use crate::slots::class::{Class, SLOT_STEP};
 use crate::stats::units::{Bytes, Grouped};
 use crate::tunables::REFUSED_FROM;
 
@@ -88,7 +88,7 @@ impl Stats {
     /// other classes.
     fn needed(&self, bytes: u64, at_once: u64) -> Option<(usize, usize)> {
         let (bytes, at_once) = (usize::try_from(bytes).ok()?, usize::try_from(at_once).ok()?);
-        let (slot_bytes, slots) = (bytes.checked_next_multiple_of(step(bytes))?, with_headroom(at_once));
+        let (slot_bytes, slots) = (slot_bytes_for(bytes, SLOT_STEP, false), with_headroom(at_once));
         let table = self.classes().fold(Config::new(), |config, (class, stats)| {
             config.class(class, stats.slot_bytes as usize, stats.slots as usize).hold_back(class, 0, 0)
         });
@@ -122,7 +122,7 @@ mod tests {
         let classes =
             table.map(|(slot_bytes, slots)| ClassStats { slot_bytes, slots, ..ClassStats::default() });
         let stats = Stats { classes, ..Stats::default() };
-        assert_eq!(stats.needed(3 << 20, 12), Some((3 << 20, 14)));
+        assert_eq!(stats.needed(3 << 20, 12), Some(((3 << 20) + 4_096, 14)));
         assert_eq!(stats.needed(3 << 20, Config::MAX_SLOTS as u64), None);
         assert_eq!(stats.needed(u64::MAX, 1), None);
     }
