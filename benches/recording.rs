@@ -20,9 +20,21 @@ fn pair(pool: &PoolAlloc, layout: Layout) {
     unsafe { pool.dealloc(black_box(pool.alloc(layout)), layout) };
 }
 
-/// Allocates and frees blocks of a thousand sizes from 300 bytes to 2 MiB, each of its own.
-fn thousand_sizes() {
-    (0..1_000).for_each(|n| pair(&RECORDED, layout(300 + 64 * n + 2 * n * n)));
+static VARIED: PoolAlloc = PoolAlloc::with_config(Config::new().record(true));
+static KEPT: PoolAlloc = PoolAlloc::with_config(Config::new().record(true));
+
+/// Allocates and frees blocks of a thousand sizes from 300 bytes to 2 MiB, one at a time.
+fn varied() {
+    (0..1_000).for_each(|n| pair(&VARIED, layout(300 + 64 * n + 2 * n * n)));
+}
+
+/// Allocates blocks of a thousand sizes from 1 KiB to 1 GiB, and keeps them all: none is worth a slot.
+fn kept() {
+    for n in 0..1_000 {
+        let bytes = 1_024.0 * (1.0 + f64::from(n) / 1_000.0 * 20.0).exp2() / 2.0;
+        // SAFETY: not empty. It is never freed, and its memory is never touched.
+        unsafe { black_box(KEPT.alloc(layout(bytes as usize))) };
+    }
 }
 
 fn main() {
@@ -36,8 +48,13 @@ fn main() {
             group.bench_function(BenchmarkId::new(name, bytes), |b| b.iter(|| pair(pool, layout(bytes))));
         }
     }
-    thousand_sizes();
-    group.bench_function("advice for a thousand sizes", |b| b.iter(|| black_box(RECORDED.stats().advice())));
+    varied();
+    kept();
+    for (name, pool) in [("one at a time", &VARIED), ("all at once", &KEPT)] {
+        group.bench_function(BenchmarkId::new("advice for a thousand sizes", name), |b| {
+            b.iter(|| black_box(pool.stats().advice()));
+        });
+    }
     group.finish();
     criterion.final_summary();
 }

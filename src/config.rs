@@ -314,15 +314,22 @@ impl Config {
     ///
     /// # Files
     ///
-    /// The name of a file ends at the next comma. It is relative to the directory in which the program starts.
-    /// In it, `%p` is replaced by the process id, so that several processes do not share a file. A table is one
-    /// line of classes as above. Lines that begin with `#` are comments, and the file has at most 4 KiB. Advice
-    /// that is written to a file is such a file. So two commands find a table and use it:
+    /// A table is one line of classes as above. Lines that begin with `#` are comments, and the file has at most
+    /// 4 KiB. Advice that is written to a file is such a file. So two commands find a table and use it:
     ///
     /// ```text
-    /// FRAMEPOOL=record,to=frames.table ./server    # under its busiest load
+    /// FRAMEPOOL=record,to=frames.table ./server    # under its busiest load, until it exits
     /// FRAMEPOOL=table=frames.table ./server
     /// ```
+    ///
+    /// Statistics are written when `main` returns or the program calls `exit`. A program that a signal ends, or
+    /// that calls `_exit` or `abort`, writes none, and leaves a note in the file that it has not ended yet.
+    ///
+    /// Files are opened when the allocator starts: before `main` if it is the global one. Their names end at the
+    /// next comma and are relative to the directory at that time. `%p` in a name stands for the process id. What
+    /// was in the file of `to` is gone then, unless it is the program's standard output or error. The child of a
+    /// `fork` writes nothing, but a program that this one executes reads the same variable. If a program has
+    /// several allocators, all of them are in the file, with the table of the one that started first.
     ///
     /// # When it is read
     ///
@@ -342,7 +349,7 @@ impl Config {
     /// `false`.
     ///
     /// Use it for a run that looks for a table, not in production. While it records, an allocation and its
-    /// free together change about 34 shared counters, no thread caches slots, and about 160 KiB more are
+    /// free together change about 35 shared counters, no thread caches slots, and about 176 KiB more are
     /// mapped. If it is switched off, it costs a hit nothing. A [`BufferPool`](crate::BufferPool) cannot be
     /// recorded and panics when it is built.
     #[must_use]

@@ -58,7 +58,7 @@ fn the_advised_table_serves_what_was_recorded_without_a_miss() {
     if cfg!(unix) {
         let cost = advice.cost.expect("a clock");
         assert!(!cost.counting.is_zero() && (0.0..=1.0).contains(&cost.share()), "{cost:?}");
-        assert!(advice.to_string().contains("- the recording's counting took about "), "{advice}");
+        assert!(advice.to_string().contains("- the counting of the recording took about "), "{advice}");
     }
 
     work(&ADVISED);

@@ -191,8 +191,8 @@ fn whatever_is_wrong_is_told_in_one_line_and_ignored() {
     let ignored = "framepool: FRAMEPOOL is ignored: ";
     let known = "on, off, stats, record, to=FILE, table=FILE, huge, prefault, lock, and classes such as \
                  xlarge=3112960x12";
-    assert_eq!(told(test, "off,nonsense"), format!("{ignored}it does not know 'nonsense', but {known}\n"));
-    assert_eq!(told(test, "stats,small=1x"), format!("{ignored}'' is no number that fits\n"));
+    assert_eq!(told(test, "off,nonsense"), format!("{ignored}unknown word 'nonsense'; known are {known}\n"));
+    assert_eq!(told(test, "stats,small=1x"), format!("{ignored}'' is not a number, or too large\n"));
     let why = "XLarge slots of 3110000 bytes: a slot size is a multiple of 64 bytes; the next one is 3110016";
     assert_eq!(told(test, "xlarge=3110000x48"), format!("{ignored}{why}\n"));
 }
@@ -200,7 +200,7 @@ fn whatever_is_wrong_is_told_in_one_line_and_ignored() {
 /// Runs as root only, because only root may make such a program.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_program_with_rights_of_its_own_does_not_listen() {
+fn a_program_with_rights_of_its_own_ignores_it() {
     use std::fs::{Permissions, copy, remove_file, set_permissions};
     use std::os::unix::fs::{PermissionsExt, chown};
     use std::process::Command;
@@ -218,10 +218,10 @@ fn a_program_with_rights_of_its_own_does_not_listen() {
     copy(std::env::current_exe().unwrap(), &program).unwrap();
     chown(&program, Some(65_534), None).unwrap();
     set_permissions(&program, Permissions::from_mode(0o4755)).unwrap();
-    let mut command: Command = child(a_program_with_rights_of_its_own_does_not_listen, "child");
+    let mut command: Command = child(a_program_with_rights_of_its_own_ignores_it, "child");
     command.env("FRAMEPOOL", "stats,large=262144x3");
     let plain = run(command);
-    let args = ["--exact", "a_program_with_rights_of_its_own_does_not_listen", "--nocapture"];
+    let args = ["--exact", "a_program_with_rights_of_its_own_ignores_it", "--nocapture"];
     let mut command = Command::new(&program);
     command.env("FRAMEPOOL", "stats,large=262144x3").env("FRAMEPOOL_TEST_CASE", "child").args(args);
     let other = run(command);

@@ -7,6 +7,7 @@ mod common;
 
 use std::env::temp_dir;
 use std::fs::{read_to_string, remove_file};
+use std::ops::RangeInclusive;
 use std::process::id;
 use std::sync::{Arc, Barrier};
 
@@ -18,8 +19,8 @@ static ALLOC: PoolAlloc = PoolAlloc::new();
 
 /// Runs a program three times: as it is, recorded, and with the table that the recording advises.
 ///
-/// As it is, it has `share_before` of its bytes pooled at most. With the table it has 99 %, and no miss.
-fn find_a_table<T: Fn() + Copy>(test: T, program: fn(), share_before: f64) {
+/// As it is, a share of its bytes in `share_before` is pooled. With the table it has 99 %, and no miss.
+fn find_a_table<T: Fn() + Copy>(test: T, program: fn(), share_before: RangeInclusive<f64>) {
     let Some(case) = case() else {
         let file = temp_dir().join(format!("framepool-{}-{}.table", std::any::type_name::<T>(), id()));
         let file = file.to_str().unwrap().replace("::", "-");
@@ -41,7 +42,7 @@ fn find_a_table<T: Fn() + Copy>(test: T, program: fn(), share_before: f64) {
     let stats = ALLOC.stats();
     let share = stats.pooled_share().unwrap();
     match &*case {
-        "before" => assert!(share <= share_before, "{stats}"),
+        "before" => assert!(share_before.contains(&share), "{share}\n{stats}"),
         "recorded" => assert!(stats.advice().recorded),
         _ => assert!(share >= 0.99 && stats.misses() == 0, "{share}\n{stats}"),
     }
@@ -92,22 +93,22 @@ fn frames() {
 
 #[test]
 fn sizes_of_which_no_two_are_alike() {
-    find_a_table(sizes_of_which_no_two_are_alike, varied, 1.0);
+    find_a_table(sizes_of_which_no_two_are_alike, varied, 0.95..=1.0);
 }
 
 #[test]
 fn a_thumbnail_server() {
-    find_a_table(a_thumbnail_server, thumbnails, 0.5);
+    find_a_table(a_thumbnail_server, thumbnails, 0.2..=0.6);
 }
 
 #[test]
 fn an_upload_server() {
-    find_a_table(an_upload_server, uploads, 0.01);
+    find_a_table(an_upload_server, uploads, 0.0..=0.01);
 }
 
 #[test]
 fn frames_of_1080p() {
-    find_a_table(frames_of_1080p, frames, 0.01);
+    find_a_table(frames_of_1080p, frames, 0.0..=0.01);
 }
 
 /// The line that needs no recording.

@@ -55,7 +55,7 @@ pub enum Finding {
         /// The number of requests.
         requests: u64,
     },
-    /// Requests that are larger than every slot repeat often.
+    /// Requests are larger than every slot, and worth one.
     FitsNoClass {
         /// Bytes of the largest of them.
         bytes: u64,

@@ -64,7 +64,7 @@ impl fmt::Display for Advice {
         if let Some(cost) = self.cost {
             writeln!(
                 f,
-                "- the recording's counting took about {:.1}% of the CPU time",
+                "- the counting of the recording took about {:.1}% of the CPU time, beside slower paths",
                 100.0 * cost.share()
             )?;
         }

@@ -35,27 +35,42 @@ pub(crate) fn read(config: &mut Config, source: os::Source<'_>) -> Option<Settin
     settings
 }
 
+// Each step is a function of its own that is not inlined, so that the steps do not add up their needs of stack.
+
 #[cold]
 #[inline(never)]
 fn settings(value: &[u8], config: &mut Config, scratch: &mut Scratch) -> Option<Settings> {
     let Scratch { path, text } = scratch;
     let mut text = Some(text);
-    let outcome = parse(value, config, |file| {
-        let text = text.take().ok_or(Problem::Tables(2))?;
+    let parsed = parse(value, config, |file| {
+        let text = text.take().ok_or(Problem::SecondFile)?;
         let len = os::read_file(c_path(file, path)?, text).map_err(Problem::System)?;
         if len == text.len() { Err(Problem::TooLong) } else { Ok(&text[..len]) }
     });
-    let opened = outcome.and_then(|Parsed { is_off, output }| {
-        let exit_output = match output {
-            Output::None => None,
-            Output::StandardError => os::ExitOutput::standard_error(),
-            Output::File(file) => {
-                Some(open(file, path).map_err(|problem| Wrong { file: Some(file), problem })?)
-            }
-        };
-        Ok(Settings { is_off, exit_output })
-    });
-    opened.map_err(|wrong| tell(&wrong)).ok()
+    match parsed.and_then(|parsed| follow(&parsed, config, path)) {
+        Ok(settings) => Some(settings),
+        Err(wrong) => {
+            tell(&wrong);
+            None
+        }
+    }
+}
+
+/// Checks what was parsed and opens the output.
+#[cold]
+#[inline(never)]
+fn follow<'a>(
+    parsed: &Parsed<'a>,
+    config: &Config,
+    path: &mut [u8; PATH_BYTES],
+) -> Result<Settings, Wrong<'a>> {
+    check(parsed, config)?;
+    let exit_output = match parsed.output {
+        Output::None => None,
+        Output::StandardError => os::ExitOutput::standard_error(),
+        Output::File(file) => Some(open(file, path).map_err(|problem| Wrong { file: Some(file), problem })?),
+    };
+    Ok(Settings { is_off: parsed.is_off, exit_output })
 }
 
 #[cold]
@@ -84,6 +99,9 @@ struct Scratch {
 
 /// Writes a path with its end to `buffer`; `%p` becomes the number of this process.
 fn c_path<'a>(file: &[u8], buffer: &'a mut [u8; PATH_BYTES]) -> Result<&'a CStr, Problem<'static>> {
+    if file.is_empty() {
+        return Err(Problem::NoFile);
+    }
     let mut len = 0;
     let mut push = |bytes: &[u8]| {
         let place = buffer.get_mut(len..len + bytes.len()).ok_or(Problem::TooLong)?;
@@ -121,38 +139,51 @@ enum Output<'a> {
 struct Parsed<'a> {
     is_off: bool,
     output: Output<'a>,
+    table_file: Option<&'a [u8]>,
+    /// Whether the variable has classes of its own.
+    has_classes: bool,
 }
 
 /// Parses the value and changes `config` in place, because this may run on a small stack. `read` returns the text
 /// of a file, once.
+#[inline(never)]
 fn parse<'a>(
     value: &'a [u8],
     config: &mut Config,
     mut read: impl FnMut(&'a [u8]) -> Result<&'a [u8], Problem<'a>>,
 ) -> Result<Parsed<'a>, Wrong<'a>> {
-    let mut parsed = Parsed { is_off: false, output: Output::None };
-    let mut table_file = None;
+    let mut parsed = Parsed { is_off: false, output: Output::None, table_file: None, has_classes: false };
     for word in words(value) {
         if let Some(file) = file_of(word, "to") {
             parsed.output = Output::File(file);
         } else if let Some(file) = file_of(word, "table") {
-            table_file = Some(file);
             let outcome = read(file).and_then(|text| set_table(text, config));
-            outcome.map_err(|problem| Wrong { file: table_file, problem })?;
+            outcome.map_err(|problem| Wrong { file: Some(file), problem })?;
+            parsed.table_file = Some(file);
         } else if !set_switch(word, config, &mut parsed) {
             set_class(word, Expected::Word, config).map_err(Problem::Word)?;
+            parsed.has_classes = true;
         }
     }
-    match config.validate() {
-        Ok(()) => Ok(parsed),
-        Err(error) => Err(Wrong { file: table_file, problem: Problem::Table(error) }),
+    Ok(parsed)
+}
+
+/// Checks whether the table makes sense, and stays.
+#[inline(never)]
+fn check<'a>(parsed: &Parsed<'a>, config: &Config) -> Result<(), Wrong<'a>> {
+    let file = parsed.table_file;
+    // Without a recording there is no table to take the place of the one in the file.
+    if !config.record && file.is_some_and(|file| parsed.output == Output::File(file)) {
+        return Err(Wrong { file, problem: Problem::OwnTable });
     }
+    let file = file.filter(|_| !parsed.has_classes);
+    config.validate().map_err(|error| Wrong { file, problem: Problem::Table(error) })
 }
 
 /// Returns the file of a word such as `to=FILE`.
 fn file_of<'a>(word: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let (before, file) = split(word, b'=')?;
-    before.eq_ignore_ascii_case(name.as_bytes()).then_some(file)
+    before.eq_ignore_ascii_case(name.as_bytes()).then_some(file.trim_ascii())
 }
 
 /// Sets what a word without a value says, and returns whether there is such a word.
@@ -185,7 +216,9 @@ mod tests {
 
     /// Parses with a file that has this text.
     fn parse_with<'a>(value: &'a str, file: &'a str, config: &mut Config) -> Result<Parsed<'a>, Wrong<'a>> {
-        parse(value.as_bytes(), config, |_| Ok(file.as_bytes()))
+        let parsed = parse(value.as_bytes(), config, |_| Ok(file.as_bytes()))?;
+        check(&parsed, config)?;
+        Ok(parsed)
     }
 
     fn told_of(value: &str, file: &str) -> String {
@@ -228,7 +261,7 @@ mod tests {
     fn words_set_what_they_name() {
         let settings = |value| {
             let mut config = Config::new();
-            let Parsed { is_off, output } = parse_with(value, "", &mut config).ok().unwrap();
+            let Parsed { is_off, output, .. } = parse_with(value, "", &mut config).ok().unwrap();
             (is_off, output, config.record)
         };
         let file = Output::File(b"a b.txt");
@@ -256,7 +289,7 @@ mod tests {
         for (file, text) in [
             ("# only", "any: there is no table in it"),
             ("small=64x1\nsmall=64x1", "any: there is more than one table in it"),
-            ("stats", "any: it does not know 'stats', but classes such as xlarge=3112960x12"),
+            ("stats", "any: unknown word 'stats'; known are classes such as xlarge=3112960x12"),
             (
                 "xlarge=64x1",
                 "any: XLarge slots of 64 bytes: slot sizes ascend from class to class; make them larger \
@@ -283,18 +316,18 @@ mod tests {
     #[test]
     fn anything_wrong_is_told() {
         for (value, text) in [
-            ("yes", "it does not know 'yes'"),
-            ("stats;off", "it does not know 'stats;off'"),
-            ("huge=1x2", "it does not know 'huge=1x2'"),
-            ("small=", "it does not know 'small='"),
-            ("small=64", "it does not know 'small=64'"),
-            ("small=64x8:ceiling=5", "it does not know 'ceiling=5'"),
-            ("small=64x8:floor=5@6", "it does not know 'floor=5@6'"),
-            ("small=64x8:hold=5", "it does not know 'hold=5'"),
-            ("small=64x", "'' is no number that fits"),
-            ("small=64x-1", "'-1' is no number that fits"),
-            ("small=64x99999999999999999999", "'99999999999999999999' is no number that fits"),
-            ("caf\u{e9}\x01", "it does not know 'caf???'"),
+            ("yes", "unknown word 'yes'"),
+            ("stats;off", "unknown word 'stats;off'"),
+            ("huge=1x2", "unknown word 'huge=1x2'"),
+            ("small=", "unknown word 'small='"),
+            ("small=64", "unknown word 'small=64'"),
+            ("small=64x8:ceiling=5", "unknown word 'ceiling=5'"),
+            ("small=64x8:floor=5@6", "'5@6' is not a number, or too large"),
+            ("small=64x8:hold=5", "unknown word 'hold=5'"),
+            ("small=64x", "'' is not a number, or too large"),
+            ("small=64x-1", "'-1' is not a number, or too large"),
+            ("small=64x99999999999999999999", "'99999999999999999999' is not a number, or too large"),
+            ("caf\u{e9}\x01", "unknown word 'caf???'"),
             (
                 "medium=65537x8",
                 "Medium slots of 65537 bytes: a slot size is a multiple of 64 bytes; the next one is 65600",
@@ -311,9 +344,9 @@ mod tests {
         let words = "on, off, stats, record, to=FILE, table=FILE, huge, prefault, lock, and classes such as \
                      xlarge=3112960x12";
         let long = "x".repeat(10_000);
-        let expected = format!("framepool: it does not know '{}...', but {words}", &long[..80]);
+        let expected = format!("framepool: unknown word '{}...'; known are {words}", &long[..80]);
         assert_eq!(told(&long), expected);
         let parts = "floor=BYTES, hold=SLOTS@BYTES and magazine=SLOTS";
-        assert_eq!(told("small=64x8:floor"), format!("framepool: it does not know 'floor', but {parts}"));
+        assert_eq!(told("small=64x8:floor"), format!("framepool: unknown word 'floor'; known are {parts}"));
     }
 }

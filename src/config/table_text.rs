@@ -24,6 +24,12 @@ pub(super) enum Problem<'a> {
     Table(ConfigError),
     /// A file without a table, or with several.
     Tables(usize),
+    /// A second word that names a table.
+    SecondFile,
+    /// A word that names no file.
+    NoFile,
+    /// Statistics that would overwrite the table.
+    OwnTable,
     TooLong,
     System(Errno),
 }
@@ -56,6 +62,9 @@ impl Wrong<'_> {
             Problem::Table(error) => error.tell(text),
             Problem::Tables(0) => _ = text.str("there is no table in it"),
             Problem::Tables(_) => _ = text.str("there is more than one table in it"),
+            Problem::SecondFile => _ = text.str("a table from a file is named already"),
+            Problem::NoFile => _ = text.str("to= and table= need the name of a file"),
+            Problem::OwnTable => _ = text.str("the statistics would overwrite the table"),
             Problem::TooLong => _ = text.str("it is too long"),
             Problem::System(error) => match error.words() {
                 Some(words) => _ = text.str(words),
@@ -75,11 +84,11 @@ impl Misread<'_> {
             Expected::Class => "classes such as xlarge=3112960x12",
             Expected::Part => "floor=BYTES, hold=SLOTS@BYTES and magazine=SLOTS",
             Expected::Number => {
-                text.str("'").printable(self.part).str("' is no number that fits");
+                text.str("'").printable(self.part).str("' is not a number, or too large");
                 return;
             }
         };
-        text.str("it does not know '").printable(self.part).str("', but ").str(known);
+        text.str("unknown word '").printable(self.part).str("'; known are ").str(known);
     }
 }
 
@@ -107,7 +116,8 @@ pub(super) fn set_class<'a>(
     let named = classes.find(|(class, _)| name.eq_ignore_ascii_case(class.name().as_bytes()));
     let Some((_, class)) = named else { return Err(unknown) };
     let mut parts = table.split(|&byte| byte == b':');
-    let Some((slot_bytes, slots)) = split(parts.next().unwrap_or_default(), b'x') else {
+    let size = parts.next().unwrap_or_default();
+    let Some((slot_bytes, slots)) = split(size, b'x').or_else(|| split(size, b'X')) else {
         return Err(unknown);
     };
     class.slot_bytes = number(slot_bytes)?;
@@ -120,14 +130,17 @@ pub(super) fn set_class<'a>(
 fn set_part<'a>(part: &'a [u8], class: &mut ClassConfig) -> Result<(), Misread<'a>> {
     let unknown = Misread { part, expected: Expected::Part };
     let Some((what, value)) = split(part, b'=') else { return Err(unknown) };
-    match (what, split(value, b'@')) {
-        (b"floor", None) => class.floor = number(value)?,
-        (b"magazine", None) => class.magazine = Some(number(value)?),
-        (b"hold", Some((slots, min_bytes))) => {
-            class.hold_back = HoldBack::Slots { slots: number(slots)?, min_bytes: number(min_bytes)? };
-        }
-        (b"hold", None) if value == b"0" => class.hold_back = HoldBack::NONE,
-        _ => return Err(unknown),
+    let is = |name: &str| what.eq_ignore_ascii_case(name.as_bytes());
+    if is("floor") {
+        class.floor = number(value)?;
+    } else if is("magazine") {
+        class.magazine = Some(number(value)?);
+    } else if is("hold") && value == b"0" {
+        class.hold_back = HoldBack::NONE;
+    } else if let (true, Some((slots, min_bytes))) = (is("hold"), split(value, b'@')) {
+        class.hold_back = HoldBack::Slots { slots: number(slots)?, min_bytes: number(min_bytes)? };
+    } else {
+        return Err(unknown);
     }
     Ok(())
 }
@@ -160,6 +173,8 @@ pub(super) fn set_table<'a>(text: &'a [u8], config: &mut Config) -> Result<(), P
 /// Returns the line of a file's text that is the table. Lines that begin with `#` are comments.
 #[inline(never)]
 fn table_line(text: &[u8]) -> Result<&[u8], Problem<'_>> {
+    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let (mut tables, mut table) = (0, &[][..]);
     for line in text.split(|&byte| byte == b'\n') {
         let line = line.trim_ascii();
@@ -223,8 +238,8 @@ mod tests {
         assert_eq!(table, expected.floor(Class::Small, 257).hold_back(Class::Small, 0, 0));
         assert_eq!("".parse::<Config>().unwrap(), Config::new());
         for (text, error) in [
-            ("stats", "framepool: it does not know 'stats', but classes such as xlarge=3112960x12"),
-            ("xlarge=3112960x", "framepool: '' is no number that fits"),
+            ("stats", "framepool: unknown word 'stats'; known are classes such as xlarge=3112960x12"),
+            ("xlarge=3112960x", "framepool: '' is not a number, or too large"),
             (
                 "xlarge=64x1",
                 "framepool: XLarge slots of 64 bytes: slot sizes ascend from class to class; make them \

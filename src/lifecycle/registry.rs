@@ -72,11 +72,25 @@ pub(super) unsafe extern "C" fn settle_children() {
 /// allocation.
 pub(super) extern "C" fn write_exit_outputs() {
     // A panic must not unwind out of here. The panic hook has reported it already.
-    let _ = panic::catch_unwind(|| all().for_each(show));
+    let _ = panic::catch_unwind(show_all);
 }
 
-fn show(metadata: &Metadata) {
-    let Some(output) = metadata.exit_output.filter(|output| output.is_own()) else { return };
+/// Writes the statistics of all allocators, the one that was started first in front. One file has one table: those
+/// of the other allocators are comments there.
+fn show_all() {
+    let with_output = |metadata: &'static Metadata| {
+        let output = metadata.exit_output.filter(|output| output.may_write())?;
+        Some((metadata, output))
+    };
+    let mut outputs: Vec<_> = all().filter_map(with_output).collect();
+    outputs.reverse();
+    for (at, &(metadata, output)) in outputs.iter().enumerate() {
+        let is_first = outputs[..at].iter().all(|(_, before)| before.identity() != output.identity());
+        show(metadata, output, is_first);
+    }
+}
+
+fn show(metadata: &Metadata, output: os::ExitOutput, is_first: bool) {
     let stats = metadata.stats();
     let program = std::env::args_os().next().unwrap_or_default();
     let program = Path::new(&program).file_name().unwrap_or_default().to_string_lossy();
@@ -86,12 +100,13 @@ fn show(metadata: &Metadata) {
         text += &format!("{advice}\n");
         if output.is_file() {
             text = text.lines().map(|line| format!("# {line}\n")).collect();
-            text += &advice.environment().map_or(String::new(), |table| table + "\n");
+            let table = advice.environment().filter(|_| is_first);
+            text += &table.map_or(String::new(), |table| table + "\n");
         }
     }
     // In one piece, so that it is not mixed with other output, and without std's lock: a stopped thread may
     // never release that.
-    if let Err(error) = output.write(text.as_bytes()) {
+    if let Err(error) = output.write(text.as_bytes(), is_first) {
         let why = error.words().map_or_else(|| format!("error {}", error.code()), str::to_owned);
         let text = format!("framepool: the statistics of process {} are lost: {why}\n", os::this_process());
         os::write_to_stderr(text.as_bytes());

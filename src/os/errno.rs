@@ -48,7 +48,12 @@ impl Errno {
             libc::EROFS => "the file system is read-only",
             libc::ENOSPC | libc::EDQUOT => "no space left",
             libc::ENAMETOOLONG => "the path is too long",
-            libc::ENXIO => "no process reads it",
+            libc::ENXIO => "no process at its other end",
+            libc::EAGAIN => "there is nothing to read yet",
+            libc::ELOOP => "too many symbolic links",
+            libc::EFBIG => "the file may not be that large",
+            libc::EPIPE => "no process reads it any more",
+            libc::EIO => "it cannot be read or written",
             libc::EMFILE | libc::ENFILE => "too many open files",
             _ => return None,
         };

@@ -101,11 +101,15 @@ impl ExitOutput {
         match self.0 {}
     }
 
-    pub(crate) fn is_own(self) -> bool {
+    pub(crate) fn may_write(self) -> bool {
         match self.0 {}
     }
 
-    pub(crate) fn write(self, _: &[u8]) -> Result<(), Errno> {
+    pub(crate) fn identity(self) -> Infallible {
+        self.0
+    }
+
+    pub(crate) fn write(self, _: &[u8], _: bool) -> Result<(), Errno> {
         match self.0 {}
     }
 }

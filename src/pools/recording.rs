@@ -63,13 +63,16 @@ impl Pools {
     #[cold]
     pub(crate) fn record_resize(&self, old: (*mut u8, Layout), new: (*mut u8, Layout), is_in_fallback: bool) {
         if let Some(recording) = self.recording() {
-            let classes = [old, new].map(|(ptr, layout)| self.class_in_demand(ptr, layout, is_in_fallback));
-            recording.resize(old.1, new.1);
-            // The new class comes first. In between, the block counts in both classes and never in none.
-            if classes[0] != classes[1] {
-                recording.occupy(classes[1]);
-                recording.vacate(classes[0]);
-            }
+            recording.cost.step(|| {
+                let classes =
+                    [old, new].map(|(ptr, layout)| self.class_in_demand(ptr, layout, is_in_fallback));
+                recording.resize(old.1, new.1);
+                // The new class comes first. In between, the block counts in both classes and never in none.
+                if classes[0] != classes[1] {
+                    recording.occupy(classes[1]);
+                    recording.vacate(classes[0]);
+                }
+            });
         }
     }
 

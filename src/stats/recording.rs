@@ -4,7 +4,7 @@
 //! # Cost
 //!
 //! It serves to find a table, and is not for production. While it is on, every request and every free takes
-//! the slow path. An allocation and its free together change about 34 shared counters, and about 50 if every
+//! the slow path. An allocation and its free together change about 35 shared counters, and about 50 if every
 //! maximum rises. A few steps are timed, so that the advice can say what the counting cost. If it is off, which is the default, it does not exist.
 //!
 //! # The tree of bins
@@ -71,6 +71,7 @@ struct Bin {
     requests: AtomicU64,
     bytes: AtomicU64,
     largest: AtomicU64,
+    largest_asked: AtomicU64,
     align: AtomicU64,
     /// Blocks that shrank to a size of this bin. `shrunk_from` is the largest size that any of them had
     /// before.
@@ -87,6 +88,8 @@ pub(crate) struct Seen {
     pub(crate) bytes: u64,
     /// The maximum of size and alignment over all requests, in bytes.
     pub(crate) largest: usize,
+    /// The maximum of the size alone, in bytes, which is what a floor looks at.
+    pub(crate) largest_asked: usize,
     /// The strictest alignment of any request.
     pub(crate) align: usize,
     /// Blocks that shrank to a size of this bin. They may be in a slot of any class that has room for
@@ -186,10 +189,11 @@ impl Recording {
     /// Counts a request, and returns its bin.
     fn count(&self, layout: Layout) -> usize {
         let bin = bin_for(layout);
-        let Bin { requests, bytes, largest, align, .. } = &self.bins[bin];
+        let Bin { requests, bytes, largest, largest_asked, align, .. } = &self.bins[bin];
         requests.fetch_add(1, Relaxed);
         bytes.fetch_add(layout.size() as u64, Relaxed);
         largest.fetch_max(size_of_slot_for(layout) as u64, Relaxed);
+        largest_asked.fetch_max(layout.size() as u64, Relaxed);
         align.fetch_max(layout.align() as u64, Relaxed);
         bin
     }
@@ -229,6 +233,7 @@ impl Recording {
             requests: counts.requests.load(Relaxed),
             bytes: counts.bytes.load(Relaxed),
             largest: number(&counts.largest),
+            largest_asked: number(&counts.largest_asked),
             align: number(&counts.align),
             shrunk: number(&counts.shrunk),
             shrunk_from: number(&counts.shrunk_from),
@@ -251,6 +256,11 @@ pub(crate) struct Profile {
 }
 
 impl Profile {
+    /// Whether no bin between these two was requested.
+    pub(crate) fn has_none_between(&self, bin: usize, next: usize) -> bool {
+        self.used(&(bin + 1..next)) == 0
+    }
+
     /// Returns an upper bound of the number of blocks of these bins that ever lived at once. Looks at a few
     /// dozen nodes.
     pub(crate) fn max_at_once(&self, bins: Range<usize>) -> usize {

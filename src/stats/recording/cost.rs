@@ -20,8 +20,13 @@ pub(crate) struct Cost {
 }
 
 /// The number of steps of which one is measured. A step is a part of an allocation or a free, and takes about as
-/// long as reading the clock.
-const STEPS: u64 = 64;
+/// long as reading the clock. The number is a prime, so that in a loop each step has its turn.
+const STEPS: u64 = 61;
+
+/// Whether the `n`th step is measured. The first ones are not, because they find all counters out of the cache.
+fn is_measured(n: u64) -> bool {
+    n % STEPS == STEPS - 1
+}
 
 /// The maximum nanoseconds that one step counts for. A longer one was interrupted.
 const MAX_NANOS: u64 = 10_000;
@@ -31,7 +36,7 @@ const MAX_NANOS: u64 = 10_000;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct RecordingCost {
-    /// The time of the counting, estimated from one step in 64. That allocations take the slow path meanwhile is
+    /// The time of the counting, estimated from one step in 61. That allocations take the slow path meanwhile is
     /// not in it.
     pub counting: Duration,
     /// The CPU time of all threads of the process since the recording began.
@@ -53,7 +58,7 @@ impl Cost {
     /// Runs a step of the counting, and measures it if it is its turn.
     #[inline]
     pub(crate) fn step(&self, step: impl FnOnce()) {
-        if !self.steps.fetch_add(1, Relaxed).is_multiple_of(STEPS) {
+        if !is_measured(self.steps.fetch_add(1, Relaxed)) {
             return step();
         }
         // Two readings in a row tell how long a reading takes.
@@ -75,5 +80,27 @@ impl Cost {
             counting: Duration::from_nanos(counting),
             process: Duration::from_nanos(process),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_step_of_a_loop_has_its_turn() {
+        for steps in 2..12 {
+            let mut measured = vec![0; steps as usize];
+            (0..STEPS * steps * 10)
+                .filter(|&n| is_measured(n))
+                .for_each(|n| measured[(n % steps) as usize] += 1);
+            assert!(measured.iter().all(|&times| times == 10), "{measured:?}");
+        }
+    }
+
+    #[test]
+    fn a_measured_step_stands_for_those_that_are_not() {
+        let cost = Cost { began: AtomicU64::new(1), steps: AtomicU64::new(0), nanos: AtomicU64::new(100) };
+        assert!(cost.so_far().is_none_or(|cost| cost.counting == Duration::from_nanos(6_100)));
     }
 }
