@@ -111,6 +111,7 @@ pub use pool_alloc::PoolAlloc;
 pub use slots::class::{Class, ParseClassError};
 #[cfg(not(framepool_loom))]
 pub use stats::recording::RecordingCost;
+#[cfg(not(framepool_loom))]
 pub use stats::{Bypass, ClassStats, NamedStats, Refusal, RefusedSizes, Reservation, Stats, TooLarge};
 
 /// Runs the code of the README as tests.
