@@ -25,7 +25,7 @@ pub struct Program {
     pub name: &'static str,
     /// The crate that allocates.
     pub of: &'static str,
-    /// What it does, in a few words.
+    /// The program's work, in a few words.
     pub does: &'static str,
     /// The number of threads that work at once, 1 or 2.
     pub threads: usize,

@@ -22,7 +22,7 @@ use framepool_wild::PROGRAMS;
 use measure::Machine;
 use results::{Results, Row};
 
-/// What is measured.
+/// The choice of programs and contestants.
 #[derive(Parser)]
 #[command(about = "Programs around other people's crates, under one allocator after the other")]
 struct Cli {

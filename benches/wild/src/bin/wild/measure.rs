@@ -12,7 +12,7 @@ use crate::contestants::Contestant;
 /// The processor of programs of one thread. The neighbour has the next one.
 const PROCESSOR: usize = 0;
 
-/// What one run took.
+/// The figures of one run.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub(crate) cpu_ms: f64,
@@ -21,7 +21,7 @@ pub(crate) struct Run {
     pub(crate) checksum: String,
 }
 
-/// Where the binaries are.
+/// The binaries, one for each allocator.
 pub(crate) struct Machine {
     folder: PathBuf,
     pub(crate) this: PathBuf,

@@ -9,7 +9,7 @@ use crate::measure::{Machine, pin};
 const BYTES: usize = 24 << 20;
 const PROCESSOR: usize = 1;
 
-/// Copies for ever.
+/// Copies until the process is killed.
 pub(crate) fn play() -> ! {
     let (mut here, mut there) = (vec![1_u8; BYTES], vec![2_u8; BYTES]);
     loop {

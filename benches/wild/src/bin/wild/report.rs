@@ -15,7 +15,7 @@ use crate::results::{Results, Row};
 /// A cell fails if the interval of its ratio lies wholly above this.
 const LOSS: f64 = 1.03;
 
-/// What is compared with the system's allocator.
+/// A figure that is compared with the system's allocator.
 #[derive(Clone, Copy)]
 struct Figure {
     title: &'static str,

@@ -9,13 +9,13 @@ use framepool_wild::Program;
 
 use crate::measure::Machine;
 
-/// What was found for one program.
+/// The table of one program, and what it serves.
 pub(crate) struct Found {
     /// The file of the advised table; `None` if nothing is worth one.
     table: Option<PathBuf>,
     /// Percent of the bytes that the pools serve with the default table.
     pub(crate) pooled: f64,
-    /// The same with the advised table.
+    /// Percent with the advised table.
     pub(crate) pooled_advised: f64,
 }
 
