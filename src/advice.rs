@@ -172,7 +172,7 @@ fn advise(recording: &Recording, stats: &Stats) -> Advice {
     let how = (floor, recording.config.memory.huge_pages);
     let always_served = fits_now.max(fits_default);
     let (classes, mut unserved) = unserved::cut_worthwhile(&profile, &sizes, always_served, how);
-    let top = classes.iter().filter(|class| class.peak > 0).map(|class| class.slot_bytes).max().unwrap_or(0);
+    let top = unserved::largest_slot(&classes);
     let served = &sizes[..sizes.partition_point(|seen| seen.largest <= top)];
     if !served.is_empty() {
         let (tiny, crowded): (Vec<&Seen>, Vec<&Seen>) =

@@ -463,7 +463,9 @@ breaks "advice a larger slot has room for what was left out" src/advice/unserved
 breaks "advice no class is smaller than is usual one below" src/advice/fit.rs \
   's/!may_be_small && !are_large\(&classes\)/!may_be_small \&\& false/' lib
 breaks "advice four small classes may pay" src/advice/fit.rs \
-  's/!may_be_small && //; s/let may_be_small = /let _ = /' lib
+  's/let may_be_small = self\.all_earn\(groups\);/let may_be_small = self.all_earn(groups) \&\& false;/' lib
+breaks "advice one huge request does not make all slots huge" src/advice/unserved.rs \
+  's/\.max\(large\)\.min\(end\)/.min(end)/' lib
 breaks "advice slots share no cache sets" src/config/sizing.rs \
   's/let is_spread = huge_pages \|\| /let is_spread = true || huge_pages || /' lib
 breaks "advice huge pages hold whole slots" src/config/sizing.rs \

@@ -82,6 +82,10 @@ impl<'a> Cuts<'a> {
     /// Slot sizes that are multiples of a small unit make a large slot map, and its size is limited. So coarser
     /// units are tried too, until each number of classes has had a valid table.
     pub(super) fn best(&mut self, end: usize) -> Option<Cut> {
+        if let Err(at) = self.places.binary_search(&end) {
+            self.places.insert(at, end);
+            self.costs.clear();
+        }
         let mut best = None;
         for (log2, tried) in (SLOT_STEP.ilog2()..=GUARD_BYTES.ilog2()).zip(0..) {
             let unit = 1 << log2;

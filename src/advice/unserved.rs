@@ -31,7 +31,8 @@ pub struct Unserved {
 /// The reason why requests are not worth a slot.
 ///
 /// The last three concern only sizes that have no room in the slots of the run's table, nor in those of the default
-/// table. They are judged class by class: if the largest class is not worth its slots, it is left out.
+/// table. They are judged class by class: if the largest class is not worth its slots, it is left out, or those of
+/// its sizes that use more than half of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -81,7 +82,10 @@ pub(super) fn cut_worthwhile(
     let mut cuts = Cuts::new(profile, &sizes[..end], always_served, floor, huge_pages);
     let classes = loop {
         let Some(Cut { classes, largest }) = cuts.best(end) else { break Vec::new() };
-        let judged = largest.start.max(always_served).min(end)..end;
+        // A class is worth its slots if enough requests use at least half of one.
+        let half = largest_slot(&classes) / 2;
+        let large = sizes.partition_point(|seen| seen.largest <= half);
+        let judged = largest.start.max(always_served).max(large).min(end)..end;
         match why_not(profile, &sizes[judged.clone()]) {
             None => break classes,
             Some(reason) => {
@@ -95,14 +99,18 @@ pub(super) fn cut_worthwhile(
         return (classes, Vec::new());
     }
     // The slots of the largest class are rounded up, and may have room for more.
-    let top = classes.iter().filter(|class| class.peak > 0).map(|class| class.slot_bytes).max();
-    let served = sizes.partition_point(|seen| Some(seen.largest) <= top);
+    let served = sizes.partition_point(|seen| seen.largest <= largest_slot(&classes));
     let unserved = [UnservedReason::Rare, UnservedReason::LongLived, UnservedReason::Huge].map(|reason| {
         let is_left = |at: &usize| *at >= served && has(&left, *at, reason);
         let sizes: Vec<_> = (0..sizes.len()).filter(is_left).map(|at| sizes[at]).collect();
         Unserved::of(profile, &sizes, reason)
     });
     (classes, unserved.into_iter().flatten().collect())
+}
+
+/// Returns the bytes of the largest slots that serve something.
+pub(super) fn largest_slot(classes: &[ClassAdvice]) -> usize {
+    classes.iter().filter(|class| class.peak > 0).map(|class| class.slot_bytes).max().unwrap_or(0)
 }
 
 fn has(left: &[(Range<usize>, UnservedReason)], at: usize, reason: UnservedReason) -> bool {
