@@ -131,7 +131,7 @@ impl Stats {
     /// bytes. A class that serves nothing is switched off: sizes that fall to it go to the fallback.
     ///
     /// Reads the recording as it is now, not as it was at the time of the snapshot. Allocates. Takes several
-    /// milliseconds, and 7 to 30 ms for a program with a thousand sizes.
+    /// milliseconds, and 7 to 70 ms for a program with a thousand sizes.
     pub fn advice(&self) -> Advice {
         let nothing = Advice {
             recorded: false,
