@@ -32,6 +32,7 @@ pub(crate) mod add;
 mod class_stats;
 pub(crate) mod counters;
 mod display;
+mod level;
 pub(crate) mod peak;
 mod reasons;
 pub(crate) mod recording;

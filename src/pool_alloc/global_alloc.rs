@@ -161,12 +161,12 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     /// request goes to the fallback at once.
     #[inline(never)]
     unsafe fn alloc_from_empty_magazine(&self, layout: Layout, lane: Lane, guard: StateGuard) -> *mut u8 {
+        if layout.size() >= REFUSED_FROM {
+            drop(guard);
+            // SAFETY: the caller's contract.
+            return unsafe { self.alloc_big_from_empty_magazine(layout, lane) };
+        }
         if let Some(reason) = self.pools.exhausted(lane) {
-            if layout.size() >= REFUSED_FROM {
-                drop(guard);
-                // SAFETY: the caller's contract.
-                return unsafe { self.alloc_big(layout, reason) };
-            }
             guard.rest().count_fallback(reason, layout.size());
             drop(guard);
             // SAFETY: the caller's contract.
@@ -175,6 +175,18 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         drop(guard);
         // SAFETY: the caller's contract.
         unsafe { self.alloc_slow(layout) }
+    }
+
+    /// Does the same for at least [`REFUSED_FROM`] bytes. A function of its own, so that smaller requests do not save
+    /// registers for it.
+    #[inline(never)]
+    unsafe fn alloc_big_from_empty_magazine(&self, layout: Layout, lane: Lane) -> *mut u8 {
+        match self.pools.exhausted(lane) {
+            // SAFETY: the caller's contract.
+            Some(reason) => unsafe { self.alloc_big(layout, reason) },
+            // SAFETY: the caller's contract.
+            None => unsafe { self.alloc_slow(layout) },
+        }
     }
 
     #[inline(never)]

@@ -75,14 +75,14 @@ impl Pools {
     /// Counts a new block of the fallback, if it is too large for every slot.
     pub(crate) fn too_large_block_begins(&self, size: usize) {
         if self.is_too_large(size) {
-            self.metadata_cell.refused_shared().too_large_block_begins();
+            self.metadata_cell.refused_shared().too_large.rise();
         }
     }
 
-    /// Counts the end of such a block.
+    /// Counts the end of such a block. One from before start-up was over was not counted when it began.
     pub(crate) fn too_large_block_ends(&self, size: usize) {
         if self.is_too_large(size) {
-            self.metadata_cell.refused_shared().too_large_block_ends();
+            self.metadata_cell.refused_shared().too_large.fall();
         }
     }
 

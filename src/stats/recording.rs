@@ -33,7 +33,8 @@ mod cost;
 use crate::config::Config;
 use crate::os;
 use crate::slots::class::CLASSES;
-use crate::sync::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use crate::stats::level::Level;
+use crate::sync::{AtomicU64, Ordering::Relaxed};
 
 pub(crate) use cost::Cost;
 pub use cost::RecordingCost;
@@ -58,13 +59,6 @@ pub(crate) struct Recording {
     /// at node `BINS`.
     levels: [Level; 2 * BINS],
     bins: [Bin; BINS],
-}
-
-/// The number of live blocks, and its maximum. Signed, because a block may be freed here that was allocated
-/// before the recording was on.
-struct Level {
-    live: AtomicI64,
-    max: AtomicI64,
 }
 
 struct Bin {
@@ -96,23 +90,6 @@ pub(crate) struct Seen {
     /// `shrunk_from` bytes.
     pub(crate) shrunk: usize,
     pub(crate) shrunk_from: usize,
-}
-
-impl Level {
-    fn rise(&self) {
-        let live = self.live.fetch_add(1, Relaxed) + 1;
-        if live > self.max.load(Relaxed) {
-            self.max.fetch_max(live, Relaxed);
-        }
-    }
-
-    fn fall(&self) {
-        self.live.fetch_sub(1, Relaxed);
-    }
-
-    fn max(&self) -> usize {
-        usize::try_from(self.max.load(Relaxed)).unwrap_or(0)
-    }
 }
 
 /// Returns the bin of a size of 1 or more.

@@ -18,6 +18,7 @@ use core::fmt;
 use super::Stats;
 use crate::fatal::invariant;
 use crate::stats::add::{Add, raise};
+use crate::stats::level::Level;
 use crate::stats::reasons::{REASONS, Refusal};
 use crate::stats::units::{Amount, Bytes};
 use crate::sync::{AtomicU64, Ordering::Relaxed};
@@ -132,9 +133,8 @@ pub(crate) struct RefusedShared {
     largest: [[AtomicU64; REASONS]; BIG_BUCKETS],
     /// Requests that got no memory at all.
     failed: [[AtomicU64; REASONS]; REFUSED_BUCKETS],
-    /// Live blocks of the fallback that are too large for every slot, and the maximum so far.
-    too_large: AtomicU64,
-    too_large_peak: AtomicU64,
+    /// Live blocks of the fallback that are too large for every slot.
+    pub(crate) too_large: Level,
 }
 
 impl RefusedShared {
@@ -142,8 +142,7 @@ impl RefusedShared {
         Self {
             largest: [const { [const { AtomicU64::new(0) }; REASONS] }; BIG_BUCKETS],
             failed: [const { [const { AtomicU64::new(0) }; REASONS] }; REFUSED_BUCKETS],
-            too_large: AtomicU64::new(0),
-            too_large_peak: AtomicU64::new(0),
+            too_large: Level::new(),
         }
     }
 
@@ -155,16 +154,6 @@ impl RefusedShared {
     /// Counts a request that got no memory at all.
     pub(crate) fn count_failed(&self, reason: Refusal, bytes: usize) {
         self.failed[bucket_of(bytes)][reason.index()].fetch_add(1, Relaxed);
-    }
-
-    /// Counts a new block that is too large for every slot.
-    pub(crate) fn too_large_block_begins(&self) {
-        raise(&self.too_large_peak, self.too_large.fetch_add(1, Relaxed) + 1);
-    }
-
-    /// Counts the end of such a block. A block from before start-up was over was not counted.
-    pub(crate) fn too_large_block_ends(&self) {
-        let _ = self.too_large.fetch_update(Relaxed, Relaxed, |live| live.checked_sub(1));
     }
 
     pub(crate) fn add_to(&self, stats: &mut Stats) {
@@ -180,7 +169,7 @@ impl RefusedShared {
                 *sum = sum.wrapping_add(failed);
             }
         }
-        stats.too_large_peak = stats.too_large_peak.max(self.too_large_peak.load(Relaxed));
+        stats.too_large_peak = stats.too_large_peak.max(self.too_large.max() as u64);
     }
 }
 
