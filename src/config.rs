@@ -6,6 +6,7 @@
 //! together.
 
 mod check;
+mod class_config;
 pub(crate) mod environment;
 mod error;
 mod memory_options;
@@ -13,81 +14,15 @@ pub(crate) mod plan;
 pub(crate) mod sizing;
 mod table_text;
 
+pub(crate) use class_config::ClassConfig;
+use class_config::HoldBack;
 pub use error::ConfigError;
 pub(crate) use error::{Problem, check, reject};
 pub(crate) use memory_options::MemoryConfig;
 pub use table_text::ParseConfigError;
 
 use crate::slots::class::{CLASSES, Class};
-use crate::tunables::{
-    DEFAULT_TABLE, MAGAZINE_DEFAULT_LIMIT, MAGAZINE_DEFAULT_LIMIT_BYTES, MAGAZINE_FIRST,
-    MAGAZINE_FIRST_BYTES, MAGAZINE_MIN,
-};
-
-/// The configuration of one class, as the user gave it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ClassConfig {
-    pub(crate) slot_bytes: usize,
-    slots: usize,
-    pub(crate) floor: usize,
-    hold_back: HoldBack,
-    /// Slots of a lane that a thread may cache. `None` means that the slot size decides.
-    magazine: Option<usize>,
-}
-
-/// The hold-back of a class: its last slots are kept for layouts of a minimum size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum HoldBack {
-    /// Half of the slots for layouts of at least a quarter of a slot: the default of Small and Medium.
-    Half,
-    Slots {
-        slots: usize,
-        min_bytes: usize,
-    },
-}
-
-impl HoldBack {
-    const NONE: Self = Self::Slots { slots: 0, min_bytes: 0 };
-}
-
-impl ClassConfig {
-    const fn new((slot_bytes, slots): (usize, usize), hold_back: HoldBack) -> Self {
-        Self { slot_bytes, slots, floor: 0, hold_back, magazine: None }
-    }
-
-    /// Returns how many slots are held back, and the minimum size in bytes of the layouts that may have them.
-    pub(crate) const fn held_back(&self) -> (usize, usize) {
-        match self.hold_back {
-            HoldBack::Half => (self.slots / 2, self.slot_bytes / 4),
-            HoldBack::Slots { slots, min_bytes } => (slots, min_bytes),
-        }
-    }
-
-    /// Returns the maximum number of slots of a lane that a thread may cache.
-    const fn magazine(&self) -> usize {
-        match self.magazine {
-            Some(slots) => slots,
-            None => {
-                clamp(MAGAZINE_DEFAULT_LIMIT_BYTES / self.slot_bytes, MAGAZINE_MIN, MAGAZINE_DEFAULT_LIMIT)
-            }
-        }
-    }
-
-    /// Returns the number of slots of a lane that a thread may cache at first.
-    const fn first_magazine(&self) -> usize {
-        clamp(MAGAZINE_FIRST_BYTES / self.slot_bytes, MAGAZINE_FIRST, MAGAZINE_DEFAULT_LIMIT)
-    }
-}
-
-const fn clamp(n: usize, min: usize, max: usize) -> usize {
-    if n < min {
-        min
-    } else if n > max {
-        max
-    } else {
-        n
-    }
-}
+use crate::tunables::DEFAULT_TABLE;
 
 /// The configuration of an allocator: the table of the four classes and the switches, built in a `const`.
 ///

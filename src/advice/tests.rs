@@ -6,15 +6,32 @@ use std::alloc::System;
 use super::*;
 use crate::slots::class::CLASSES;
 
+mod left_out;
+mod told;
+
 fn begin(recording: &Recording, layout: Layout) {
     recording.begin(layout);
     recording.found(layout, None);
 }
 
+fn layout(size: usize) -> Layout {
+    Layout::from_size_align(size, 1).unwrap()
+}
+
+fn new_recording(config: &Config) -> &'static Recording {
+    Recording::new(config, &System).unwrap()
+}
+
+/// Returns the statistics of a run that was recorded there.
+fn stats_of(recording: &'static Recording) -> Stats {
+    let mut stats = Stats::default();
+    stats.recording.0 = Some(recording);
+    stats
+}
+
 /// Records blocks that all live at once, and repeats that until each size was requested often.
 fn recorded(config: Config, demands: &[(usize, usize)]) -> (Stats, &'static Recording) {
-    let recording = Recording::new(&config, &System).unwrap();
-    let layout = |size| Layout::from_size_align(size, 1).unwrap();
+    let recording = new_recording(&config);
     // A crowd makes enough requests in few rounds.
     let rounds = if demands.iter().any(|&(_, count)| count > 1_000) { 4 } else { 20 };
     for _ in 0..rounds {
@@ -25,9 +42,7 @@ fn recorded(config: Config, demands: &[(usize, usize)]) -> (Stats, &'static Reco
             (0..count).for_each(|_| recording.end(layout(size)));
         }
     }
-    let mut stats = Stats::default();
-    stats.recording.0 = Some(recording);
-    (stats, recording)
+    (stats_of(recording), recording)
 }
 
 fn advice(config: Config, demands: &[(usize, usize)]) -> Advice {
@@ -95,15 +110,13 @@ fn fewer_sizes_than_classes_are_filled_up_with_classes_that_take_nothing() {
 /// one crowd out of it.
 #[test]
 fn a_class_that_is_only_there_to_make_four_takes_no_size_from_another() {
-    let recording = Recording::new(&Config::new().hold_back(Class::Small, 0, 0), &System).unwrap();
+    let recording = new_recording(&Config::new().hold_back(Class::Small, 0, 0));
     for (size, count) in [(100, 100), (250, 100), (1_382_400, 1)].repeat(20) {
-        let layout = Layout::from_size_align(size, 1).unwrap();
+        let layout = layout(size);
         (0..count).for_each(|_| begin(recording, layout));
         (0..count).for_each(|_| recording.end(layout));
     }
-    let mut stats = Stats::default();
-    stats.recording.0 = Some(recording);
-    assert_eq!(cut(&stats.advice()), [(256, 112), (1_024, 1), (65_536, 1), (1_384_448, 2)]);
+    assert_eq!(cut(&stats_of(recording).advice()), [(256, 112), (1_024, 1), (65_536, 1), (1_384_448, 2)]);
 }
 
 #[test]
@@ -123,7 +136,7 @@ fn what_small_holds_slots_back_for_is_served_and_tiny_objects_are_not() {
 fn larger_sizes_get_a_class_if_they_come_and_go_and_the_rest_is_told() {
     let (come_and_go, once) = ((2_764_800, 3), (16_777_216, 1));
     let (stats, recording) = recorded(Config::new(), &[(1_000, 10), come_and_go]);
-    begin(recording, Layout::from_size_align(once.0, 1).unwrap());
+    begin(recording, layout(once.0));
     let advice = stats.advice();
     assert_eq!(advice.classes[3], ClassAdvice { slot_bytes: 2_764_800, slots: 4, floor: 0, peak: 3 });
     assert!(advice.findings.contains(&Finding::FitsNoClass { bytes: 2_764_800, requests: 60, wanted: 3 }));
@@ -131,38 +144,14 @@ fn larger_sizes_get_a_class_if_they_come_and_go_and_the_rest_is_told() {
 }
 
 #[test]
-fn every_way_to_be_cut_wrongly_is_found() {
-    let demands = [(1_000, 800), (65_537, 20), (388_800, 9), (700_000, 2)];
-    let (mut stats, recording) = recorded(Config::new(), &demands);
-    for (class, wanted) in [(0, 800), (2, 20), (3, 11)] {
-        (0..wanted).for_each(|_| recording.occupy(Some(class)));
-    }
-    stats.classes[2].misses = 1;
-    let found: Vec<_> = stats.advice().findings.iter().map(Finding::to_string).collect();
-    assert_eq!(
-        found,
-        [
-            "Medium has too many slots: 0 were wanted at once, it has 64",
-            "65537 bytes (400 requests) just miss Medium, whose slots have 65536",
-            "Large has too few slots: 20 were wanted at once, it has 32",
-            "Large is cut too large for 65537 bytes (400 requests): 74 % of a slot is wasted",
-            "XLarge has too many slots: 11 were wanted at once, it has 64",
-            "XLarge is cut too large for 388800 bytes (180 requests): 81 % of a slot is wasted",
-        ]
-    );
-}
-
-#[test]
 fn alignment_makes_for_slots_that_have_it() {
-    let recording = Recording::new(&Config::new(), &System).unwrap();
+    let recording = new_recording(&Config::new());
     let layout = Layout::from_size_align(10_000, 4_096).unwrap();
     (0..20).for_each(|_| {
         begin(recording, layout);
         recording.end(layout);
     });
-    let mut stats = Stats::default();
-    stats.recording.0 = Some(recording);
-    assert_eq!(used(&stats.advice()), [(12_288, 2)]);
+    assert_eq!(used(&stats_of(recording).advice()), [(12_288, 2)]);
 }
 
 #[test]
@@ -174,13 +163,10 @@ fn a_table_too_fine_for_its_slot_map_is_cut_coarser() {
 
 #[test]
 fn more_at_once_than_a_class_may_have_go_to_the_fallback() {
-    let recording = Recording::new(&Config::new(), &System).unwrap();
-    let layout = |size| Layout::from_size_align(size, 1).unwrap();
+    let recording = new_recording(&Config::new());
     (0..120_000).for_each(|_| begin(recording, layout(400)));
     (0..20).for_each(|_| begin(recording, layout(5_000)));
-    let mut stats = Stats::default();
-    stats.recording.0 = Some(recording);
-    let advice = stats.advice();
+    let advice = stats_of(recording).advice();
     assert_eq!(advice.config().unwrap().validate(), Ok(()));
     assert_eq!(used(&advice), [(5_120, 23)]);
     assert_eq!(left(&advice), [(UnservedReason::Crowded, 120_000, 400)]);
@@ -211,22 +197,19 @@ fn sizes_count_where_they_have_room() {
     assert!(advice.classes.iter().all(|class| class.slot_bytes != 4_352 || class.peak >= 19), "{advice}");
     // Rare sizes count too: 20,000 bytes are rare, but they fit the slots of 20,480 that 17,000 bytes ask
     // for.
-    let recording = Recording::new(&Config::new(), &System).unwrap();
-    let layout = |size| Layout::from_size_align(size, 1).unwrap();
+    let recording = new_recording(&Config::new());
     (0..10).for_each(|_| begin(recording, layout(20_000)));
     for _ in 0..100 {
         (0..4).for_each(|_| begin(recording, layout(17_000)));
         (0..4).for_each(|_| recording.end(layout(17_000)));
     }
-    let mut stats = Stats::default();
-    stats.recording.0 = Some(recording);
-    let advice = stats.advice();
+    let advice = stats_of(recording).advice();
     assert_eq!((cut(&advice)[1], advice.classes[1].peak, left(&advice)), ((20_480, 16), 14, vec![]));
 }
 
 #[test]
 fn one_layout_that_is_aligned_more_than_it_is_large_does_not_inflate_the_others() {
-    let recording = Recording::new(&Config::new(), &System).unwrap();
+    let recording = new_recording(&Config::new());
     let (crowd, one) =
         (Layout::from_size_align(1_000, 8).unwrap(), Layout::from_size_align(1_000, 2 << 20).unwrap());
     begin(recording, one);
@@ -234,9 +217,7 @@ fn one_layout_that_is_aligned_more_than_it_is_large_does_not_inflate_the_others(
         (0..500).for_each(|_| begin(recording, crowd));
         (0..500).for_each(|_| recording.end(crowd));
     }
-    let mut stats = Stats::default();
-    stats.recording.0 = Some(recording);
-    let advice = stats.advice();
+    let advice = stats_of(recording).advice();
     assert_eq!(used(&advice), [(1_024, 560), (2 << 20, 2)], "{advice}");
     assert_eq!(left(&advice), []);
 }
@@ -244,25 +225,21 @@ fn one_layout_that_is_aligned_more_than_it_is_large_does_not_inflate_the_others(
 /// A block that shrinks may keep its slot.
 #[test]
 fn what_shrank_counts_in_every_class_that_it_may_be_in() {
-    let recording = Recording::new(&Config::new(), &System).unwrap();
-    let layout = |size| Layout::from_size_align(size, 1).unwrap();
+    let recording = new_recording(&Config::new());
     for _ in 0..40 {
         begin(recording, layout(60_000));
         recording.resize(layout(60_000), layout(20_000));
     }
-    let mut stats = Stats::default();
-    stats.recording.0 = Some(recording);
-    let advice = stats.advice();
+    let advice = stats_of(recording).advice();
     let last = advice.classes.iter().rfind(|class| class.peak > 0).unwrap();
     assert!(last.slot_bytes >= 60_000 && last.peak >= 41, "{advice}");
     // A block below the floor counts too.
-    let recording = Recording::new(&Config::new().floor(Class::Small, 400), &System).unwrap();
+    let recording = new_recording(&Config::new().floor(Class::Small, 400));
     for _ in 0..300 {
         begin(recording, layout(1_000));
         recording.resize(layout(1_000), layout(300));
     }
-    stats.recording.0 = Some(recording);
-    let advice = stats.advice();
+    let advice = stats_of(recording).advice();
     let last = advice.classes.iter().rfind(|class| class.peak > 0).unwrap();
     assert!(last.slot_bytes == 1_024 && last.peak >= 301, "{advice}");
 }
@@ -274,15 +251,6 @@ fn blocks_that_a_start_missed_are_added() {
     let (mut stats, _) = recorded(Config::new(), &[(1_382_400, 4)]);
     stats.starting = 2;
     assert_eq!(stats.advice().classes[3].peak, 6);
-}
-
-#[test]
-fn without_a_recording_it_says_how_to_get_one() {
-    let advice = Stats::default().advice();
-    assert_eq!((advice.recorded, advice.config()), (false, None));
-    assert_eq!(advice.to_string(), "Nothing was recorded: see Config::record, or set FRAMEPOOL=record");
-    let (empty, _) = recorded(Config::new(), &[]);
-    assert!(empty.advice().to_string().contains("nothing was asked for that is worth a slot"));
 }
 
 /// Blocks come and go at random. A class of the advised table never has more blocks than slots, even without
@@ -297,10 +265,9 @@ fn whatever_the_order_no_class_needs_more_than_its_peak() {
         random as usize % n
     };
     for _ in 0..20 {
-        let recording = Recording::new(&Config::new(), &System).unwrap();
+        let recording = new_recording(&Config::new());
         let magnitudes: Vec<_> = (0..12).map(|_| 1 << (8 + below(13))).collect();
         let sizes: Vec<usize> = magnitudes.into_iter().map(|magnitude| 256 + below(magnitude)).collect();
-        let layout = |size| Layout::from_size_align(size, 1).unwrap();
         let (mut live, mut steps) = (Vec::new(), Vec::new());
         for _ in 0..2_000 {
             if live.is_empty() || below(100) < 52 && live.len() < 60 {
@@ -314,9 +281,7 @@ fn whatever_the_order_no_class_needs_more_than_its_peak() {
                 steps.push((size, false));
             }
         }
-        let mut stats = Stats::default();
-        stats.recording.0 = Some(recording);
-        let advice = stats.advice();
+        let advice = stats_of(recording).advice();
         let mut in_use = [0_usize; CLASSES];
         for (size, is_born) in steps {
             let class = advice.classes.iter().position(|class| size <= class.slot_bytes).unwrap();
@@ -324,88 +289,6 @@ fn whatever_the_order_no_class_needs_more_than_its_peak() {
             assert!(in_use[class] <= advice.classes[class].peak, "{size} bytes:\n{advice}");
         }
     }
-}
-
-/// Sizes of which no two are alike, so that none is asked for often.
-fn varied(sizes: impl Iterator<Item = usize>, at_once: usize) -> Advice {
-    let advice = varied_or_none(sizes, at_once);
-    assert!(advice.config().is_none_or(|config| config.validate().is_ok()), "{advice}");
-    advice
-}
-
-fn varied_or_none(sizes: impl Iterator<Item = usize>, at_once: usize) -> Advice {
-    let recording = Recording::new(&Config::new(), &System).unwrap();
-    let layouts: Vec<_> = sizes.map(|size| Layout::from_size_align(size, 1).unwrap()).collect();
-    for layouts in layouts.chunks(at_once) {
-        layouts.iter().for_each(|&layout| begin(recording, layout));
-        layouts.iter().for_each(|&layout| recording.end(layout));
-    }
-    let mut stats = Stats::default();
-    stats.recording.0 = Some(recording);
-    stats.advice()
-}
-
-#[test]
-fn sizes_of_which_each_is_rare_are_worth_a_slot_together() {
-    let advice = varied((0..900).map(|n| 100_000 + n * 2_110), 1);
-    assert_eq!((left(&advice), advice.served), (vec![], advice.requested));
-    assert!(advice.reserved_bytes() <= 12 << 20, "{advice}");
-    // Pictures, half of them larger than a slot.
-    let advice = varied((0..900).map(|n| 20_000 + n * 4_700), 3);
-    assert_eq!((left(&advice), advice.served), (vec![], advice.requested));
-    assert!(advice.findings.iter().any(|finding| matches!(finding, Finding::FitsNoClass { .. })), "{advice}");
-}
-
-#[test]
-fn what_the_default_table_has_room_for_is_served_however_rare_it_is() {
-    let advice = varied([1_000, 50_000, 100_000, 200_000, 2 << 20].into_iter(), 1);
-    assert_eq!((left(&advice), advice.served), (vec![], advice.requested));
-}
-
-#[test]
-fn larger_classes_are_left_out_with_the_reason_in_peak_and_memory() {
-    let often = (0..300).map(|_| 3_110_400);
-    let advice = varied(often.clone().chain([64 << 20]), 12);
-    assert_eq!(left(&advice), [(UnservedReason::Rare, 1, 64 << 20)]);
-    assert_eq!((used(&advice), advice.served.requests), (vec![(3_112_960, 14)], 300));
-    assert_eq!(
-        advice.unserved[0].to_string(),
-        "1 request of 67,108,864 bytes (64.0 MiB together), at most 1 at once (64.0 MiB): in classes of fewer than 16 requests"
-    );
-    let text = advice.to_string();
-    assert!(
-        text.contains("would have served 99.6% of 301 requests and 93.2% of 953.9 MiB without a miss"),
-        "{text}"
-    );
-    // Blocks that stay: 40 at once, and no more than these.
-    let (stats, recording) = recorded(Config::new(), &[]);
-    let layout = |size| Layout::from_size_align(size, 1).unwrap();
-    (0..40).for_each(|_| begin(recording, layout(5 << 20)));
-    for _ in 0..20 {
-        (0..12).for_each(|_| begin(recording, layout(3_110_400)));
-        (0..12).for_each(|_| recording.end(layout(3_110_400)));
-    }
-    let advice = stats.advice();
-    assert_eq!(left(&advice), [(UnservedReason::LongLived, 40, 5 << 20)], "{advice}");
-}
-
-/// The two largest sizes are too rare for slots of 6 MiB. One of them has room in the slots that are left.
-#[test]
-fn what_was_left_out_is_served_where_slots_have_room_for_it() {
-    let often = (0..300).map(|_| 3 << 20);
-    let advice = varied(often.chain([(3 << 20) + 3_000, 6 << 20]), 1);
-    assert_eq!(left(&advice), [(UnservedReason::Rare, 1, 6 << 20)], "{advice}");
-    assert_eq!(advice.requested.requests - advice.served.requests, 1);
-}
-
-/// A request that lives alone shares a class with all others that do. That does not make their slots as large.
-#[test]
-fn one_huge_request_among_many_sizes_does_not_make_all_slots_huge() {
-    let last = bin_of(3 << 20);
-    let often = (last - 596..=last).flat_map(|bin| [lowest_size(bin + 1) - 1; 16]);
-    let advice = varied(often.chain([500 << 20, 600 << 20]), 1);
-    assert_eq!(left(&advice), [(UnservedReason::Rare, 2, 600 << 20)], "{advice}");
-    assert!(advice.reserved_bytes() < 8 << 20, "{advice}");
 }
 
 #[test]
@@ -449,49 +332,15 @@ fn an_advised_table_is_advised_again_or_a_smaller_one() {
     }
 }
 
-/// A hold-back or a floor of the run's table does not leave out what the default table serves.
-#[test]
-fn the_table_of_the_run_does_not_decide_what_is_tiny() {
-    let large_small = Config::new().class(Class::Small, 65_536, 64).class(Class::Medium, 131_072, 32);
-    let demands = [(1_000, 20), (12_000, 20), (388_800, 3)];
-    let of_large = advice(large_small, &demands);
-    assert_eq!((left(&of_large), of_large.served), (vec![], of_large.requested));
-    let switched_off = Config::new().floor(Class::Small, 1_025).hold_back(Class::Small, 0, 0);
-    let of_off = advice(switched_off, &demands);
-    assert_eq!((left(&of_off), of_off.served), (vec![], of_off.requested));
-}
-
-/// Blocks of 200 bytes and of 256 are one step of the recording, and so are both served.
-#[test]
-fn a_step_of_sizes_is_served_as_a_whole_or_not_at_all() {
-    let advice = advice(Config::new(), &[(200, 300), (256, 1), (1_000_000, 2)]);
-    assert_eq!((left(&advice), advice.served), (vec![], advice.requested));
-    assert!(advice.classes[0].floor <= 200 && advice.classes[0].slots >= 301, "{advice}");
-    // What a floor leaves out is not counted as served because its alignment is strict.
-    let recording = Recording::new(&Config::new(), &System).unwrap();
-    for (size, align) in [(100, 4_096), (700, 8)].repeat(20) {
-        let layout = Layout::from_size_align(size, align).unwrap();
-        begin(recording, layout);
-        recording.end(layout);
-    }
-    let mut stats = Stats::default();
-    stats.recording.0 = Some(recording);
-    let advice = stats.advice();
-    assert_eq!((advice.served.requests, advice.requested.requests), (20, 40), "{advice}");
-}
-
 /// A block that shrinks to a quarter of its slot leaves it.
 #[test]
 fn what_shrank_to_little_has_left_its_slot() {
-    let recording = Recording::new(&Config::new(), &System).unwrap();
-    let layout = |size| Layout::from_size_align(size, 1).unwrap();
+    let recording = new_recording(&Config::new());
     for _ in 0..20_000 {
         begin(recording, layout(65_536));
         recording.resize(layout(65_536), layout(100));
     }
-    let mut stats = Stats::default();
-    stats.recording.0 = Some(recording);
-    let advice = stats.advice();
+    let advice = stats_of(recording).advice();
     assert!(advice.reserved_bytes() < 1 << 20, "{advice}");
 }
 
@@ -504,8 +353,7 @@ fn few_requests_of_a_class_do_not_take_the_slots_of_a_much_larger_one() {
 
 #[test]
 fn four_clusters_of_many_sizes_get_a_class_each() {
-    let recording = Recording::new(&Config::new(), &System).unwrap();
-    let layout = |size| Layout::from_size_align(size, 1).unwrap();
+    let recording = new_recording(&Config::new());
     let clusters = [(600, 40), (30_000, 20), (400_000, 10), (9_000_000, 5)];
     for n in 0..120 {
         for (size, at_once) in clusters {
@@ -517,42 +365,8 @@ fn four_clusters_of_many_sizes_get_a_class_each() {
             (0..at_once).for_each(|_| recording.end(layout));
         }
     }
-    let mut stats = Stats::default();
-    stats.recording.0 = Some(recording);
-    let advice = stats.advice();
+    let advice = stats_of(recording).advice();
     let needed: usize = clusters.iter().map(|(size, at_once)| size * 13 / 10 * at_once).sum();
     assert!(advice.reserved_bytes() <= needed * 13 / 10, "{needed} {advice}");
     assert_eq!((left(&advice), advice.served), (vec![], advice.requested));
-}
-
-#[test]
-fn sixteen_requests_are_many_and_fifteen_are_not() {
-    assert_eq!(left(&varied((0..15).map(|_| 3 << 20), 1)), [(UnservedReason::Rare, 15, 3 << 20)]);
-    assert_eq!(left(&varied((0..16).map(|_| 3 << 20), 1)), []);
-    // Without anything else there is no table, and the reason is told.
-    let advice = varied_or_none((0..40).map(|_| 3 << 20), 40);
-    assert_eq!((advice.config(), left(&advice)), (None, vec![(UnservedReason::LongLived, 40, 3 << 20)]));
-    // A table that has room for even larger ones goes on to have it.
-    let huge = Config::new().class(Class::XLarge, 3 << 30, 2);
-    assert_eq!(left(&self::advice(huge, &[(3_000_000_000, 1)])), []);
-}
-
-/// Advice in a file has to be a table file, so it must not exceed 4 KiB, whatever the run was like.
-#[test]
-fn advice_is_short() {
-    let recording = Recording::new(&Config::new(), &System).unwrap();
-    for n in 0..200_usize {
-        let layout = Layout::from_size_align((2 << 20) + n * n * 26_000, 1).unwrap();
-        begin(recording, layout);
-    }
-    for size in [24, 70_000, 1_100, 300_000].repeat(200_000) {
-        begin(recording, Layout::from_size_align(size, 1).unwrap());
-    }
-    let mut stats = Stats::default();
-    stats.recording.0 = Some(recording);
-    stats.classes.iter_mut().for_each(|class| class.misses = u64::MAX / 8);
-    let (advice, table) = (stats.advice(), stats.to_string());
-    let all = advice.to_string().len() + table.len() + advice.environment().map_or(0, |table| table.len());
-    let lines = advice.to_string().lines().count() + table.lines().count();
-    assert!(all + 2 * lines + 200 < 4_096, "{all} {lines} {advice}");
 }

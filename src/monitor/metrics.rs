@@ -23,6 +23,33 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 use crate::memory::residency::Residency;
 use crate::stats::{Refusal, Reservation, Stats};
 
+/// The names, units and descriptions of the counters.
+const COUNTERS: [(&str, Unit, &str); 9] = [
+    ("framepool_hits_total", Unit::Count, "Requests that got a slot"),
+    ("framepool_misses_total", Unit::Count, "Requests that fit a class without a free slot"),
+    ("framepool_returns_total", Unit::Count, "Slots given back"),
+    ("framepool_requested_bytes_total", Unit::Bytes, "Bytes that slots of a class served"),
+    ("framepool_refused_total", Unit::Count, "Requests that no slot served, by reason"),
+    ("framepool_refused_bytes_total", Unit::Bytes, "Bytes that no slot served, by reason"),
+    ("framepool_failed_total", Unit::Count, "Refused requests that got no memory at all, by reason"),
+    ("framepool_pooled_bytes_total", Unit::Bytes, "Bytes that slots served"),
+    ("framepool_fallback_bytes_total", Unit::Bytes, "Bytes that the fallback served"),
+];
+
+/// The names, units and descriptions of the gauges.
+const GAUGES: [(&str, Unit, &str); 10] = [
+    ("framepool_pooled_share", Unit::Count, "Share of the requested bytes that slots served"),
+    ("framepool_reserved", Unit::Count, "Whether the pools have their address space"),
+    ("framepool_slots", Unit::Count, "Slots of a class"),
+    ("framepool_slots_in_use", Unit::Count, "Live slots of a class"),
+    ("framepool_slots_peak", Unit::Count, "The maximum of live slots of a class at once"),
+    ("framepool_slot_bytes", Unit::Bytes, "Bytes of a slot of a class"),
+    ("framepool_in_use_bytes", Unit::Bytes, "Bytes of the live slots of a class"),
+    ("framepool_resident_bytes", Unit::Bytes, "Resident bytes of the slots"),
+    ("framepool_huge_bytes", Unit::Bytes, "Bytes of the slots in huge pages"),
+    ("framepool_locked_bytes", Unit::Bytes, "Locked bytes of the slots"),
+];
+
 /// The metrics of one pool.
 pub(super) struct Metrics {
     pool: String,
@@ -31,45 +58,12 @@ pub(super) struct Metrics {
 impl Metrics {
     /// Describes the metrics to the recorder that is installed now.
     pub(super) fn new(pool: &str) -> Self {
-        describe_counter!("framepool_hits_total", Unit::Count, "Requests that got a slot");
-        describe_counter!(
-            "framepool_misses_total",
-            Unit::Count,
-            "Requests that fit a class without a free slot"
-        );
-        describe_counter!("framepool_returns_total", Unit::Count, "Slots given back");
-        describe_counter!(
-            "framepool_requested_bytes_total",
-            Unit::Bytes,
-            "Bytes that slots of a class served"
-        );
-        describe_counter!("framepool_refused_total", Unit::Count, "Requests that no slot served, by reason");
-        describe_counter!(
-            "framepool_refused_bytes_total",
-            Unit::Bytes,
-            "Bytes that no slot served, by reason"
-        );
-        describe_counter!(
-            "framepool_failed_total",
-            Unit::Count,
-            "Refused requests that got no memory at all, by reason"
-        );
-        describe_counter!("framepool_pooled_bytes_total", Unit::Bytes, "Bytes that slots served");
-        describe_counter!("framepool_fallback_bytes_total", Unit::Bytes, "Bytes that the fallback served");
-        describe_gauge!(
-            "framepool_pooled_share",
-            Unit::Count,
-            "Share of the requested bytes that slots served"
-        );
-        describe_gauge!("framepool_reserved", Unit::Count, "Whether the pools have their address space");
-        describe_gauge!("framepool_slots", Unit::Count, "Slots of a class");
-        describe_gauge!("framepool_slots_in_use", Unit::Count, "Live slots of a class");
-        describe_gauge!("framepool_slots_peak", Unit::Count, "The maximum of live slots of a class at once");
-        describe_gauge!("framepool_slot_bytes", Unit::Bytes, "Bytes of a slot of a class");
-        describe_gauge!("framepool_in_use_bytes", Unit::Bytes, "Bytes of the live slots of a class");
-        describe_gauge!("framepool_resident_bytes", Unit::Bytes, "Resident bytes of the slots");
-        describe_gauge!("framepool_huge_bytes", Unit::Bytes, "Bytes of the slots in huge pages");
-        describe_gauge!("framepool_locked_bytes", Unit::Bytes, "Locked bytes of the slots");
+        for (name, unit, text) in COUNTERS {
+            describe_counter!(name, unit, text);
+        }
+        for (name, unit, text) in GAUGES {
+            describe_gauge!(name, unit, text);
+        }
         Self { pool: label(pool) }
     }
 

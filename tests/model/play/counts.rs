@@ -149,15 +149,11 @@ impl Counts {
         }
     }
 
-    /// Counts a new block of the fallback that is larger than every slot.
-    pub(super) fn too_large_begins(&mut self) {
-        self.too_large_now += 1;
+    /// Counts the end of an old block and the begin of a new one, as far as they are larger than `largest`.
+    pub(super) fn exchange(&mut self, largest: usize, old: Option<usize>, new: Option<usize>) {
+        self.too_large_now += u64::from(new.is_some_and(|size| size > largest));
+        self.too_large_now -= u64::from(old.is_some_and(|size| size > largest));
         self.too_large_peak = self.too_large_peak.max(self.too_large_now);
-    }
-
-    /// Counts the end of such a block.
-    pub(super) fn too_large_ends(&mut self) {
-        self.too_large_now -= 1;
     }
 
     pub(super) fn give(&mut self, class: usize) {

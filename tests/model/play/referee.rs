@@ -216,15 +216,8 @@ impl<'a> Game<'a> {
 
     /// Counts blocks of the fallback that are larger than every slot: one that was freed, and a new one.
     fn count_large(&mut self, old: Option<usize>, start: Start, new: Option<usize>) {
-        let largest = self.table.0[3].slot_bytes;
-        if start.0.is_null() {
-            return;
-        }
-        if old.is_some_and(|size| size > largest) {
-            self.counts.too_large_ends();
-        }
-        if new.is_some_and(|size| size > largest) {
-            self.counts.too_large_begins();
+        if !start.0.is_null() {
+            self.counts.exchange(self.table.0[3].slot_bytes, old, new);
         }
     }
 
