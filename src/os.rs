@@ -17,6 +17,11 @@ mod errno;
 mod fence;
 #[cfg(all(unix, not(framepool_os = "none")))]
 mod files;
+#[cfg_attr(
+    not(all(target_os = "linux", target_env = "gnu", not(framepool_os = "none"))),
+    path = "os/other_heap.rs"
+)]
+mod glibc;
 mod limits;
 #[cfg(all(unix, not(framepool_os = "none")))]
 mod pin;
@@ -43,6 +48,9 @@ mod trial;
 pub(crate) use clock::{monotonic_nanos, process_nanos};
 pub(crate) use errno::{Errno, keeping_errno};
 pub(crate) use fence::{after_fork, can_fence_all, fence_all, map_wiped_on_fork};
+#[cfg(unix)]
+pub(crate) use glibc::read_tunables;
+pub(crate) use glibc::{CONSOLIDATES, consolidate_heap};
 pub use limits::Limit;
 pub(crate) use limits::limit_behind;
 pub(crate) use requests::{

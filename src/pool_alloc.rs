@@ -3,6 +3,7 @@
 //! `global_alloc.rs` and `realloc.rs` decide where each call of `GlobalAlloc` goes. Only this module and
 //! `buffer_pool` know the fallback.
 
+mod allocate;
 mod fallback;
 mod global_alloc;
 mod realloc;

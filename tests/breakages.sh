@@ -115,7 +115,7 @@ breaks "P5 zero_on_free clears" src/pools/slow_path.rs \
 breaks "P6 a shrink moves at a quarter" src/pools/slow_path.rs \
   's/size <= self\.slot_bytes\(found\) \/ 4/size <= self.slot_bytes(found) \/ 2/' realloc
 breaks "P6 a fallback block that shrinks stays" src/pool_alloc/realloc.rs \
-  's/if new_layout\.size\(\) <= layout\.size\(\) \{/if false {/' realloc
+  's/if new_layout\.size\(\) <= layout\.size\(\) \{/if false {/g' realloc
 breaks "P6 a shrink never goes below a floor" src/pools/slow_path.rs \
   's/                return Shrink::ToFallback;\n/                Lane::new(class, true)\n/' realloc
 breaks "P6 a small remainder holds no larger slot" src/pools/slow_path.rs \
@@ -136,6 +136,14 @@ breaks "values a move that is not of the pools is not counted" src/buffer_pool/a
   's/if concerns_pools \{/if { let _ = concerns_pools; true } {/' full:collections
 breaks "P6 a failed realloc leaves the block" src/pool_alloc/realloc.rs \
   's/if !new\.is_null\(\) \{/if true {/' no_memory
+breaks "fallback glibc consolidates after many allocations that the pools refuse" src/pool_alloc/allocate.rs \
+  's/if is_due \{/if false {/' consolidation
+breaks "fallback glibc consolidates after many reallocations that the pools refuse" src/pool_alloc/realloc.rs \
+  's/if is_due \{/if false {/' consolidation
+breaks "fallback glibc consolidates for threads without counters too" src/pool_alloc/fallback.rs \
+  's/Self::consolidate\(self\.pools\.count_fallback\(tally, reason, size, true\)\);/self.pools.count_fallback(tally, reason, size, true);/' consolidation
+breaks "fallback the request that makes glibc consolidate reaches its heap" src/os/glibc.rs \
+  's/const MIN_REQUEST_BYTES: usize = 1100;/const MIN_REQUEST_BYTES: usize = 900;/' consolidation
 breaks "P7 a double free is seen" src/slots/slot_map.rs \
   's/self\.0 & LIVE != 0\n/self.0 != 0\n/' misuse
 breaks "P7 an interior pointer is seen" src/slots/slot_map.rs \
@@ -576,7 +584,7 @@ breaks "soak memory that grows is told" examples/video_chat/server/capture.rs \
 breaks "soak a slot that a reclaim or an exit drops is missed" src/magazine/lane_pool.rs \
   's/self\.give_to_set\(drained\.as_slice\(\)\);/self.give_to_set(\&drained.as_slice()[1..]);/' soak
 breaks "soak misses and bypasses are counted" src/stats/counters.rs \
-  's/        add\(&self\.calls, 1\);//' soak
+  's/add\(&self\.calls, 1\)/self.calls.load(Relaxed)/' soak
 
 breaks "model held-back slots are for sizes from the limit on, to the byte" src/pools/route.rs \
   's/if size >= self\.routes\(\)\.held_back_from\[class\] \{\n            return Ok/if size > self.routes().held_back_from[class] {\n            return Ok/' model
@@ -616,7 +624,7 @@ breaks "P9 a handler goes to the sets, between any two instructions" src/magazin
 breaks "P9 of a thread and its handler one claims a place" src/thread/current.rs \
   's/STATE\.with\(\|state\| state\.compare_exchange\(not_yet_bound, no_place, Relaxed, Relaxed\)\)\.ok\(\)\?;/if { let _ = no_place; STATE.with(|state| state.load(Relaxed)) != not_yet_bound } { return None; }/; s/let was_bound = BINDING\.with\(\|binding\| binding\.is_bound\.swap\(true, Relaxed\)\);/BINDING.with(|binding| binding.is_bound.store(true, Relaxed));\n    let was_bound = false;/' every_instruction
 breaks "P9 own counters are added to guard the gate" src/thread/current.rs \
-  's/if let Some\(guard\) = self\.enter\(\) \{\n\s+f\(&guard\);/{\n            let guard = core::mem::ManuallyDrop::new(StateGuard { state: self.state, key: self.key });\n            f(&guard);/' every_instruction
+  's/self\.enter\(\)\.map\(\|guard\| f\(&guard\)\)/Some(f(\&core::mem::ManuallyDrop::new(StateGuard { state: self.state, key: self.key })))/' every_instruction
 breaks "P9 a handler in a thread's exit has the shared sets" src/lifecycle/thread.rs \
   's/    current::forget_own_state\(\);\n//' every_instruction
 breaks "P9 the reclaim lock is only tried" src/sync/native.rs \
@@ -638,7 +646,7 @@ breaks "P9 a block that moves is copied before its slot is free" src/pool_alloc/
 breaks "P12 a return is counted before the slot can be taken" src/pools/slow_path.rs \
   's/(        tally\.give\(lane\);\n)(        metadata\.pool\(lane\)\.give\(tally\.own\(\), metadata\.own_pointer\(start\)\);\n)/$2$1/' every_instruction
 breaks "P12 shared counters are added to in one step" src/stats/add.rs \
-  's/counter\.fetch_add\(n, Relaxed\);/counter.store(counter.load(Relaxed) + n, Relaxed);/' every_instruction
+  's/counter\.fetch_add\(n, Relaxed\)\.wrapping_add\(n\)/{ counter.store(counter.load(Relaxed) + n, Relaxed); n }/' every_instruction
 breaks "P9 slots that the magazine does not take go back" src/magazine/lane_pool.rs \
   's/self\.give_to_set\(&starts\[cached\.unwrap_or\(0\)\.\.\]\);/self.give_to_set(\&starts[cached.unwrap_or(starts.len())..]);/' every_instruction
 breaks "P9 a lane that a handler exhausted is cached again" src/magazine/lane_pool.rs \
@@ -659,7 +667,7 @@ breaks "figures of nothing there is no hit rate" src/stats/display.rs \
 breaks "figures only everything is a hundred percent" src/stats/units.rs \
   's/\(1000\.0 \* share\)\.floor\(\) \/ 10\.0/100.0 * share/' lib
 breaks "figures a request that nothing could serve has no bytes" src/pools/counting.rs \
-  's/tally\.fallback\(reason, 0\);/tally.fallback(reason, size);/' lib
+  's/tally\.fallback\(reason, 0\)/tally.fallback(reason, size)/' lib
 breaks "figures it has a count of its own" src/pools/counting.rs \
   's/self\.metadata_cell\.refused_shared\(\)\.count_failed\(refusal, size\);//' lib
 breaks "figures refused requests are counted by size" src/stats/refused.rs \

@@ -6,6 +6,8 @@ use crate::stats::Refusal;
 use crate::stats::add::{self, Add};
 use crate::stats::counters::{Counters, FallbackReason, LaneCounters};
 use crate::thread::current::OwnState;
+#[cfg(doc)]
+use crate::tunables::CONSOLIDATION_PERIOD;
 
 /// The counters that this thread uses.
 #[derive(Clone, Copy)]
@@ -33,17 +35,15 @@ impl Tally<'_> {
         match self {
             Self::Own(own) => own.with(|guard| guard.counters(lane).count_hit(bytes)),
             Self::Shared(cell) => {
-                cell.shared()
-                    .into_iter()
-                    .for_each(|shared| shared.lanes[lane.index()].count_shared_hit(bytes));
+                cell.shared().map(|shared| shared.lanes[lane.index()].count_shared_hit(bytes))
             }
-        }
+        };
     }
 
     /// Counts a slot that is given back.
     #[inline]
     pub(crate) fn give(self, lane: Lane) {
-        self.with_lane(lane, |counters, add| add(&counters.returns, 1));
+        self.with_lane(lane, |counters, add| _ = add(&counters.returns, 1));
     }
 
     /// Counts a reallocation to `bytes` bytes that stays in its slot.
@@ -55,21 +55,24 @@ impl Tally<'_> {
         });
     }
 
-    /// Counts a call of the fallback for `bytes` bytes.
+    /// Counts a call of the fallback for `bytes` bytes, and returns whether the fallback
+    /// [is to consolidate](CONSOLIDATION_PERIOD).
     #[inline]
-    pub(crate) fn fallback(self, reason: FallbackReason, bytes: usize) {
-        self.with_rest(|counters, add| counters.fallback_calls(reason).count(bytes, add));
+    pub(crate) fn fallback(self, reason: FallbackReason, bytes: usize) -> bool {
+        self.with_rest(|counters, add| counters.fallback_calls(reason).count(bytes, add)).unwrap_or(false)
     }
 
     /// Counts a call of the fallback as [`fallback`](Self::fallback) does, and by size.
     pub(crate) fn big_refusal(self, reason: FallbackReason, refusal: Refusal, bytes: usize) {
         match self {
-            Self::Own(own) => own.with(|guard| {
-                let counters = guard.rest();
-                counters.count_fallback(reason, bytes);
-                add::owned(&counters.big_refusals, 1);
-                guard.refused().count(refusal, bytes, add::owned);
-            }),
+            Self::Own(own) => {
+                own.with(|guard| {
+                    let counters = guard.rest();
+                    counters.count_fallback(reason, bytes);
+                    add::owned(&counters.big_refusals, 1);
+                    guard.refused().count(refusal, bytes, add::owned);
+                });
+            }
             Self::Shared(cell) => {
                 self.fallback(reason, bytes);
                 cell.by_size().count(refusal, bytes, add::shared);
@@ -96,18 +99,18 @@ impl Tally<'_> {
         match self {
             Self::Own(own) => own.with(|guard| update(guard.counters(lane), add::owned)),
             Self::Shared(cell) => {
-                cell.shared().into_iter().for_each(|shared| update(&shared.lanes[lane.index()], add::shared));
+                cell.shared().map(|shared| update(&shared.lanes[lane.index()], add::shared))
             }
-        }
+        };
     }
 
     /// Runs `update` on the counters that are not a lane's, with the addition that is right for them.
     #[inline]
-    fn with_rest(self, update: impl Fn(&Counters, Add)) {
+    fn with_rest<R>(self, update: impl Fn(&Counters, Add) -> R) -> Option<R> {
         match self {
             Self::Own(own) => own.with(|guard| update(guard.rest(), add::owned)),
             Self::Shared(cell) => {
-                update(cell.shared().map_or(cell.early(), |shared| &shared.rest), add::shared);
+                Some(update(cell.shared().map_or(cell.early(), |shared| &shared.rest), add::shared))
             }
         }
     }

@@ -7,7 +7,9 @@ use std::alloc::System;
 
 use super::PoolAlloc;
 use crate::metadata::Tally;
+use crate::os;
 use crate::stats::counters::FallbackReason;
+use crate::thread::current::StateGuard;
 use crate::thread::nested::{self, FallbackFrame};
 use crate::tunables::REFUSED_FROM;
 
@@ -84,10 +86,30 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     /// pays for it.
     #[inline(always)]
     pub(super) fn call_fallback<R>(&self, f: impl FnOnce(&A) -> R) -> R {
-        if TypeId::of::<A>() == TypeId::of::<System>() || self.has_plain_fallback {
+        if Self::is_on_system() || self.has_plain_fallback {
             f(&self.fallback)
         } else {
             self.call_fallback_in_frame(f)
+        }
+    }
+
+    /// Whether the fallback is [`System`]. Known at compile time.
+    #[inline(always)]
+    fn is_on_system() -> bool {
+        TypeId::of::<A>() == TypeId::of::<System>()
+    }
+
+    /// Counts a small request that the fallback serves for this reason. Returns whether the fallback is to
+    /// [consolidate](Self::consolidate).
+    #[inline(always)]
+    pub(super) fn count_refusal(guard: &StateGuard, reason: FallbackReason, size: usize) -> bool {
+        guard.rest().count_fallback(reason, size) && os::CONSOLIDATES && Self::is_on_system()
+    }
+
+    /// Makes the system's heap consolidate its small free blocks, as it would if it served the large blocks too.
+    pub(super) fn consolidate(is_due: bool) {
+        if is_due && os::CONSOLIDATES && Self::is_on_system() {
+            os::consolidate_heap();
         }
     }
 
@@ -113,7 +135,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
             return self.pass_on_big(counts.map(|(_, reason)| reason), size, call);
         }
         if let Some((tally, reason)) = counts {
-            self.pools.count_fallback(tally, reason, size, true);
+            Self::consolidate(self.pools.count_fallback(tally, reason, size, true));
         }
         self.call_fallback(call)
     }

@@ -3,8 +3,11 @@
 use core::alloc::{GlobalAlloc, Layout};
 
 use super::PoolAlloc;
-use crate::pools::{LiveSlot, Shrink};
+use crate::metadata::Metadata;
+use crate::pools::{LiveSlot, NoRoute, Shrink, has_malloc_alignment};
 use crate::stats::counters::FallbackReason;
+use crate::thread::current::StateGuard;
+use crate::tunables::REFUSED_FROM;
 
 /// All `unsafe fn` here have `GlobalAlloc`'s contract.
 impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
@@ -84,17 +87,70 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         }
     }
 
+    /// Reallocates a block of the fallback, which stays there if a few loads tell that no slot is free for it.
+    ///
+    /// Takes the new size, so that the compiler sees that both layouts have one alignment, and asks once what
+    /// `System` asks too.
+    #[inline(never)]
+    pub(super) unsafe fn realloc_fallback(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: the caller's contract: `new_size`, rounded up to the alignment, does not overflow.
+        let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
+        if has_malloc_alignment(new_layout)
+            && layout.size().max(new_size) < REFUSED_FROM
+            && let Some((guard, metadata)) = self.pools.enter()
+            && let Some(reason) = self.reason_to_stay(&guard, metadata, layout, new_layout)
+        {
+            let is_due = Self::count_refusal(&guard, reason, new_size);
+            drop(guard);
+            if is_due {
+                // SAFETY: the caller's contract.
+                return unsafe { self.consolidate_and_realloc(ptr, layout, new_layout) };
+            }
+            // SAFETY: the caller's contract.
+            return self.call_fallback(|fallback| unsafe { fallback.realloc(ptr, layout, new_size) });
+        }
+        // SAFETY: the caller's contract.
+        unsafe { self.realloc_fallback_slow(ptr, layout, new_layout) }
+    }
+
+    /// Returns the reason why a block of the fallback stays there, if a few loads decide. `None` means undecided.
+    #[inline(always)]
+    fn reason_to_stay(
+        &self,
+        guard: &StateGuard,
+        metadata: &Metadata,
+        layout: Layout,
+        new_layout: Layout,
+    ) -> Option<FallbackReason> {
+        if new_layout.size() <= layout.size() {
+            return Some(FallbackReason::ShrunkInFallback);
+        }
+        if self.pools.is_tiny(new_layout)
+            && let Some(reason) = self.pools.tiny_bypass(guard, metadata, new_layout)
+        {
+            return Some(reason);
+        }
+        match self.pools.route(new_layout) {
+            Ok(lane) if guard.magazine(lane).is_empty() => self.pools.exhausted(lane),
+            Ok(_) | Err(NoRoute::NeedsSlowPath) => None,
+            Err(NoRoute::Fallback(reason)) => Some(reason),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    unsafe fn consolidate_and_realloc(&self, ptr: *mut u8, layout: Layout, new_layout: Layout) -> *mut u8 {
+        Self::consolidate(true);
+        // SAFETY: the caller's contract.
+        self.call_fallback(|fallback| unsafe { fallback.realloc(ptr, layout, new_layout.size()) })
+    }
+
     /// Reallocates a block of the fallback.
     ///
     /// If the block grows and a slot is free for it, it moves into a pool. Otherwise the fallback's own
     /// `realloc` does the work.
     #[inline(never)]
-    pub(super) unsafe fn realloc_fallback(
-        &self,
-        ptr: *mut u8,
-        layout: Layout,
-        new_layout: Layout,
-    ) -> *mut u8 {
+    unsafe fn realloc_fallback_slow(&self, ptr: *mut u8, layout: Layout, new_layout: Layout) -> *mut u8 {
         let taken = if self.is_in_fallback_now() {
             // Neither counted nor moved.
             Err(None)
@@ -144,7 +200,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
             stays.then_some(ptr)
         } else if self.is_in_fallback_now() || new_size <= size {
             // SAFETY: the caller's contract.
-            Some(unsafe { self.realloc_fallback(ptr, layout, new_layout) })
+            Some(unsafe { self.realloc_fallback(ptr, layout, new_size) })
         } else {
             None
         };

@@ -7,6 +7,8 @@ use crate::os::{self, asan};
 use crate::slots::class::{CLASSES, Class};
 use crate::stats::counters::FallbackReason;
 use crate::stats::{Reservation, Stats};
+#[cfg(doc)]
+use crate::tunables::CONSOLIDATION_PERIOD;
 use crate::tunables::REFUSED_FROM;
 
 impl Pools {
@@ -49,26 +51,29 @@ impl Pools {
         own.map_or_else(|| self.shared_tally(), Tally::Own)
     }
 
-    /// Counts a call of the fallback for `size` bytes, which it served or not.
+    /// Counts a call of the fallback for `size` bytes, which it served or not. Returns whether the fallback
+    /// [is to consolidate](CONSOLIDATION_PERIOD).
     pub(crate) fn count_fallback(
         &self,
         tally: Tally<'_>,
         reason: FallbackReason,
         size: usize,
         is_served: bool,
-    ) {
+    ) -> bool {
         let Some(refusal) = reason.refusal() else {
             return tally.fallback(reason, if is_served { size } else { 0 });
         };
         if !is_served {
             self.metadata_cell.refused_shared().count_failed(refusal, size);
-            tally.fallback(reason, 0);
+            tally.fallback(reason, 0)
         } else if size < REFUSED_FROM {
-            tally.fallback(reason, size);
+            tally.fallback(reason, size)
         } else {
             // The size first: a range that has requests has a largest one.
             self.metadata_cell.refused_shared().note_size(refusal, size);
             tally.big_refusal(reason, refusal, size);
+            // A block of this size has the fallback consolidate anyway.
+            false
         }
     }
 

@@ -6,20 +6,22 @@ use crate::sync::{AtomicU64, Ordering::Relaxed};
 /// to measure what counting costs.
 pub(super) const COUNTS: bool = cfg!(not(framepool_stats = "off"));
 
-/// A function that adds to a counter: [`owned`] or [`shared`].
-pub(crate) type Add = fn(&AtomicU64, u64);
+/// A function that adds to a counter and returns the new value: [`owned`] or [`shared`].
+pub(crate) type Add = fn(&AtomicU64, u64) -> u64;
 
 /// Adds to a counter that only this thread writes.
 #[inline(always)]
-pub(crate) fn owned(counter: &AtomicU64, n: u64) {
+pub(crate) fn owned(counter: &AtomicU64, n: u64) -> u64 {
+    let sum = counter.load(Relaxed).wrapping_add(n);
     if COUNTS {
-        counter.store(counter.load(Relaxed).wrapping_add(n), Relaxed);
+        counter.store(sum, Relaxed);
     }
+    sum
 }
 
 /// Adds to a counter that all threads may write.
-pub(crate) fn shared(counter: &AtomicU64, n: u64) {
-    counter.fetch_add(n, Relaxed);
+pub(crate) fn shared(counter: &AtomicU64, n: u64) -> u64 {
+    counter.fetch_add(n, Relaxed).wrapping_add(n)
 }
 
 /// Raises a maximum that all threads may write. It seldom rises, so it is read first.

@@ -24,6 +24,7 @@ use crate::sync::{
     AtomicU64,
     Ordering::{Relaxed, Release},
 };
+use crate::tunables::CONSOLIDATION_PERIOD;
 
 /// The counters of one lane.
 #[repr(C)]
@@ -91,11 +92,12 @@ impl FallbackCalls {
         Self { calls: AtomicU64::new(0), bytes: AtomicU64::new(0) }
     }
 
-    /// Counts a call for `bytes` bytes, with the addition that is right for these counters.
+    /// Counts a call for `bytes` bytes, with the addition that is right for these counters. Returns whether the
+    /// fallback [is to consolidate](CONSOLIDATION_PERIOD).
     #[inline(always)]
-    pub(crate) fn count(&self, bytes: usize, add: Add) {
-        add(&self.calls, 1);
+    pub(crate) fn count(&self, bytes: usize, add: Add) -> bool {
         add(&self.bytes, bytes as u64);
+        add(&self.calls, 1).is_multiple_of(CONSOLIDATION_PERIOD)
     }
 
     /// Adds the calls to a sum, and both to the sums of the refused requests.
@@ -196,10 +198,11 @@ impl Counters {
         }
     }
 
-    /// Counts a call of the fallback for `bytes` bytes. For the owner of these counters.
+    /// Counts a call of the fallback for `bytes` bytes, and returns whether the fallback
+    /// [is to consolidate](CONSOLIDATION_PERIOD). For the owner of these counters.
     #[inline(always)]
-    pub(crate) fn count_fallback(&self, reason: FallbackReason, bytes: usize) {
-        self.fallback_calls(reason).count(bytes, owned);
+    pub(crate) fn count_fallback(&self, reason: FallbackReason, bytes: usize) -> bool {
+        self.fallback_calls(reason).count(bytes, owned)
     }
 
     /// Returns the counters of the fallback's calls for one reason.

@@ -149,12 +149,10 @@ impl OwnState {
         self.state.gate().enter(self.key).then(|| StateGuard { state: self.state, key: self.key })
     }
 
-    /// Runs `f` inside the place, if this thread can enter it.
+    /// Runs `f` inside the place. `None` if this thread cannot enter it.
     #[inline(always)]
-    pub(crate) fn with(self, f: impl FnOnce(&StateGuard)) {
-        if let Some(guard) = self.enter() {
-            f(&guard);
-        }
+    pub(crate) fn with<R>(self, f: impl FnOnce(&StateGuard) -> R) -> Option<R> {
+        self.enter().map(|guard| f(&guard))
     }
 
     /// Finds this thread's place and enters it: [`at`](Self::at) and [`enter`](Self::enter) in one.
