@@ -17,6 +17,7 @@ mod route;
 mod slow_path;
 mod start_up;
 mod trim;
+mod uncached;
 
 use core::alloc::Layout;
 

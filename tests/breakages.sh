@@ -144,6 +144,10 @@ breaks "fallback glibc consolidates for threads without counters too" src/pool_a
   's/Self::consolidate\(self\.pools\.count_fallback\(tally, reason, size, true\)\);/self.pools.count_fallback(tally, reason, size, true);/' consolidation
 breaks "fallback the request that makes glibc consolidate reaches its heap" src/os/glibc.rs \
   's/const MIN_REQUEST_BYTES: usize = 1100;/const MIN_REQUEST_BYTES: usize = 900;/' consolidation
+breaks "P12 a hit in a lane that is never cached is counted" src/pools/uncached.rs \
+  's/        guard\.counters\(lane\)\.count_hit\(size\);\n//' model
+breaks "P12 the peak of a lane that is never cached rises" src/pools/uncached.rs \
+  's/        metadata\.look_at_peak\(lane\.class\(\)\);\n//' magazines
 breaks "P7 a double free is seen" src/slots/slot_map.rs \
   's/self\.0 & LIVE != 0\n/self.0 != 0\n/' misuse
 breaks "P7 an interior pointer is seen" src/slots/slot_map.rs \

@@ -142,6 +142,15 @@ fn a_class_without_magazines_serves_as_well() {
     }
 }
 
+#[test]
+fn without_magazines_the_peak_is_exact_even_if_no_snapshot_saw_it() {
+    let pool = pool(Config::new().magazine(Class::Small, 0));
+    let blocks: Vec<_> = (0..7).map(|id| Block::take(pool, layout(1_000, 8), id)).collect();
+    blocks.into_iter().for_each(Block::give);
+    let small = pool.stats().class(Class::Small);
+    assert_eq!((small.hits, small.returns, small.in_use, small.peak), (7, 7, 0, 7));
+}
+
 /// Checks that `slot_states` tells cached slots from free ones in the set, and both from live ones.
 #[test]
 fn a_tool_sees_where_each_slot_is() {

@@ -113,12 +113,16 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
 
     /// Takes a slot from the set, and none for a magazine.
     fn take_from_set(self, own: Option<L::OwnState>) -> Option<(*mut u8, Lane)> {
-        let mut index = [0];
         let search_start = own.map_or(0, |own| self.store.search_start(own));
-        match self.set().take_some(&mut index, search_start) {
-            0 => None,
-            _ => Some((self.start(index[0] as usize), self.lane)),
-        }
+        Some((self.take_one(search_start)?, self.lane))
+    }
+
+    /// Takes a slot from the set, in which the search starts at this word.
+    #[inline]
+    pub(crate) fn take_one(self, search_start: usize) -> Option<*mut u8> {
+        let mut index = [0];
+        let taken = self.set().take_some(&mut index, search_start);
+        (taken == 1).then(|| self.start(index[0] as usize))
     }
 
     /// Takes a slot after a reclaim has moved what other threads have cached in `lanes` to the sets.
@@ -137,6 +141,9 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
     /// half goes to the set first. If the thread may not use a magazine, or the magazine takes nothing, the
     /// slot goes to the set. If the lane was revoked and half of it is free, it is cached again.
     pub(crate) fn give(self, own: Option<L::OwnState>, start: *mut u8) {
+        if self.mode().is_off() {
+            return self.give_to_set(&[start]);
+        }
         let pushed = own.and_then(|own| self.with_magazine(own, |magazine| magazine.push_or_spill(start)));
         match pushed {
             Some(Push { is_pushed, is_cold, spilled }) => {
@@ -193,6 +200,7 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
 
     /// Gives slots to the set. Ends the process if the set has one of them already: two threads freed it at
     /// once.
+    #[inline]
     pub(crate) fn give_to_set(self, starts: &[*mut u8]) {
         if starts.is_empty() {
             return;

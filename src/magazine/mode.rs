@@ -37,6 +37,12 @@ impl Mode {
         self.bits() == LaneMode::Cached as u8
     }
 
+    /// Whether threads never cache slots of the lane.
+    #[inline(always)]
+    pub(crate) fn is_off(&self) -> bool {
+        self.bits() == LaneMode::Off as u8
+    }
+
     #[inline(always)]
     pub(crate) fn get(&self) -> LaneMode {
         const CACHED: u8 = LaneMode::Cached as u8;

@@ -146,7 +146,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         }
         drop(guard);
         // SAFETY: the caller's contract.
-        unsafe { self.allocate_slow::<ZEROED>(layout) }
+        unsafe { self.allocate_uncached::<ZEROED>(layout, lane) }
     }
 
     /// Does the same for at least [`REFUSED_FROM`] bytes. A function of its own, so that smaller requests do not save
@@ -161,8 +161,23 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
             // SAFETY: the caller's contract.
             Some(reason) => unsafe { self.refuse_big::<ZEROED>(layout, reason) },
             // SAFETY: the caller's contract.
-            None => unsafe { self.allocate_slow::<ZEROED>(layout) },
+            None => unsafe { self.allocate_uncached::<ZEROED>(layout, lane) },
         }
+    }
+
+    /// Allocates from a lane that has slots. If threads never cache those, this is a hit.
+    #[inline(never)]
+    unsafe fn allocate_uncached<const ZEROED: bool>(&self, layout: Layout, lane: Lane) -> *mut u8 {
+        let Some(block) = self.pools.take_uncached(lane, layout.size()) else {
+            // SAFETY: the caller's contract.
+            return unsafe { self.allocate_slow::<ZEROED>(layout) };
+        };
+        if !ZEROED {
+            return block.start;
+        }
+        self.tally().zeroed(block.is_clean);
+        // SAFETY: a block of this layout that was taken just now.
+        unsafe { block.zeroed(layout) }
     }
 
     #[inline(never)]

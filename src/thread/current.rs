@@ -163,6 +163,12 @@ impl OwnState {
 }
 
 impl StateGuard {
+    /// Returns the place that was entered.
+    #[inline(always)]
+    pub(crate) fn own(&self) -> OwnState {
+        OwnState { state: self.state, key: self.key }
+    }
+
     #[inline(always)]
     pub(crate) fn magazine(&self, lane: Lane) -> &Magazine {
         self.state.magazine(lane)
