@@ -59,9 +59,9 @@ fn check(request: Request) {
     fill_fast_bins();
     let (filled, before) = (in_fast_bins(), ALLOC.stats());
     assert!(filled > 50, "{filled} blocks are in fast bins");
-    refused(request, 300);
+    refused(request, 1_100);
     let since = ALLOC.stats().since(&before);
-    assert!(since.bypassed(Bypass::BelowFloor) >= 300, "{request:?}: every request is refused");
+    assert!(since.bypassed(Bypass::BelowFloor) >= 1_100, "{request:?}: every request is refused");
     assert!(
         in_fast_bins() < filled / 2,
         "{request:?}: {} of {filled} blocks are still there",

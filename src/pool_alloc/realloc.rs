@@ -3,7 +3,6 @@
 use core::alloc::{GlobalAlloc, Layout};
 
 use super::PoolAlloc;
-use crate::metadata::Metadata;
 use crate::pools::{LiveSlot, NoRoute, Shrink, has_malloc_alignment};
 use crate::stats::counters::FallbackReason;
 use crate::thread::current::StateGuard;
@@ -87,7 +86,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         }
     }
 
-    /// Reallocates a block of the fallback, which stays there if a few loads tell that no slot is free for it.
+    /// Reallocates a block of the fallback. If it shrinks or stays tiny, a few loads tell that it stays there.
     ///
     /// Takes the new size, so that the compiler sees that both layouts have one alignment, and asks once what
     /// `System` asks too.
@@ -96,53 +95,75 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         // SAFETY: the caller's contract: `new_size`, rounded up to the alignment, does not overflow.
         let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
         if has_malloc_alignment(new_layout)
-            && layout.size().max(new_size) < REFUSED_FROM
+            && layout.size() < REFUSED_FROM
             && let Some((guard, metadata)) = self.pools.enter()
-            && let Some(reason) = self.reason_to_stay(&guard, metadata, layout, new_layout)
         {
-            let is_due = Self::count_refusal(&guard, reason, new_size);
-            drop(guard);
-            if is_due {
+            let reason = if new_size <= layout.size() {
+                Some(FallbackReason::ShrunkInFallback)
+            } else if self.pools.is_tiny(new_layout) {
+                self.pools.tiny_bypass(&guard, metadata, new_layout)
+            } else {
+                None
+            };
+            if let Some(reason) = reason {
                 // SAFETY: the caller's contract.
-                return unsafe { self.consolidate_and_realloc(ptr, layout, new_layout) };
+                return unsafe { self.stay(ptr, layout, new_size, reason, guard) };
             }
-            // SAFETY: the caller's contract.
-            return self.call_fallback(|fallback| unsafe { fallback.realloc(ptr, layout, new_size) });
+        }
+        // SAFETY: the caller's contract.
+        unsafe { self.realloc_fallback_routed(ptr, layout, new_size) }
+    }
+
+    /// Does the same for a block that is no longer tiny. It stays if a few loads tell that its class has no slot.
+    #[inline(never)]
+    unsafe fn realloc_fallback_routed(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: the caller's contract.
+        let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
+        if new_size < REFUSED_FROM
+            && new_size > layout.size()
+            && let Some((guard, _)) = self.pools.enter()
+        {
+            let reason = match self.pools.route(new_layout) {
+                Ok(lane) if guard.magazine(lane).is_empty() => self.pools.exhausted(lane),
+                Ok(_) | Err(NoRoute::NeedsSlowPath) => None,
+                Err(NoRoute::Fallback(reason)) => Some(reason),
+            };
+            if let Some(reason) = reason {
+                // SAFETY: the caller's contract.
+                return unsafe { self.stay(ptr, layout, new_size, reason, guard) };
+            }
         }
         // SAFETY: the caller's contract.
         unsafe { self.realloc_fallback_slow(ptr, layout, new_layout) }
     }
 
-    /// Returns the reason why a block of the fallback stays there, if a few loads decide. `None` means undecided.
-    #[inline(always)]
-    fn reason_to_stay(
+    /// Reallocates a small block of the fallback there, and counts it for this reason.
+    #[cfg_attr(debug_assertions, inline)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    unsafe fn stay(
         &self,
-        guard: &StateGuard,
-        metadata: &Metadata,
+        ptr: *mut u8,
         layout: Layout,
-        new_layout: Layout,
-    ) -> Option<FallbackReason> {
-        if new_layout.size() <= layout.size() {
-            return Some(FallbackReason::ShrunkInFallback);
+        new_size: usize,
+        reason: FallbackReason,
+        guard: StateGuard,
+    ) -> *mut u8 {
+        let is_due = Self::count_refusal(&guard, reason, new_size);
+        drop(guard);
+        if is_due {
+            // SAFETY: the caller's contract.
+            return unsafe { self.consolidate_and_realloc(ptr, layout, new_size) };
         }
-        if self.pools.is_tiny(new_layout)
-            && let Some(reason) = self.pools.tiny_bypass(guard, metadata, new_layout)
-        {
-            return Some(reason);
-        }
-        match self.pools.route(new_layout) {
-            Ok(lane) if guard.magazine(lane).is_empty() => self.pools.exhausted(lane),
-            Ok(_) | Err(NoRoute::NeedsSlowPath) => None,
-            Err(NoRoute::Fallback(reason)) => Some(reason),
-        }
+        // SAFETY: the caller's contract.
+        self.call_fallback(|fallback| unsafe { fallback.realloc(ptr, layout, new_size) })
     }
 
     #[cold]
     #[inline(never)]
-    unsafe fn consolidate_and_realloc(&self, ptr: *mut u8, layout: Layout, new_layout: Layout) -> *mut u8 {
+    unsafe fn consolidate_and_realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         Self::consolidate(true);
         // SAFETY: the caller's contract.
-        self.call_fallback(|fallback| unsafe { fallback.realloc(ptr, layout, new_layout.size()) })
+        self.call_fallback(|fallback| unsafe { fallback.realloc(ptr, layout, new_size) })
     }
 
     /// Reallocates a block of the fallback.

@@ -66,23 +66,25 @@ impl Subject {
     }
 }
 
-/// The bytes of a 1080p 4:2:0 frame: the largest block of any workload that the pools can be configured to
-/// serve.
+/// The bytes of a 1080p 4:2:0 frame.
 pub(crate) const FULL_HD_BYTES: usize = 1920 * 1080 * 3 / 2;
 
 static POOLS: PoolAlloc = PoolAlloc::new();
 static FULL_HD_POOLS: PoolAlloc =
     PoolAlloc::with_config(Config::new().class(Class::XLarge, FULL_HD_BYTES, 48));
+/// The table that advice gives for 25 frames of 720p in flight.
+static FITTED: PoolAlloc =
+    PoolAlloc::with_config(Config::new().class(Class::XLarge, 1_384_448, 28).magazine(Class::XLarge, 0));
 static HARDENED: PoolAlloc = PoolAlloc::with_config(Config::new().hardened(true));
 static UNHELD: PoolAlloc = PoolAlloc::with_config(Config::new().hold_back(Class::Small, 0, 0));
 static COLOURED: Coloured = Coloured::new(&POOLS);
 static ORIGINAL: Original = Original::new();
 static PER_POOL_SPIN: PerPoolSpin = PerPoolSpin::new();
 
-/// Returns the pools with the default table if they serve blocks of `bytes` bytes, else those with a table
-/// that fits.
+/// Returns the pools for blocks of `bytes` bytes: those with a table for 1080p if they serve such blocks and the
+/// default table does not, else those with the default table.
 fn pools_for(bytes: usize) -> &'static PoolAlloc {
-    if bytes <= XLARGE_BYTES { &POOLS } else { &FULL_HD_POOLS }
+    if (XLARGE_BYTES + 1..=FULL_HD_BYTES).contains(&bytes) { &FULL_HD_POOLS } else { &POOLS }
 }
 
 const XLARGE_BYTES: usize = Config::new().slot_bytes(Class::XLarge);
@@ -91,12 +93,11 @@ const OURS: Contestant = Contestant {
     name: "framepool",
     kind: Kind::Ours,
     variables: &[],
-    max_bytes: FULL_HD_BYTES,
+    max_bytes: usize::MAX,
     prepare: |bytes| Subject::pooled(pools_for(bytes)),
 };
 
-const PEER: Contestant =
-    Contestant { kind: Kind::Peer, max_bytes: usize::MAX, prepare: |_| Subject::plain(&System), ..OURS };
+const PEER: Contestant = Contestant { kind: Kind::Peer, prepare: |_| Subject::plain(&System), ..OURS };
 
 const REFERENCE: Contestant = Contestant { kind: Kind::Reference, ..PEER };
 
@@ -109,6 +110,12 @@ pub(crate) const CONTESTANTS: &[Contestant] = &[
             pools_for(bytes).prewarm();
             Subject::pooled(pools_for(bytes))
         },
+        ..OURS
+    },
+    Contestant {
+        name: "framepool_fitted",
+        max_bytes: 1_384_448,
+        prepare: |_| Subject::pooled(&FITTED),
         ..OURS
     },
     Contestant { name: "framepool_hardened", prepare: |_| Subject::pooled(&HARDENED), ..OURS },

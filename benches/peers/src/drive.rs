@@ -14,7 +14,7 @@ use crate::child::Sample;
 use crate::cli::Cli;
 use crate::contestants::{self, CONTESTANTS, Contestant};
 use crate::failure::Failure;
-use crate::outcome::{CRASHES, Outcome};
+use crate::outcome::{CRASHES, Outcome, owner_and_name};
 use crate::results::{Curve, Row};
 use crate::workloads::{self, WORKLOADS, Workload, frame_ready};
 
@@ -90,13 +90,16 @@ fn take_until_it_works(sample: Sample) -> Result<Outcome, Failure> {
 
 fn record(round: u32, sample: Sample, outcome: Outcome, rows: &mut Vec<Row>, latencies: &mut Latencies) {
     let Sample { workload: Workload { name: workload, .. }, bytes, contestant, .. } = sample;
-    rows.extend(outcome.figures.into_iter().map(|(figure, value)| Row {
-        round,
-        workload: (*workload).to_owned(),
-        bytes,
-        contestant: contestant.name.to_owned(),
-        figure,
-        value,
+    rows.extend(outcome.figures.into_iter().map(|(figure, value)| {
+        let (owner, name) = owner_and_name(&figure);
+        Row {
+            round,
+            workload: (*workload).to_owned(),
+            bytes,
+            contestant: owner.unwrap_or(contestant.name).to_owned(),
+            figure: name.to_owned(),
+            value,
+        }
     }));
     for (ns, count) in outcome.latencies {
         let all = latencies.entry((workload, bytes, contestant.name)).or_insert_with(frame_ready::histogram);

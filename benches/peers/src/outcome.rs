@@ -23,6 +23,16 @@ pub(crate) struct Outcome {
     pub(crate) latencies: Vec<(u64, u64)>,
 }
 
+/// Returns the name of a figure that belongs to another contestant than the sample's.
+pub(crate) fn named_for(contestant: &str, figure: &str) -> String {
+    format!("{contestant}/{figure}")
+}
+
+/// Returns the contestant that a figure is named for, if it is, and the figure's own name.
+pub(crate) fn owner_and_name(figure: &str) -> (Option<&str>, &str) {
+    figure.split_once('/').map_or((None, figure), |(contestant, name)| (Some(contestant), name))
+}
+
 impl Outcome {
     /// An outcome of one figure.
     pub(crate) fn of(name: &str, value: f64) -> Self {

@@ -131,10 +131,9 @@ impl Block {
         unsafe { slice::from_raw_parts_mut(self.start.cast(), self.bytes()) }
     }
 
-    /// Grows the block to `bytes` bytes. Its contents stay, and the rest is uninitialised.
+    /// Reallocates the block to `bytes` bytes. The contents that fit stay, and the rest is uninitialised.
     #[inline(always)]
-    pub(crate) fn grow(&mut self, bytes: usize) {
-        assert!(bytes >= self.bytes(), "a block only grows");
+    pub(crate) fn resize(&mut self, bytes: usize) {
         let layout = Layout::array::<u8>(bytes).expect("the sizes are constants");
         // SAFETY: the block is live and has its own layout; the new size is above zero and a valid array's.
         let start = unsafe { self.source.allocator.realloc(self.start, self.source.layout, bytes) };

@@ -97,14 +97,33 @@ impl Judge<'_> {
             let ratio = self.figures.compare(prewarmed, ring, |ours, limit| ours / limit);
             self.say(subject("p99.9, framepool_prewarmed / ring"), ratio, " x", Mark::AtMost(1.5));
         }
+        for &bytes in named("frame_ready_turns").expect("a workload").sizes {
+            for (name, figure) in
+                [("p50", "p50_ns"), ("p90", "p90_ns"), ("p99", "p99_ns"), ("p99.9", "p99.9_ns")]
+            {
+                let mark = if figure < "p99" { Mark::AtMost(1.1) } else { Mark::Reported };
+                let key = Key { figure, ..ns("frame_ready_turns", bytes) };
+                for (ours, mark) in [("framepool_fitted", mark), (OURS, Mark::Reported)] {
+                    let subject = format!("frame_ready_turns, {}, {name}", size_in_words(bytes));
+                    self.against_best(&subject, Key { contestant: ours, ..key }, &peers(), mark);
+                }
+            }
+        }
         self
     }
 
     /// Judges requests that the pools do not serve.
     fn not_served(mut self) -> Self {
-        for (workload, most) in
-            [("tax_floor", 1.10), ("tax_open_lane", 1.15), ("tax_small", 1.15), ("tax_large", 1.10)]
-        {
+        for (workload, most) in [
+            ("tax_floor", 1.10),
+            ("tax_open_lane", 1.15),
+            ("tax_small", 1.15),
+            ("tax_zeroed_floor", 1.15),
+            ("tax_zeroed_open_lane", 1.15),
+            ("tax_realloc_floor", 1.15),
+            ("tax_realloc_open_lane", 1.15),
+            ("tax_large", 1.10),
+        ] {
             for &bytes in named(workload).expect("a workload").sizes {
                 let ratio = self.figures.quartiles(Key { figure: "ratio", ..ns(workload, bytes) });
                 let subject = format!("{workload}, {}, framepool / System", size_in_words(bytes));
@@ -123,6 +142,12 @@ impl Judge<'_> {
         for &bytes in named("vec_grown").expect("a workload").sizes {
             self.against_best("vec_grown", ns("vec_grown", bytes), &THREE, Mark::Below(1.0));
             self.against("vec_grown", ns("vec_grown", bytes), "glibc", Mark::AtMost(1.25));
+        }
+        for &bytes in named("vec_pushed").expect("a workload").sizes {
+            // Past the last class the block moves out of the pools.
+            let mark = if bytes <= 2 << 20 { Mark::AtMost(1.25) } else { Mark::Reported };
+            let subject = format!("vec_pushed, {}", size_in_words(bytes));
+            self.against(&subject, ns("vec_pushed", bytes), "glibc_tuned", mark);
         }
         self
     }
@@ -161,7 +186,7 @@ impl Judge<'_> {
     fn against(&mut self, subject: &str, key: Key<'_>, rival: &'static str, mark: Mark) {
         let rivals = Key { contestant: rival, ..key };
         let ratio = self.figures.compare(key, rivals, |ours, theirs| ours / theirs);
-        self.say(format!("{subject}, framepool / {rival}"), ratio, " x", mark);
+        self.say(format!("{subject}, {} / {rival}", key.contestant), ratio, " x", mark);
     }
 
     fn difference(

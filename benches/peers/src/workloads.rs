@@ -54,8 +54,7 @@ impl Workload {
                 contestant.name == "framepool" || variants.contains(&contestant.name)
             }
         };
-        // If the workload requests what the pools do not serve, no block is too large.
-        admitted && (bytes <= contestant.max_bytes || matches!(self.entrants, Entrants::Pools))
+        admitted && bytes <= contestant.max_bytes
     }
 }
 
@@ -104,9 +103,17 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         name: "frame_ready",
         about: "Until a frame can be written (allocate, touch each page), queue depth wandering between 0 and 24, ns.",
         sizes: &FRAME_SIZES,
-        entrants: Entrants::All(&["framepool_prewarmed"]),
+        entrants: Entrants::All(&["framepool_prewarmed", "framepool_fitted"]),
         samples_long: 60,
         run: frame_ready::run,
+    },
+    Workload {
+        name: "frame_ready_turns",
+        about: "The same with all allocators in one process, in turns of 64 frames, ns.",
+        sizes: &[HD_BYTES],
+        entrants: Entrants::Pools,
+        samples_long: 120,
+        run: frame_ready::run_in_turns,
     },
     Workload {
         name: "frame_copy",
@@ -170,6 +177,14 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         run: vecs::grown,
     },
     Workload {
+        name: "vec_pushed",
+        about: "A vector that gets its bytes 1 KiB at a time and doubles its capacity, then dropped, ns a vector.",
+        sizes: &[4 << 10, 16 << 10, 64 << 10, 128 << 10, 256 << 10, 512 << 10, 1 << 20, 2 << 20, 4 << 20],
+        entrants: Entrants::Allocators(&[]),
+        samples_long: 2,
+        run: vecs::pushed,
+    },
+    Workload {
         name: "walk",
         about: "1,000 small objects, read and written in turn, ns an object.",
         sizes: &[64, 200],
@@ -200,6 +215,38 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         entrants: Entrants::Pools,
         samples_long: 4,
         run: tax::small_taken,
+    },
+    Workload {
+        name: "tax_zeroed_floor",
+        about: "Zeroed pairs below a floor on Small, and the same of `System`, ns.",
+        sizes: &[24, 200],
+        entrants: Entrants::Pools,
+        samples_long: 4,
+        run: tax::zeroed_floor,
+    },
+    Workload {
+        name: "tax_zeroed_open_lane",
+        about: "Zeroed pairs while Small's open lane is taken, and the same of `System`, ns.",
+        sizes: &[24, 200],
+        entrants: Entrants::Pools,
+        samples_long: 4,
+        run: tax::zeroed_open_lane_taken,
+    },
+    Workload {
+        name: "tax_realloc_floor",
+        about: "Two reallocations below a floor on Small, and the same of `System`, ns.",
+        sizes: &[24, 200],
+        entrants: Entrants::Pools,
+        samples_long: 4,
+        run: tax::realloc_floor,
+    },
+    Workload {
+        name: "tax_realloc_open_lane",
+        about: "Two reallocations while Small's open lane is taken, and the same of `System`, ns.",
+        sizes: &[24, 200],
+        entrants: Entrants::Pools,
+        samples_long: 4,
+        run: tax::realloc_open_lane_taken,
     },
     Workload {
         name: "tax_large",

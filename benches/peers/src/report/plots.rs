@@ -23,7 +23,7 @@ fn plot(workload: &Workload) -> Option<Plot> {
     match workload.name {
         "frame_ready" => Some(Plot::Percentiles),
         "threads_pairs" => Some(Plot::Threads),
-        "threads_bursts" | "start_up" => None,
+        "threads_bursts" | "start_up" | "frame_ready_turns" | "vec_pushed" => None,
         taxed if taxed.starts_with("tax_") => None,
         _ => Some(Plot::Dots),
     }

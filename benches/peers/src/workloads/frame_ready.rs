@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use crate::contestants::Subject;
-use crate::outcome::Outcome;
-use crate::source::Source;
+use crate::contestants::{self, Subject};
+use crate::outcome::{Outcome, named_for};
+use crate::source::{Block, Source};
 
 /// The maximum number of frames in the queue.
 const DEPTH: usize = 24;
@@ -28,31 +28,77 @@ pub(crate) const PERCENTILES: &[(&str, f64)] = &[
     ("max_ns", 100.0),
 ];
 
-/// Measures percentiles of the nanoseconds until a frame is ready.
-pub(crate) fn run(subject: Subject, bytes: usize, time: Duration) -> Outcome {
-    let source = Source::new(subject.allocator, bytes);
-    let mut queue = VecDeque::with_capacity(DEPTH);
-    let mut walk = fastrand::Rng::with_seed(24);
-    let mut latencies = histogram();
-    let begin = Instant::now();
-    loop {
-        let grows = queue.is_empty() || queue.len() < DEPTH && walk.bool();
-        if !grows {
-            queue.pop_front();
-            continue;
+/// A queue of frames, whose depth wanders.
+struct Queue {
+    source: Source,
+    frames: VecDeque<Block>,
+    walk: fastrand::Rng,
+    latencies: Histogram<u64>,
+}
+
+impl Queue {
+    fn new(subject: Subject, bytes: usize) -> Self {
+        Self {
+            source: Source::new(subject.allocator, bytes),
+            frames: VecDeque::with_capacity(DEPTH),
+            walk: fastrand::Rng::with_seed(24),
+            latencies: histogram(),
+        }
+    }
+
+    /// Adds a frame, after as many were dropped as the walk says.
+    fn step(&mut self) {
+        while !self.frames.is_empty() && (self.frames.len() == DEPTH || self.walk.bool()) {
+            self.frames.pop_front();
         }
         let start = Instant::now();
-        let mut frame = source.block();
+        let mut frame = self.source.block();
         frame.touch();
         let ready = start.elapsed();
-        queue.push_back(frame);
-        latencies.saturating_record(ready.as_nanos() as u64);
+        self.frames.push_back(frame);
+        self.latencies.saturating_record(ready.as_nanos() as u64);
+    }
+
+    fn percentiles(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        PERCENTILES.iter().map(|&(name, percentile)| (name, at(&self.latencies, percentile)))
+    }
+}
+
+/// Measures percentiles of the nanoseconds until a frame is ready.
+pub(crate) fn run(subject: Subject, bytes: usize, time: Duration) -> Outcome {
+    let mut queue = Queue::new(subject, bytes);
+    let begin = Instant::now();
+    while begin.elapsed() < time || queue.latencies.is_empty() {
+        queue.step();
+    }
+    Outcome::of_many(queue.percentiles()).with_latencies(&queue.latencies)
+}
+
+/// Measures the same for several contestants in one process, in turns of [`TURN`] frames. Another one is first each
+/// time. All of them share one address space, and the caches are never a contestant's alone.
+pub(crate) fn run_in_turns(_: Subject, bytes: usize, time: Duration) -> Outcome {
+    const TURN: usize = 64;
+    const NAMES: [&str; 8] =
+        ["framepool", "framepool_fitted", "mimalloc", "jemalloc", "rpmalloc", "snmalloc", "glibc", "ring"];
+
+    let begin = Instant::now();
+    let mut queues = NAMES.map(|name| {
+        let contestant = contestants::named(name).expect("a contestant");
+        Queue::new((contestant.prepare)(bytes), bytes)
+    });
+    for first in (0..NAMES.len()).cycle() {
+        for turn in 0..NAMES.len() {
+            let queue = &mut queues[(first + turn) % NAMES.len()];
+            (0..TURN).for_each(|_| queue.step());
+        }
         if begin.elapsed() >= time {
             break;
         }
     }
-    let figures = PERCENTILES.iter().map(|&(name, percentile)| (name, at(&latencies, percentile)));
-    Outcome::of_many(figures).with_latencies(&latencies)
+    let figures = NAMES.iter().zip(&queues).flat_map(|(&contestant, queue)| {
+        queue.percentiles().map(move |(figure, ns)| (named_for(contestant, figure), ns))
+    });
+    Outcome::of_many(figures)
 }
 
 /// An empty histogram with three significant digits, from one nanosecond to one minute.
