@@ -15,7 +15,10 @@ mod contestants;
 mod drive;
 #[path = "../../../examples/common/failure.rs"]
 mod failure;
+#[path = "../../common/machine.rs"]
 mod machine;
+#[path = "../../common/marked.rs"]
+mod marked;
 mod outcome;
 mod processors;
 mod quartiles;
@@ -64,7 +67,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     report::plots::draw(&results, &directory)?;
     let report = report::render(&results);
     if directory == published {
-        report::readme::update(&repository().join("benches/README.md"), &report)?;
+        marked::update(&repository().join("benches/README.md"), "peers", &report).map_err(Failure::broken)?;
     }
     print!("{report}");
     eprintln!("CSV and plots are in {}", directory.display());

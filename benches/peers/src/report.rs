@@ -4,7 +4,6 @@ mod dots;
 mod lines;
 mod page;
 pub(crate) mod plots;
-pub(crate) mod readme;
 mod style;
 
 use std::fmt::{self, Write};

@@ -5,6 +5,10 @@
 //! neighbour that uses the caches.
 
 mod contestants;
+#[path = "../../../../common/machine.rs"]
+mod machine;
+#[path = "../../../../common/marked.rs"]
+mod marked;
 mod measure;
 mod neighbour;
 mod ratios;
@@ -13,12 +17,13 @@ mod results;
 mod tables;
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 use contestants::CONTESTANTS;
 use framepool_wild::PROGRAMS;
+use machine::Run;
 use measure::Machine;
 use results::{Results, Row};
 
@@ -35,6 +40,9 @@ struct Cli {
     /// Only these contestants, beside `system`.
     #[arg(long)]
     contestants: Vec<String>,
+    /// Publishes: writes the folder benches/results/wild and the tables in benches/README.md.
+    #[arg(long, conflicts_with = "results")]
+    publish: bool,
     /// The folder for CSV, tables and plot.
     #[arg(long, default_value = "target/wild")]
     results: PathBuf,
@@ -61,16 +69,24 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), String> {
-    std::fs::create_dir_all(&cli.results).map_err(|error| error.to_string())?;
+    let folder = if cli.publish { Path::new("benches/results/wild") } else { &cli.results };
+    std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
     if !cli.render {
-        measure_all(cli)?.save(&cli.results)?;
+        measure_all(cli, folder)?.save(folder)?;
     }
-    let results = Results::load(&cli.results)?;
-    print!("{}", report::render(&results));
-    report::draw(&results, &cli.results)
+    let results = Results::load(folder)?;
+    let report = report::render(&results);
+    print!("{report}");
+    if cli.publish {
+        marked::update(Path::new("benches/README.md"), "wild", &report)?;
+    }
+    report::draw(&results, folder)
 }
 
-fn measure_all(cli: &Cli) -> Result<Results, String> {
+fn measure_all(cli: &Cli, folder: &Path) -> Result<Results, String> {
+    // The machine is read before the first run, so that it does not include changes that the runs make.
+    let flags = env::args().skip(1).map(|flag| format!(" {flag}")).collect::<String>();
+    let about = Run::here(format!("bash benches/wild.sh{flags}"), cli.rounds as u32);
     let is_wanted =
         |names: &[String], name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
     let programs: Vec<_> = PROGRAMS.iter().filter(|program| is_wanted(&cli.only, program.name)).collect();
@@ -79,8 +95,8 @@ fn measure_all(cli: &Cli) -> Result<Results, String> {
         .filter(|contestant| contestant.name == "system" || is_wanted(&cli.contestants, contestant.name))
         .collect();
     let machine = Machine::here(env::current_exe().map_err(|error| error.to_string())?)?;
-    let tables = tables::find(&machine, &programs, &cli.results)?;
-    let mut results = Results::new(&tables);
+    let tables = tables::find(&machine, &programs, folder)?;
+    let mut results = Results::new(about, &tables);
     for (condition, is_busy) in [("quiet", false), ("busy", true)] {
         let _neighbour = is_busy.then(|| neighbour::start(&machine)).transpose()?;
         for round in 0..cli.rounds {

@@ -8,8 +8,13 @@ use framepool_wild::Program;
 use serde::{Deserialize, Serialize};
 
 use crate::contestants::Contestant;
+use crate::machine;
 use crate::measure::Run;
 use crate::tables::Tables;
+
+const RUN: &str = "run.json";
+const SAMPLES: &str = "samples.csv";
+const POOLED: &str = "pooled.csv";
 
 /// One run of a program.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -54,21 +59,21 @@ pub(crate) struct Pooled {
 }
 
 /// All figures.
-#[derive(Default)]
 pub(crate) struct Results {
+    pub(crate) run: machine::Run,
     pub(crate) rows: Vec<Row>,
     pub(crate) pooled: Vec<Pooled>,
     checksums: BTreeMap<String, String>,
 }
 
 impl Results {
-    pub(crate) fn new(tables: &Tables) -> Self {
+    pub(crate) fn new(run: machine::Run, tables: &Tables) -> Self {
         let pooled = tables.0.iter().map(|(program, found)| Pooled {
             program: (*program).to_owned(),
             default: found.pooled,
             advised: found.pooled_advised,
         });
-        Self { pooled: pooled.collect(), ..Self::default() }
+        Self { run, rows: Vec::new(), pooled: pooled.collect(), checksums: BTreeMap::new() }
     }
 
     /// Adds a run. An error if its program made something else under another allocator.
@@ -97,14 +102,19 @@ impl Results {
     }
 
     pub(crate) fn save(&self, folder: &Path) -> Result<(), String> {
-        write(&folder.join("samples.csv"), &self.rows)?;
-        write(&folder.join("pooled.csv"), &self.pooled)
+        let run = serde_json::to_string_pretty(&self.run).map_err(|error| error.to_string())? + "\n";
+        let path = folder.join(RUN);
+        fs::write(&path, run).map_err(|error| format!("{}: {error}", path.display()))?;
+        write(&folder.join(SAMPLES), &self.rows)?;
+        write(&folder.join(POOLED), &self.pooled)
     }
 
     pub(crate) fn load(folder: &Path) -> Result<Self, String> {
-        let rows = read(&folder.join("samples.csv"))?;
-        let pooled = read(&folder.join("pooled.csv"))?;
-        Ok(Self { rows, pooled, ..Self::default() })
+        let path = folder.join(RUN);
+        let run = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let run = serde_json::from_str(&run).map_err(|error| format!("{}: {error}", path.display()))?;
+        let (rows, pooled) = (read(&folder.join(SAMPLES))?, read(&folder.join(POOLED))?);
+        Ok(Self { run, rows, pooled, checksums: BTreeMap::new() })
     }
 }
 
