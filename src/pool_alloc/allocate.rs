@@ -6,6 +6,7 @@
 use core::alloc::{GlobalAlloc, Layout};
 
 use super::PoolAlloc;
+use crate::os;
 use crate::pools::{NoRoute, Pools, cold_path, has_malloc_alignment};
 use crate::slots::lane::Lane;
 use crate::stats::counters::FallbackReason;
@@ -14,7 +15,7 @@ use crate::tunables::REFUSED_FROM;
 
 /// All `unsafe fn` have `GlobalAlloc`'s contract. `ZEROED` tells `alloc_zeroed` from `alloc`.
 impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
-    /// Allocates.
+    /// Allocates by a hit, or passes the request on to what serves it instead.
     #[cfg_attr(debug_assertions, inline)]
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) unsafe fn allocate<const ZEROED: bool>(&self, layout: Layout) -> *mut u8 {
@@ -71,10 +72,8 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     /// Allocates from the fallback.
     #[inline(always)]
     unsafe fn allocate_in_fallback<const ZEROED: bool>(&self, layout: Layout) -> *mut u8 {
-        self.call_fallback(|fallback| {
-            // SAFETY: the caller's contract.
-            unsafe { if ZEROED { fallback.alloc_zeroed(layout) } else { fallback.alloc(layout) } }
-        })
+        // SAFETY: the caller's contract.
+        self.call_fallback(|fallback| unsafe { allocate_from::<ZEROED>(fallback, layout) })
     }
 
     /// Allocates less than [`REFUSED_FROM`] bytes from the fallback for this reason, and counts them.
@@ -112,7 +111,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     #[cold]
     #[inline(never)]
     unsafe fn consolidate_and_allocate<const ZEROED: bool>(&self, layout: Layout) -> *mut u8 {
-        Self::consolidate(true);
+        os::consolidate_heap();
         // SAFETY: the caller's contract.
         unsafe { self.allocate_in_fallback::<ZEROED>(layout) }
     }
@@ -120,10 +119,9 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     /// Allocates at least [`REFUSED_FROM`] bytes from the fallback for this reason, and counts them.
     #[inline(never)]
     unsafe fn refuse_big<const ZEROED: bool>(&self, layout: Layout, reason: FallbackReason) -> *mut u8 {
-        self.pass_on_big(Some(reason), layout.size(), |fallback| {
-            // SAFETY: the caller's contract.
-            unsafe { if ZEROED { fallback.alloc_zeroed(layout) } else { fallback.alloc(layout) } }
-        })
+        // SAFETY: the caller's contract.
+        let call = |fallback: &A| unsafe { allocate_from::<ZEROED>(fallback, layout) };
+        self.pass_on_big(Some(reason), layout.size(), call)
     }
 
     /// Allocates from a lane of which this thread has nothing cached. If the lane has no slot at all, the
@@ -196,10 +194,20 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
                 Some((tally, Err(reason))) => Some((tally, reason)),
                 None => None,
             };
-            self.pass_on(refused, layout.size(), |fallback| {
-                // SAFETY: the caller's contract.
-                unsafe { if ZEROED { fallback.alloc_zeroed(layout) } else { fallback.alloc(layout) } }
-            })
+            // SAFETY: the caller's contract.
+            let call = |fallback: &A| unsafe { allocate_from::<ZEROED>(fallback, layout) };
+            self.pass_on(refused, layout.size(), call)
         })
     }
+}
+
+/// Calls another allocator's `alloc_zeroed` or `alloc`.
+///
+/// # Safety
+///
+/// The contract is that of `GlobalAlloc`.
+#[inline(always)]
+unsafe fn allocate_from<const ZEROED: bool>(allocator: &impl GlobalAlloc, layout: Layout) -> *mut u8 {
+    // SAFETY: the caller's contract.
+    unsafe { if ZEROED { allocator.alloc_zeroed(layout) } else { allocator.alloc(layout) } }
 }

@@ -99,18 +99,18 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         TypeId::of::<A>() == TypeId::of::<System>()
     }
 
-    /// Counts a small request that the fallback serves for this reason. Returns whether the fallback is to
-    /// [consolidate](Self::consolidate).
+    /// Whether the fallback is the system's heap, and that heap has to be made to
+    /// [consolidate](os::consolidate_heap). Known at compile time.
     #[inline(always)]
-    pub(super) fn count_refusal(guard: &StateGuard, reason: FallbackReason, size: usize) -> bool {
-        guard.rest().count_fallback(reason, size) && os::CONSOLIDATES && Self::is_on_system()
+    fn needs_consolidation() -> bool {
+        os::CONSOLIDATES && Self::is_on_system()
     }
 
-    /// Makes the system's heap consolidate its small free blocks, as it would if it served the large blocks too.
-    pub(super) fn consolidate(is_due: bool) {
-        if is_due && os::CONSOLIDATES && Self::is_on_system() {
-            os::consolidate_heap();
-        }
+    /// Counts a small request that the fallback serves for this reason. Returns whether the system's heap is to
+    /// [consolidate](os::consolidate_heap) first.
+    #[inline(always)]
+    pub(super) fn count_refusal(guard: &StateGuard, reason: FallbackReason, size: usize) -> bool {
+        guard.rest().count_fallback(reason, size) && Self::needs_consolidation()
     }
 
     /// Counts the call even if this thread is inside already: the coroutine that entered first may leave
@@ -135,7 +135,10 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
             return self.pass_on_big(counts.map(|(_, reason)| reason), size, call);
         }
         if let Some((tally, reason)) = counts {
-            Self::consolidate(self.pools.count_fallback(tally, reason, size, true));
+            let is_due = self.pools.count_fallback(tally, reason, size, true);
+            if is_due && Self::needs_consolidation() {
+                os::consolidate_heap();
+            }
         }
         self.call_fallback(call)
     }

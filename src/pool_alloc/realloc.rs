@@ -3,6 +3,7 @@
 use core::alloc::{GlobalAlloc, Layout};
 
 use super::PoolAlloc;
+use crate::os;
 use crate::pools::{LiveSlot, NoRoute, Shrink, has_malloc_alignment};
 use crate::stats::counters::FallbackReason;
 use crate::thread::current::StateGuard;
@@ -161,7 +162,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     #[cold]
     #[inline(never)]
     unsafe fn consolidate_and_realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        Self::consolidate(true);
+        os::consolidate_heap();
         // SAFETY: the caller's contract.
         self.call_fallback(|fallback| unsafe { fallback.realloc(ptr, layout, new_size) })
     }

@@ -6,6 +6,7 @@ mod action;
 mod counts;
 mod fallback;
 mod field;
+mod live;
 mod players;
 mod referee;
 mod table;

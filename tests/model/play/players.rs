@@ -30,3 +30,14 @@ impl Players {
         answer.recv().expect("a player has failed")
     }
 }
+
+/// Sets `errno` of the calling thread, where it is known how.
+pub(super) fn set_errno(errno: i32) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: `errno` is this thread's own.
+    unsafe {
+        *libc::__errno_location() = errno;
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = errno;
+}

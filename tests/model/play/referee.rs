@@ -3,14 +3,14 @@
 use std::alloc::{GlobalAlloc, Layout};
 use std::collections::BTreeMap;
 use std::io::Error;
-use std::ops::Range;
 
 use framepool::{Bypass, Class, Stats};
 
 use super::action::{Action, What};
 use super::counts::{Counts, Verdict};
 use super::fallback::{Pool, Watched};
-use super::players::Players;
+use super::live::{Live, Start};
+use super::players::{Players, set_errno};
 use super::table::{Row, Table};
 
 /// A game. All blocks are freed at its end.
@@ -31,21 +31,6 @@ pub(crate) struct Game<'a> {
     counts: Counts,
     next_number: u8,
 }
-
-/// A live block. Each byte of it is its number.
-struct Live {
-    start: Start,
-    layout: Layout,
-    number: u8,
-    /// The class of its slot; `None` for a block of the fallback.
-    class: Option<usize>,
-}
-
-#[derive(Clone, Copy)]
-struct Start(*mut u8);
-
-// SAFETY: blocks may be used on any thread.
-unsafe impl Send for Start {}
 
 /// The outcome that a shrink must have.
 enum Shrink {
@@ -405,35 +390,4 @@ impl<'a> Game<'a> {
             assert!((stats.in_use..=row.slots as u64).contains(&stats.peak));
         }
     }
-}
-
-impl Live {
-    /// Panics unless the first `bytes` bytes of the block are its number.
-    fn assert_holds(&self, bytes: usize) {
-        self.assert_part(0..bytes);
-    }
-
-    /// Panics unless the first 8 and the last 8 bytes of the block are its number.
-    fn assert_ends(&self) {
-        let (size, bytes) = (self.layout.size(), self.layout.size().min(8));
-        self.assert_part(0..bytes);
-        self.assert_part(size - bytes..size);
-    }
-
-    fn assert_part(&self, part: Range<usize>) {
-        // SAFETY: a live block of that many bytes.
-        let block = unsafe { core::slice::from_raw_parts(self.start.0, self.layout.size()) };
-        let is_whole = block[part].iter().all(|&byte| byte == self.number);
-        assert!(is_whole, "a block has two owners, or lost its contents");
-    }
-}
-
-fn set_errno(errno: i32) {
-    #[cfg(target_os = "linux")]
-    // SAFETY: `errno` is this thread's own.
-    unsafe {
-        *libc::__errno_location() = errno;
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = errno;
 }

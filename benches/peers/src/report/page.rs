@@ -24,11 +24,12 @@ pub(super) fn page<'a>(svg: &'a mut String, size: (u32, u32), workload: &Workloa
     Ok(page.margin(0, 10, 10, 10))
 }
 
-/// Returns the bounds of a logarithmic axis that shows all of `values`, with a little room at both ends.
+/// Returns the bounds of a logarithmic axis that shows all of `values`, with a little room at both ends. Without values
+/// they are bounds all the same.
 pub(super) fn log_bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (least, most) =
         values.fold((f64::INFINITY, 0.0_f64), |(least, most), value| (least.min(value), most.max(value)));
-    (least.max(0.1) / 1.4, most.max(0.2) * 1.4)
+    (least.min(most).max(0.1) / 1.4, most.max(0.2) * 1.4)
 }
 
 /// Returns a label for an axis: `20`, `3k`, `4M`.
@@ -43,6 +44,14 @@ pub(super) fn short(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_axis_of_nothing_has_an_end() {
+        for values in [&[][..], &[0.01], &[3.0, 700.0]] {
+            let (low, high) = log_bounds(values.iter().copied());
+            assert!(0.0 < low && low < high && high.is_finite(), "{values:?}: {low}..{high}");
+        }
+    }
 
     #[test]
     fn labels_are_short() {
