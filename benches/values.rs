@@ -7,9 +7,10 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion};
-use framepool::{BufferPool, PoolAlloc};
+use framepool::{BufferPool, Class, Config, PoolAlloc};
 
-static ALLOC: PoolAlloc = PoolAlloc::new();
+/// Threads cache no slots of Large.
+static ALLOC: PoolAlloc = PoolAlloc::with_config(Config::new().magazine(Class::Large, 0));
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -18,14 +19,15 @@ fn main() {
         .configure_from_args();
     let mut group = criterion.benchmark_group("values");
     let pool = BufferPool::new();
-    for bytes in [1_000, 40_000, 1_382_400] {
+    for bytes in [1_000, 40_000, 200_000, 1_382_400] {
         group.bench_function(BenchmarkId::new("BufferPool", bytes), |b| {
             b.iter(|| drop(black_box(pool.alloc(bytes))));
         });
         group.bench_function(BenchmarkId::new("BufferPool, waiting allowed", bytes), |b| {
             b.iter(|| drop(black_box(pool.wait_pooled(bytes, Duration::from_secs(1)))));
         });
-        for (name, alloc) in [("PoolAlloc", &ALLOC as &dyn GlobalAlloc), ("System", &System)] {
+        let name = if bytes == 200_000 { "PoolAlloc, not cached" } else { "PoolAlloc" };
+        for (name, alloc) in [(name, &ALLOC as &dyn GlobalAlloc), ("System", &System)] {
             group.bench_function(BenchmarkId::new(name, bytes), |b| {
                 let layout = Layout::from_size_align(bytes, 1).unwrap();
                 b.iter(|| {

@@ -50,7 +50,7 @@ pub(crate) use errno::{Errno, keeping_errno};
 pub(crate) use fence::{after_fork, can_fence_all, fence_all, map_wiped_on_fork};
 #[cfg(unix)]
 pub(crate) use glibc::read_tunables;
-pub(crate) use glibc::{CONSOLIDATES, consolidate_heap};
+pub(crate) use glibc::{CONSOLIDATES, CONSOLIDATES_FROM, consolidate_heap};
 pub use limits::Limit;
 pub(crate) use limits::limit_behind;
 pub(crate) use requests::{

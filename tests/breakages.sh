@@ -142,6 +142,12 @@ breaks "fallback glibc consolidates after many reallocations that the pools refu
   's/if is_due \{/if false {/' consolidation
 breaks "fallback glibc consolidates for threads without counters too" src/pool_alloc/fallback.rs \
   's/if is_due && Self::needs_consolidation\(\) \{/if false \&\& is_due {/' consolidation
+breaks "fallback glibc consolidates only if the pools took large requests" src/pool_alloc/fallback.rs \
+  's/if self\.pools\.have_taken_large_requests\(self\.tally_now\(\)\) \{/if true {/' consolidation
+breaks "fallback only glibc is made to consolidate" src/pool_alloc/fallback.rs \
+  's/os::CONSOLIDATES && Self::is_on_system\(\)/os::CONSOLIDATES/' consolidation
+breaks "P12 an uncounted end makes no maximum too low" src/stats/level.rs \
+  's/live\.checked_sub\(1\)/Some(live.wrapping_sub(1))/' lib
 breaks "fallback the request that makes glibc consolidate reaches its heap" src/os/glibc.rs \
   's/const MIN_REQUEST_BYTES: usize = 1100;/const MIN_REQUEST_BYTES: usize = 900;/' consolidation
 breaks "P12 a hit in a lane that is never cached is counted" src/pools/uncached.rs \

@@ -4,7 +4,8 @@
 //! The loader calls the functions that `.init_array` lists. Those with a number come first, lowest number
 //! first. This one has std's own number, `00099`. The constructor
 //!
-//! - keeps the environment variable `FRAMEPOOL` as it is then, and reads glibc's own;
+//! - keeps the environment variable `FRAMEPOOL` as it is then, and reads glibc's own. A program that opens the library
+//!   while another thread changes the environment risks what any `getenv` risks then;
 //! - keeps the library from being unloaded (`os/pin.rs`), and makes the one thread key that all allocators of
 //!   this copy of the crate share. It is early, so that the key's number is low;
 //! - registers what runs in the child of a `fork` and at exit. The C library takes a lock for that, and may

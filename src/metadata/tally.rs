@@ -55,8 +55,8 @@ impl Tally<'_> {
         });
     }
 
-    /// Counts a call of the fallback for `bytes` bytes, and returns whether the fallback
-    /// [is to consolidate](CONSOLIDATION_PERIOD).
+    /// Counts a call of the fallback for `bytes` bytes, and returns whether to ask if the fallback
+    /// [should consolidate](CONSOLIDATION_PERIOD).
     #[inline]
     pub(crate) fn fallback(self, reason: FallbackReason, bytes: usize) -> bool {
         self.with_rest(|counters, add| counters.fallback_calls(reason).count(bytes, add)).unwrap_or(false)
@@ -90,6 +90,22 @@ impl Tally<'_> {
     #[inline]
     pub(crate) fn zeroed(self, is_clean: bool) {
         self.with_rest(|counters, add| add(counters.memsets(is_clean), 1));
+    }
+
+    /// Returns whether slots of these lanes were handed out since the last call, as far as these counters tell.
+    pub(crate) fn has_new_hits(self, lanes: impl Iterator<Item = Lane>) -> bool {
+        let mut hits = 0;
+        match self {
+            Self::Own(own) => own.with(|guard| {
+                lanes.for_each(|lane| add::sum_up(&mut hits, &guard.counters(lane).hits));
+                guard.rest().is_news(hits)
+            }),
+            Self::Shared(cell) => cell.shared().map(|shared| {
+                lanes.for_each(|lane| add::sum_up(&mut hits, &shared.lanes[lane.index()].hits));
+                shared.rest.is_news(hits)
+            }),
+        }
+        .unwrap_or(false)
     }
 
     /// Runs `update` on the counters of a lane, with the addition that is right for them: plain for this

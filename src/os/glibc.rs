@@ -1,9 +1,10 @@
-//! glibc's heap, which stays tidy only as long as it serves large blocks too.
+//! glibc's heap, which consolidates its small free blocks when it serves large ones.
 //!
 //! glibc keeps small free blocks apart, in its fast bins, and hands out the last one freed first. It consolidates
-//! them with their neighbours when it is asked for a block of about 1 KiB or more. The pools take those requests.
-//! Without them, small objects that are allocated together come to lie ever further apart, and cost cache misses. So
-//! the pools now and then make such a request themselves.
+//! them with their neighbours when it is asked for a block of about 1 KiB or more that no thread's cache has. The pools
+//! take those requests. Without them, small objects that are allocated together come to lie ever further apart, and
+//! cost cache misses. So after large requests that the pools took, `PoolAlloc` makes one such request to glibc.
+//! (glibc also consolidates when a free block grows to 64 KiB, and before it asks the system for more memory.)
 
 use core::hint::black_box;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -13,19 +14,23 @@ use super::errno::keeping_errno;
 /// Whether [`consolidate_heap`] does something.
 pub(crate) const CONSOLIDATES: bool = true;
 
+/// The size in bytes from which requests make glibc consolidate its heap.
+pub(crate) const CONSOLIDATES_FROM: usize = 1024;
+
 /// The bytes of the request that makes glibc consolidate: larger than any small bin's block, and than what a thread's
 /// cache (tcache) has, which answers before the heap does.
 static REQUEST_BYTES: AtomicUsize = AtomicUsize::new(MIN_REQUEST_BYTES);
 
 const MIN_REQUEST_BYTES: usize = 1100;
 
-/// The maximum bytes of that request. glibc might map larger blocks, and does not consolidate then.
+/// The maximum bytes of that request. A larger one would cost more than it saves.
 const MAX_REQUEST_BYTES: usize = 64 << 10;
 
 /// Makes glibc consolidate the free blocks of the arena that this thread uses, by a block that is allocated and freed.
 /// Keeps `errno`.
 ///
-/// Takes about 50 ns, and the time of the consolidation.
+/// Takes about 50 ns, and the time of the consolidation: about 40 ns for each small block that was freed since the last
+/// one, with the arena locked.
 #[cold]
 #[inline(never)]
 pub(crate) fn consolidate_heap() {

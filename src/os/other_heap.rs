@@ -1,7 +1,10 @@
-//! The heaps of C libraries other than glibc, which need no help to stay tidy.
+//! The heaps of C libraries other than glibc: they do not depend on large requests.
 
 /// Whether [`consolidate_heap`] does something.
 pub(crate) const CONSOLIDATES: bool = false;
+
+/// The size in bytes from which requests make the heap consolidate: none does.
+pub(crate) const CONSOLIDATES_FROM: usize = usize::MAX;
 
 /// Does nothing.
 #[inline]

@@ -6,7 +6,6 @@
 use core::alloc::{GlobalAlloc, Layout};
 
 use super::PoolAlloc;
-use crate::os;
 use crate::pools::{NoRoute, Pools, cold_path, has_malloc_alignment};
 use crate::slots::lane::Lane;
 use crate::stats::counters::FallbackReason;
@@ -95,8 +94,8 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         unsafe { self.allocate_in_fallback::<ZEROED>(layout) }
     }
 
-    /// Does the same for a layout whose alignment `malloc` does not give. `System` needs a stack frame for it, which
-    /// hits must not set up.
+    /// Refuses a layout whose alignment `malloc` does not give. `System` needs a stack frame for it, which hits must not
+    /// set up.
     #[inline(never)]
     unsafe fn refuse_aligned<const ZEROED: bool>(
         &self,
@@ -111,7 +110,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     #[cold]
     #[inline(never)]
     unsafe fn consolidate_and_allocate<const ZEROED: bool>(&self, layout: Layout) -> *mut u8 {
-        os::consolidate_heap();
+        self.consolidate_heap();
         // SAFETY: the caller's contract.
         unsafe { self.allocate_in_fallback::<ZEROED>(layout) }
     }
@@ -147,8 +146,8 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         unsafe { self.allocate_uncached::<ZEROED>(layout, lane) }
     }
 
-    /// Does the same for at least [`REFUSED_FROM`] bytes. A function of its own, so that smaller requests do not save
-    /// registers for it.
+    /// Allocates at least [`REFUSED_FROM`] bytes from a lane of which this thread has nothing cached. A function of its
+    /// own, so that smaller requests do not save registers for it.
     #[inline(never)]
     unsafe fn allocate_big_from_empty_magazine<const ZEROED: bool>(
         &self,
@@ -163,7 +162,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         }
     }
 
-    /// Allocates from a lane that has slots. If threads never cache those, this is a hit.
+    /// Allocates from a lane that may have slots. If it has one that threads never cache, this is a hit.
     #[inline(never)]
     unsafe fn allocate_uncached<const ZEROED: bool>(&self, layout: Layout, lane: Lane) -> *mut u8 {
         let Some(block) = self.pools.take_uncached(lane, layout.size()) else {

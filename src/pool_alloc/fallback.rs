@@ -99,18 +99,27 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         TypeId::of::<A>() == TypeId::of::<System>()
     }
 
-    /// Whether the fallback is the system's heap, and that heap has to be made to
-    /// [consolidate](os::consolidate_heap). Known at compile time.
+    /// Whether the fallback is the system's heap, and that heap misses the large requests that the pools take. Known at
+    /// compile time.
     #[inline(always)]
     fn needs_consolidation() -> bool {
         os::CONSOLIDATES && Self::is_on_system()
     }
 
-    /// Counts a small request that the fallback serves for this reason. Returns whether the system's heap is to
-    /// [consolidate](os::consolidate_heap) first.
+    /// Counts a small request that the fallback serves for this reason. Returns whether to
+    /// [consolidate](Self::consolidate_heap) first.
     #[inline(always)]
     pub(super) fn count_refusal(guard: &StateGuard, reason: FallbackReason, size: usize) -> bool {
         guard.rest().count_fallback(reason, size) && Self::needs_consolidation()
+    }
+
+    /// Makes the system's heap [consolidate](os::consolidate_heap), if the pools have taken requests of this thread for
+    /// which it would have done so by itself.
+    #[cold]
+    pub(super) fn consolidate_heap(&self) {
+        if self.pools.have_taken_large_requests(self.tally_now()) {
+            os::consolidate_heap();
+        }
     }
 
     /// Counts the call even if this thread is inside already: the coroutine that entered first may leave
@@ -137,7 +146,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         if let Some((tally, reason)) = counts {
             let is_due = self.pools.count_fallback(tally, reason, size, true);
             if is_due && Self::needs_consolidation() {
-                os::consolidate_heap();
+                self.consolidate_heap();
             }
         }
         self.call_fallback(call)

@@ -3,7 +3,6 @@
 use core::alloc::{GlobalAlloc, Layout};
 
 use super::PoolAlloc;
-use crate::os;
 use crate::pools::{LiveSlot, NoRoute, Shrink, has_malloc_alignment};
 use crate::stats::counters::FallbackReason;
 use crate::thread::current::StateGuard;
@@ -115,7 +114,8 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
         unsafe { self.realloc_fallback_routed(ptr, layout, new_size) }
     }
 
-    /// Does the same for a block that is no longer tiny. It stays if a few loads tell that its class has no slot.
+    /// Reallocates a block of the fallback that is no longer tiny. If a few loads tell that its class has no slot, it
+    /// stays there.
     #[inline(never)]
     unsafe fn realloc_fallback_routed(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: the caller's contract.
@@ -162,7 +162,7 @@ impl<A: GlobalAlloc + 'static> PoolAlloc<A> {
     #[cold]
     #[inline(never)]
     unsafe fn consolidate_and_realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        os::consolidate_heap();
+        self.consolidate_heap();
         // SAFETY: the caller's contract.
         self.call_fallback(|fallback| unsafe { fallback.realloc(ptr, layout, new_size) })
     }

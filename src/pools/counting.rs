@@ -5,6 +5,7 @@ use crate::lifecycle::serving::State;
 use crate::metadata::{Metadata, Tally};
 use crate::os::{self, asan};
 use crate::slots::class::{CLASSES, Class};
+use crate::slots::lane::Lane;
 use crate::stats::counters::FallbackReason;
 use crate::stats::{Reservation, Stats};
 #[cfg(doc)]
@@ -51,8 +52,8 @@ impl Pools {
         own.map_or_else(|| self.shared_tally(), Tally::Own)
     }
 
-    /// Counts a call of the fallback for `size` bytes, which it served or not. Returns whether the fallback
-    /// [is to consolidate](CONSOLIDATION_PERIOD).
+    /// Counts a call of the fallback for `size` bytes, which it served or not. Returns whether to ask if the fallback
+    /// [should consolidate](Self::have_taken_large_requests).
     pub(crate) fn count_fallback(
         &self,
         tally: Tally<'_>,
@@ -72,9 +73,17 @@ impl Pools {
             // The size first: a range that has requests has a largest one.
             self.metadata_cell.refused_shared().note_size(refusal, size);
             tally.big_refusal(reason, refusal, size);
-            // A block of this size has the fallback consolidate anyway.
+            // A new block of this size makes the fallback consolidate by itself.
             false
         }
+    }
+
+    /// Whether the pools have served requests of this thread since the last call that are so large that glibc would have
+    /// [consolidated](CONSOLIDATION_PERIOD) its heap for them. Not before start-up is over.
+    pub(crate) fn have_taken_large_requests(&self, tally: Tally<'_>) -> bool {
+        let is_large =
+            |lane: &Lane| self.config().slot_bytes(Class::ALL[lane.class()]) > os::CONSOLIDATES_FROM;
+        tally.has_new_hits(Lane::ALL.into_iter().filter(is_large))
     }
 
     /// Counts a new block of the fallback, if it is too large for every slot.
@@ -84,7 +93,8 @@ impl Pools {
         }
     }
 
-    /// Counts the end of such a block. One from before start-up was over was not counted when it began.
+    /// Counts the end of such a block. One from before start-up was over was not counted when it began, and ends as one of
+    /// the counted ones, if there are any.
     pub(crate) fn too_large_block_ends(&self, size: usize) {
         if self.is_too_large(size) {
             self.metadata_cell.refused_shared().too_large.fall();

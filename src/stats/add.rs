@@ -3,7 +3,7 @@
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 
 /// Whether threads count in their own counters. `--cfg framepool_stats="off"` builds the crate without, only
-/// to measure what counting costs.
+/// to measure what counting costs. That build never makes glibc consolidate its heap either, because a count decides it.
 pub(super) const COUNTS: bool = cfg!(not(framepool_stats = "off"));
 
 /// A function that adds to a counter and returns the new value: [`owned`] or [`shared`].

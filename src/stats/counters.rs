@@ -92,8 +92,8 @@ impl FallbackCalls {
         Self { calls: AtomicU64::new(0), bytes: AtomicU64::new(0) }
     }
 
-    /// Counts a call for `bytes` bytes, with the addition that is right for these counters. Returns whether the
-    /// fallback [is to consolidate](CONSOLIDATION_PERIOD).
+    /// Counts a call for `bytes` bytes, with the addition that is right for these counters. Returns whether to ask if the
+    /// fallback [should consolidate](CONSOLIDATION_PERIOD).
     #[inline(always)]
     pub(crate) fn count(&self, bytes: usize, add: Add) -> bool {
         add(&self.bytes, bytes as u64);
@@ -131,6 +131,8 @@ pub(crate) struct Counters {
     pub(crate) reallocs_moved: AtomicU64,
     memsets_skipped: AtomicU64,
     memsets_done: AtomicU64,
+    /// The hits that the last [`is_news`](Self::is_news) was told.
+    hits_seen: AtomicU64,
 }
 
 /// The counters that threads without their own share, on separate cache lines. All zeros are valid.
@@ -195,14 +197,20 @@ impl Counters {
             reallocs_moved: AtomicU64::new(0),
             memsets_skipped: AtomicU64::new(0),
             memsets_done: AtomicU64::new(0),
+            hits_seen: AtomicU64::new(0),
         }
     }
 
-    /// Counts a call of the fallback for `bytes` bytes, and returns whether the fallback
-    /// [is to consolidate](CONSOLIDATION_PERIOD). For the owner of these counters.
+    /// Counts a call of the fallback for `bytes` bytes, and returns whether to ask if the fallback
+    /// [should consolidate](CONSOLIDATION_PERIOD). For the owner of these counters.
     #[inline(always)]
     pub(crate) fn count_fallback(&self, reason: FallbackReason, bytes: usize) -> bool {
         self.fallback_calls(reason).count(bytes, owned)
+    }
+
+    /// Returns whether this number of hits is another one than the last time.
+    pub(crate) fn is_news(&self, hits: u64) -> bool {
+        self.hits_seen.swap(hits, Relaxed) != hits
     }
 
     /// Returns the counters of the fallback's calls for one reason.

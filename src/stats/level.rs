@@ -4,18 +4,18 @@
 //! |---|---|---|
 //! | both | any thread that allocates or frees (Relaxed) | nothing |
 
-use crate::sync::{AtomicI64, Ordering::Relaxed};
+use crate::sync::{AtomicU64, Ordering::Relaxed};
 
-/// The number of live blocks, and its maximum. Signed, because a block may end here whose begin was not counted. All
-/// zeros are valid.
+/// The number of live blocks, and its maximum. A block may end here whose begin was not counted, so the number stays at
+/// 0 there: below, the maximum would be too low from then on. All zeros are valid.
 pub(crate) struct Level {
-    live: AtomicI64,
-    max: AtomicI64,
+    live: AtomicU64,
+    max: AtomicU64,
 }
 
 impl Level {
     pub(crate) const fn new() -> Self {
-        Self { live: AtomicI64::new(0), max: AtomicI64::new(0) }
+        Self { live: AtomicU64::new(0), max: AtomicU64::new(0) }
     }
 
     pub(crate) fn rise(&self) {
@@ -26,10 +26,27 @@ impl Level {
     }
 
     pub(crate) fn fall(&self) {
-        self.live.fetch_sub(1, Relaxed);
+        let _ = self.live.fetch_update(Relaxed, Relaxed, |live| live.checked_sub(1));
     }
 
     pub(crate) fn max(&self) -> usize {
         usize::try_from(self.max.load(Relaxed)).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Level;
+
+    #[test]
+    fn an_end_without_a_counted_begin_makes_no_later_maximum_too_low() {
+        let level = Level::new();
+        level.fall();
+        level.fall();
+        (0..3).for_each(|_| level.rise());
+        assert_eq!(level.max(), 3);
+        (0..3).for_each(|_| level.fall());
+        (0..4).for_each(|_| level.rise());
+        assert_eq!(level.max(), 4);
     }
 }

@@ -5,7 +5,7 @@ use core::sync::atomic::{Ordering::SeqCst, compiler_fence};
 use super::UnsyncLoad;
 
 pub(crate) use core::sync::atomic::{
-    AtomicBool, AtomicI32, AtomicI64, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence,
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence,
 };
 
 #[inline(always)]

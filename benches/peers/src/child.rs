@@ -80,8 +80,9 @@ impl Sample {
         let subject = (self.contestant.prepare)(self.bytes);
         let time = self.time * self.workload.samples_long;
         let mut outcome = (self.workload.run)(subject, self.bytes, time);
-        if let Some((hits, all @ 1..)) = subject.pools.map(|pools| pools.served()) {
-            outcome.figures.push((POOLED.to_owned(), 100.0 * hits as f64 / all as f64));
+        let has_shares = outcome.figures.iter().any(|(name, _)| name.ends_with(POOLED));
+        if let Some(percent) = subject.pooled_percent().filter(|_| !has_shares) {
+            outcome.figures.push((POOLED.to_owned(), percent));
         }
         outcome
     }

@@ -64,6 +64,12 @@ impl Subject {
     fn pooled<A: Served>(allocator: &'static A) -> Self {
         Self { allocator, pools: Some(allocator) }
     }
+
+    /// Returns the percentage of its requests that got a slot. `None` if it has no pools, or had no request.
+    pub(crate) fn pooled_percent(self) -> Option<f64> {
+        let (hits, all) = self.pools?.served();
+        (all > 0).then(|| 100.0 * hits as f64 / all as f64)
+    }
 }
 
 /// The bytes of a 1080p 4:2:0 frame.

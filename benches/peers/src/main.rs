@@ -15,8 +15,6 @@ mod contestants;
 mod drive;
 #[path = "../../../examples/common/failure.rs"]
 mod failure;
-#[path = "../../common/machine.rs"]
-mod machine;
 #[path = "../../common/marked.rs"]
 mod marked;
 mod outcome;
@@ -24,6 +22,8 @@ mod processors;
 mod quartiles;
 mod report;
 mod results;
+#[path = "../../common/run_info.rs"]
+mod run_info;
 mod source;
 mod verdicts;
 mod workloads;
@@ -35,8 +35,8 @@ use std::process::ExitCode;
 use child::Sample;
 use cli::Cli;
 use failure::Failure;
-use machine::Run;
 use results::Results;
+use run_info::RunInfo;
 
 fn main() -> ExitCode {
     match Cli::read(env::args_os()).and_then(run) {
@@ -77,7 +77,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
 fn measure(cli: &Cli) -> Result<Results, Failure> {
     // The machine is read before the first sample, so that it does not include changes that the run itself
     // makes.
-    let run = Run::here(command(), cli.rounds());
+    let run = RunInfo::here(command(), cli.rounds());
     let (rows, curves) = drive::measure(cli)?;
     Ok(Results { run, rows, curves })
 }

@@ -9,10 +9,10 @@ mod style;
 use std::fmt::{self, Write};
 
 use crate::contestants::CONTESTANTS;
-use crate::machine::Run;
 use crate::outcome::{CRASHES, DISTURBED, NOTES, POOLED};
 use crate::quartiles::figure;
 use crate::results::{Figures, Key, Results};
+use crate::run_info::RunInfo;
 use crate::verdicts;
 use crate::workloads::{WORKLOADS, Workload, size_in_words};
 
@@ -27,8 +27,9 @@ pub(crate) fn render(results: &Results) -> String {
     out
 }
 
-fn head(out: &mut String, run: &Run) -> fmt::Result {
-    let Run { command, commit, rounds, processor, cores, kernel, glibc, huge_pages, rustc, c_compiler } = run;
+fn head(out: &mut String, run: &RunInfo) -> fmt::Result {
+    let RunInfo { command, commit, rounds, processor, cores, kernel, glibc, huge_pages, rustc, c_compiler } =
+        run;
     writeln!(
         out,
         "`{command}` at commit {commit}: medians of {rounds} rounds, and in brackets the middle half of them. \

@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
-use crate::machine::Run;
 use crate::quartiles::Quartiles;
+use crate::run_info::RunInfo;
 
 /// One figure of one sample.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ pub(crate) struct Key<'a> {
 /// The complete results of a run.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Results {
-    pub(crate) run: Run,
+    pub(crate) run: RunInfo,
     pub(crate) rows: Vec<Row>,
     pub(crate) curves: Vec<Curve>,
 }
@@ -164,7 +164,7 @@ pub(crate) mod tests {
             percentile: 99.9,
             ns: 0.1 + 0.2,
         };
-        Results { run: Run::here("a command".to_owned(), 9), rows, curves: vec![curve] }
+        Results { run: RunInfo::here("a command".to_owned(), 9), rows, curves: vec![curve] }
     }
 
     #[test]

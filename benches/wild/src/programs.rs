@@ -1,6 +1,7 @@
 //! All programs.
 
 mod audio;
+mod calls;
 mod columns;
 mod deflate;
 mod frames;
@@ -35,6 +36,7 @@ pub struct Program {
 
 /// All programs, in the order of the tables.
 pub const PROGRAMS: &[Program] = &[
+    calls::PROGRAM,
     frames::PROGRAM,
     uploads::PROGRAM,
     scenes::PROGRAM,

@@ -10,9 +10,8 @@ const USUAL_ALIGN: usize = 16;
 
 pub(crate) struct RpMalloc;
 
-// SAFETY: each method is the C function with the same contract. Sizes are above zero, as `GlobalAlloc`
-// requires. Alignments are powers of two below the 64 KiB that rpmalloc accepts: the workloads request byte
-// buffers only.
+// SAFETY: each method is the C function with the same contract. Sizes are above zero and alignments powers of two, as
+// `GlobalAlloc` requires. To alignments of 64 KiB and more, rpmalloc answers null.
 unsafe impl GlobalAlloc for RpMalloc {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: see above.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 
 use crate::contestants::{self, Subject};
-use crate::outcome::{Outcome, named_for};
+use crate::outcome::{Outcome, POOLED, named_for};
 use crate::source::{Block, Source};
 
 /// The maximum number of frames in the queue.
@@ -30,6 +30,7 @@ pub(crate) const PERCENTILES: &[(&str, f64)] = &[
 
 /// A queue of frames, whose depth wanders.
 struct Queue {
+    subject: Subject,
     source: Source,
     frames: VecDeque<Block>,
     walk: fastrand::Rng,
@@ -39,6 +40,7 @@ struct Queue {
 impl Queue {
     fn new(subject: Subject, bytes: usize) -> Self {
         Self {
+            subject,
             source: Source::new(subject.allocator, bytes),
             frames: VecDeque::with_capacity(DEPTH),
             walk: fastrand::Rng::with_seed(24),
@@ -74,7 +76,7 @@ pub(crate) fn run(subject: Subject, bytes: usize, time: Duration) -> Outcome {
     Outcome::of_many(queue.percentiles()).with_latencies(&queue.latencies)
 }
 
-/// Measures the same for several contestants in one process, in turns of [`TURN`] frames. Another one is first each
+/// Measures these percentiles for several contestants in one process, in turns of [`TURN`] frames. Another one is first each
 /// time. All of them share one address space, and the caches are never a contestant's alone.
 pub(crate) fn run_in_turns(_: Subject, bytes: usize, time: Duration) -> Outcome {
     const TURN: usize = 64;
@@ -96,7 +98,8 @@ pub(crate) fn run_in_turns(_: Subject, bytes: usize, time: Duration) -> Outcome 
         }
     }
     let figures = NAMES.iter().zip(&queues).flat_map(|(&contestant, queue)| {
-        queue.percentiles().map(move |(figure, ns)| (named_for(contestant, figure), ns))
+        let pooled = queue.subject.pooled_percent().map(|percent| (POOLED, percent));
+        queue.percentiles().chain(pooled).map(move |(figure, value)| (named_for(contestant, figure), value))
     });
     Outcome::of_many(figures)
 }

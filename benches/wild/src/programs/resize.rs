@@ -19,7 +19,7 @@ fn run() -> u32 {
         for (width, height) in [(1280, 720), (640, 360)] {
             let mut scaled = Image::new(width, height, PixelType::U8x4);
             Resizer::new().resize(&frame, &mut scaled, None).expect("two pictures");
-            checksum.add(&scaled.buffer()[..4096]);
+            checksum.add(scaled.buffer());
         }
     }
     checksum.finish()

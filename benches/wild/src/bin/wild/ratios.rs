@@ -1,11 +1,20 @@
 //! Medians, ratios by round, and bootstrap intervals.
 
+use std::fmt;
+
 /// A median with the interval that holds it in 95 of 100 resamplings.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Interval {
     pub(crate) median: f64,
     pub(crate) low: f64,
     pub(crate) high: f64,
+}
+
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { median, low, high } = self;
+        write!(f, "{median:.2} ({low:.2}..{high:.2})")
+    }
 }
 
 pub(crate) fn median(values: &mut [f64]) -> f64 {

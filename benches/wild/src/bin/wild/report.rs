@@ -1,6 +1,8 @@
 //! The tables and the plot.
 
+mod calls;
 mod plot;
+mod standings;
 
 use std::fmt::Write;
 use std::fs;
@@ -9,30 +11,37 @@ use std::path::Path;
 use framepool_wild::PROGRAMS;
 
 use crate::contestants::CONTESTANTS;
-use crate::machine::Run;
 use crate::ratios::{Interval, median, paired};
 use crate::results::{Results, Row};
+use crate::run_info::RunInfo;
 
-/// A cell fails if the interval of its ratio lies wholly above this.
+pub(crate) use calls::calls;
+
+/// The default table is a loss where the interval of its ratio lies wholly above this.
 const LOSS: f64 = 1.03;
 
 /// A figure that is compared with the system's allocator.
 #[derive(Clone, Copy)]
 struct Figure {
     title: &'static str,
-    of: fn(&Row) -> f64,
+    unit: &'static str,
+    of: fn(&Row) -> Option<f64>,
 }
 
-const CPU: Figure = Figure { title: "CPU time", of: |row| row.cpu_ms };
-const MEMORY: Figure = Figure { title: "peak memory", of: |row| row.peak_kib as f64 };
+const CPU: Figure = Figure { title: "CPU time", unit: "ms", of: |row| Some(row.cpu_ms) };
+const MEMORY: Figure = Figure { title: "peak memory", unit: "KiB", of: |row| Some(row.peak_kib as f64) };
 
 impl Figure {
-    /// Returns the ratio of a contestant to the system's allocator; `None` if it was not measured.
+    /// Returns the ratio of a contestant to the system's allocator; `None` if either was not measured.
     fn ratio(self, results: &Results, program: &str, contestant: &str, condition: &str) -> Option<Interval> {
         self.ratio_to(results, program, contestant, "system", condition)
     }
 
     /// Returns the ratio of a contestant to another one.
+    ///
+    /// # Panics
+    ///
+    /// They were measured in different rounds, which no run does.
     fn ratio_to(
         self,
         results: &Results,
@@ -43,18 +52,27 @@ impl Figure {
     ) -> Option<Interval> {
         let series = |contestant| results.series(program, contestant, condition, self.of);
         let (values, base) = (series(contestant), series(other));
-        (!values.is_empty() && values.len() == base.len()).then(|| paired(&values, &base))
+        if values.is_empty() || base.is_empty() {
+            return None;
+        }
+        assert_eq!(values.len(), base.len(), "{program} under {contestant} and {other}, {condition}");
+        Some(paired(&values, &base))
     }
 }
 
 /// The conditions, and their names in headings.
 const CONDITIONS: [(&str, &str); 2] = [("quiet", "on a quiet machine"), ("busy", "beside the neighbour")];
 
-/// Returns the tables as Markdown, and then what fails.
-pub(crate) fn render(results: &Results) -> String {
+/// All tables as Markdown, and the cells in which the default table is a loss.
+pub(crate) struct Report {
+    pub(crate) text: String,
+    pub(crate) losses: Vec<String>,
+}
+
+pub(crate) fn render(results: &Results) -> Report {
     let mut text = String::new();
     // Writing to a string does not fail.
-    let Run { command, commit, rounds, processor, cores, kernel, glibc, huge_pages, rustc, .. } =
+    let RunInfo { command, commit, rounds, processor, cores, kernel, glibc, huge_pages, rustc, .. } =
         &results.run;
     let _ = writeln!(
         text,
@@ -67,15 +85,16 @@ pub(crate) fn render(results: &Results) -> String {
             table(&mut text, results, figure, condition);
         }
     }
-    standings(&mut text, results);
+    standings::write(&mut text, results);
     pooled(&mut text, results);
-    let losses: Vec<_> = losses(results);
-    if losses.is_empty() {
-        let _ = writeln!(text, "No cell of the default table lies wholly above {LOSS}.");
-    } else {
-        let _ = writeln!(text, "Wholly above {LOSS} with the default table: {}.", losses.join(", "));
-    }
-    text
+    let (cells, losses) = losses(results);
+    let _ = writeln!(
+        text,
+        "With the default table, {} of {cells} cells lie wholly above {LOSS} of `System`. {}",
+        losses.len(),
+        losses.join("; ")
+    );
+    Report { text, losses }
 }
 
 fn table(text: &mut String, results: &Results, figure: Figure, condition: &str) {
@@ -87,60 +106,14 @@ fn table(text: &mut String, results: &Results, figure: Figure, condition: &str) 
         if base.is_empty() {
             continue;
         }
-        let unit = if figure.title == CPU.title { "ms" } else { "KiB" };
-        let _ = write!(text, "| {} | {:.0} {unit} |", program.name, median(&mut base));
+        let _ = write!(text, "| {} | {:.0} {} |", program.name, median(&mut base), figure.unit);
         for name in &names {
-            match figure.ratio(results, program.name, name, condition) {
-                Some(Interval { median, low, high }) => {
-                    _ = write!(text, " {median:.2} ({low:.2}..{high:.2}) |")
-                }
-                None => text.push_str(" |"),
-            }
+            let ratio = figure.ratio(results, program.name, name, condition);
+            let _ = write!(text, " {} |", ratio.map(|ratio| ratio.to_string()).unwrap_or_default());
         }
         text.push('\n');
     }
     text.push('\n');
-}
-
-/// The contestants that the advised table is compared with.
-const RIVALS: [&str; 4] = ["tuned", "mimalloc", "jemalloc", "rpmalloc"];
-
-/// Writes how the advised table, with huge pages or without, compares with the best of the rivals in each program.
-fn standings(text: &mut String, results: &Results) {
-    let _ = writeln!(text, "**CPU time with the advised table**, as a ratio to the best rival\n");
-    let _ = writeln!(text, "| program | on a quiet machine | beside the neighbour |\n|---|---|---|");
-    let (mut first, mut level, mut cells) = (0, 0, 0);
-    for program in PROGRAMS {
-        let found = CONDITIONS.map(|(condition, _)| standing(results, program.name, condition));
-        if found.iter().all(Option::is_none) {
-            continue;
-        }
-        let _ = write!(text, "| {} |", program.name);
-        for standing in found {
-            let Some((ours, rival, Interval { median, low, high })) = standing else {
-                text.push_str(" |");
-                continue;
-            };
-            cells += 1;
-            first += usize::from(median <= 1.0);
-            level += usize::from(low <= 1.0);
-            let _ = write!(text, " {ours} / {rival}: {median:.2} ({low:.2}..{high:.2}) |");
-        }
-        text.push('\n');
-    }
-    let _ = writeln!(text, "\nFirst in {first} of {cells}, first or level in {level}.\n");
-}
-
-/// Returns the better of the two advised contestants, the best rival, and the ratio of their CPU times.
-fn standing<'a>(results: &Results, program: &str, condition: &str) -> Option<(&'a str, &'a str, Interval)> {
-    let best = |names: &[&'a str]| {
-        let medians = names
-            .iter()
-            .filter_map(|name| Some((*name, CPU.ratio(results, program, name, condition)?.median)));
-        medians.min_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(name, _)| name)
-    };
-    let (ours, rival) = (best(&["advised", "advised_huge"])?, best(&RIVALS)?);
-    Some((ours, rival, CPU.ratio_to(results, program, ours, rival, condition)?))
 }
 
 fn pooled(text: &mut String, results: &Results) {
@@ -153,21 +126,25 @@ fn pooled(text: &mut String, results: &Results) {
         let _ = writeln!(
             text,
             "| {} | {} | {} | {:.1} % | {:.1} % |",
-            program.name, program.of, program.does, pooled.default, pooled.advised
+            program.name, program.of, program.does, pooled.pools, pooled.advised
         );
     }
     text.push('\n');
 }
 
-/// Returns the programs that the default table makes slower.
-fn losses(results: &Results) -> Vec<String> {
+/// Returns the number of cells of the default table that were measured, and those in which it is a loss.
+fn losses(results: &Results) -> (usize, Vec<String>) {
     let cells =
         PROGRAMS.iter().flat_map(|program| CONDITIONS.map(|(condition, _)| (program.name, condition)));
-    let lost = cells.filter_map(|(program, condition)| {
-        let Interval { median, low, high } = CPU.ratio(results, program, "pools", condition)?;
-        (low > LOSS).then(|| format!("{program} {condition} {median:.2} ({low:.2}..{high:.2})"))
-    });
-    lost.collect()
+    let (mut measured, mut lost) = (0, Vec::new());
+    for (program, condition) in cells {
+        let Some(ratio) = CPU.ratio(results, program, "pools", condition) else { continue };
+        measured += 1;
+        if ratio.low > LOSS {
+            lost.push(format!("{program} {condition} {ratio}"));
+        }
+    }
+    (measured, lost)
 }
 
 /// Draws the plot into a folder.

@@ -1,27 +1,30 @@
-//! The plot: a line for each program, a dot for each contestant, CPU time on the left and peak memory on the right.
+//! The plot: a line for each program, a dot with its interval for each contestant, CPU time on the left and peak memory
+//! on the right.
 
 use std::error::Error;
 
 use framepool_wild::PROGRAMS;
 use plotters::prelude::*;
 
-use super::{CPU, Figure, MEMORY};
+use super::{CPU, MEMORY};
+use crate::ratios::Interval;
 use crate::results::Results;
 
 /// The contestants in the plot, and their colours.
-const SHOWN: [(&str, RGBColor); 6] = [
+const SHOWN: [(&str, RGBColor); 7] = [
     ("tuned", RGBColor(120, 120, 120)),
     ("pools", RGBColor(200, 30, 30)),
     ("advised", RGBColor(240, 130, 40)),
+    ("advised_huge", RGBColor(200, 170, 0)),
     ("mimalloc", RGBColor(40, 90, 200)),
     ("jemalloc", RGBColor(30, 140, 60)),
     ("rpmalloc", RGBColor(140, 70, 170)),
 ];
 
-/// The range of the axes, as ratios to `System`. What lies outside is drawn at the edge.
+/// The range of the axes, as ratios to `System`. What lies outside is a smaller dot at the edge.
 const RANGE: (f64, f64) = (0.3, 3.0);
 
-const ROW: i32 = 26;
+const ROW: i32 = 30;
 const LEFT: i32 = 120;
 const WIDTH: i32 = 400;
 const TOP: i32 = 60;
@@ -50,15 +53,24 @@ pub(super) fn svg(results: &Results) -> Result<String, Box<dyn Error>> {
                 let left = LEFT + WIDTH * panel as i32;
                 let line = [(left, y), (left + WIDTH - 20, y)];
                 page.draw(&PathElement::new(line, RGBColor(225, 225, 225)))?;
-                for (name, colour) in SHOWN {
-                    let Some(ratio) = ratio(results, figure, program.name, name) else { continue };
-                    page.draw(&Circle::new((left + x_of(ratio), y), 5, colour.filled()))?;
+                // Each a little lower than the one before, so that their intervals can be told apart.
+                for (at, (name, colour)) in SHOWN.into_iter().enumerate() {
+                    let Some(Interval { median, low, high }) =
+                        figure.ratio(results, program.name, name, "busy")
+                    else {
+                        continue;
+                    };
+                    let y = y + 3 * (at as i32 - SHOWN.len() as i32 / 2);
+                    let interval = [(left + x_of(low), y), (left + x_of(high), y)];
+                    page.draw(&PathElement::new(interval, colour.stroke_width(1)))?;
+                    let size = if (RANGE.0..=RANGE.1).contains(&median) { 4 } else { 2 };
+                    page.draw(&Circle::new((left + x_of(median), y), size, colour.filled()))?;
                 }
             }
         }
         for (panel, figure) in [CPU, MEMORY].into_iter().enumerate() {
             let left = LEFT + WIDTH * panel as i32;
-            let title = format!("{} beside a neighbour, System = 1", figure.title);
+            let title = format!("{} beside the neighbour, System = 1", figure.title);
             page.draw(&Text::new(title, (left, 36), text(14)))?;
             for mark in [0.5, 1.0, 2.0] {
                 let x = left + x_of(mark);
@@ -70,10 +82,6 @@ pub(super) fn svg(results: &Results) -> Result<String, Box<dyn Error>> {
         page.present()?;
     }
     Ok(svg)
-}
-
-fn ratio(results: &Results, figure: Figure, program: &str, contestant: &str) -> Option<f64> {
-    figure.ratio(results, program, contestant, "busy").map(|interval| interval.median)
 }
 
 /// Returns where a ratio lies on a logarithmic axis.

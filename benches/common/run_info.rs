@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// The data that is kept of a run beside its figures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Run {
+pub(crate) struct RunInfo {
     pub(crate) command: String,
     pub(crate) commit: String,
     pub(crate) rounds: u32,
@@ -22,7 +22,7 @@ pub(crate) struct Run {
     pub(crate) c_compiler: String,
 }
 
-impl Run {
+impl RunInfo {
     /// Describes this run, on this machine, of the commit that is checked out. A value that cannot be found
     /// is "unknown".
     pub(crate) fn here(command: String, rounds: u32) -> Self {
