@@ -93,17 +93,20 @@ impl Advice {
     /// The configuration [makes sense](Config::validate). What the advice does not set is as in
     /// [`Config::new`]. There are no [magazines](Config::magazine), because the table has no slots left over
     /// for threads to cache. Users with memory to spare may double the slots and allow magazines.
+    #[must_use]
     pub fn config(&self) -> Option<Config> {
         (!self.classes.is_empty()).then(|| table(&self.classes))
     }
 
     /// Returns the bytes of all advised slots together. Classes that are switched off do not count: nothing uses
     /// their one slot, so it takes no memory.
+    #[must_use]
     pub fn reserved_bytes(&self) -> usize {
         self.classes.iter().filter(|class| class.peak > 0).map(|class| class.slot_bytes * class.slots).sum()
     }
 
     /// Returns the bytes of the slots that were needed at once in each class, without headroom.
+    #[must_use]
     pub fn peak_bytes(&self) -> usize {
         self.classes.iter().map(|class| class.slot_bytes * class.peak).sum()
     }
@@ -132,6 +135,7 @@ impl Stats {
     ///
     /// Reads the recording as it is now, not as it was at the time of the snapshot. Allocates. Takes several
     /// milliseconds, and 7 to 70 ms for a program with a thousand sizes.
+    #[must_use]
     pub fn advice(&self) -> Advice {
         let nothing = Advice {
             recorded: false,

@@ -15,13 +15,14 @@ mod pool_buf;
 mod shared;
 
 use core::fmt;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use errors::{AllocError, WaitError};
 pub use pool_buf::PoolBuf;
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::memory::residency::Residency;
 use crate::metadata::slot_state::SlotState;
 use crate::slots::class::{CLASSES, Class};
@@ -69,7 +70,7 @@ use shared::Shared;
 #[derive(Clone)]
 pub struct BufferPool {
     shared: Arc<Shared>,
-    name: Option<&'static str>,
+    name: Option<Cow<'static, str>>,
 }
 
 impl BufferPool {
@@ -78,6 +79,7 @@ impl BufferPool {
     /// Never fails: if the system denies the reservation, the global allocator serves all buffers, and
     /// [`Stats::reservation`] reports it.
     #[expect(clippy::new_without_default, reason = "it reserves address space, which a default should not")]
+    #[must_use]
     pub fn new() -> Self {
         Self::with_config(Config::new())
     }
@@ -89,28 +91,52 @@ impl BufferPool {
     ///
     /// # Panics
     ///
-    /// If the table makes no sense: see [`Config`]. [`Config::validate`] checks a table that is not known at
-    /// compile time. Also if the configuration asks for a [recording](Config::record), which only a
-    /// [`PoolAlloc`](crate::PoolAlloc) makes.
+    /// If the table makes no sense: see [`Config`]. Also if the configuration asks for a
+    /// [recording](Config::record), which only a [`PoolAlloc`](crate::PoolAlloc) makes. For a table that is not
+    /// known at compile time there is [`try_with_config`](Self::try_with_config).
+    #[must_use]
     pub fn with_config(config: Config) -> Self {
-        assert!(
-            !config.record,
-            "framepool: a BufferPool makes no recording; look at peak and too_large of its statistics, or record \
-             the global allocator"
-        );
-        let shared = Shared::new(config);
-        Self { shared: Arc::new(shared), name: None }
+        Self::try_with_config(config).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Gives this handle, and those cloned from it, a name for the statistics.
+    /// Reserves pools as [`with_config`](Self::with_config) does.
+    ///
+    /// ```
+    /// use framepool::{BufferPool, Class, Config};
+    ///
+    /// let slots = 0; // from a file, for example
+    /// let error = BufferPool::try_with_config(Config::new().class(Class::XLarge, 2 << 20, slots)).unwrap_err();
+    /// assert_eq!(error.to_string(), "framepool: XLarge has no slots: give it at least 1");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the table makes no sense, or the configuration asks for a [recording](Config::record). It is no error
+    /// if the system denies the reservation.
+    pub fn try_with_config(config: Config) -> Result<Self, ConfigError> {
+        config.validate()?;
+        if config.record {
+            return Err(ConfigError::of_recorded_value());
+        }
+        Ok(Self { shared: Arc::new(Shared::new(config)), name: None })
+    }
+
+    /// Gives this handle, and those cloned from it, a name for the statistics. Each clone copies a name that is a
+    /// `String`.
     #[must_use]
-    pub fn named(self, name: &'static str) -> Self {
-        Self { name: Some(name), ..self }
+    pub fn named(self, name: impl Into<Cow<'static, str>>) -> Self {
+        Self { name: Some(name.into()), ..self }
     }
 
     /// Returns the handle's name.
-    pub fn name(&self) -> Option<&'static str> {
-        self.name
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Returns the handle's name for a longer life than the handle's.
+    pub(crate) fn own_name(&self) -> Option<Cow<'static, str>> {
+        self.name.clone()
     }
 
     /// Returns an empty buffer with room for `len` bytes: a slot, or a block of the global allocator if no
@@ -120,6 +146,7 @@ impl BufferPool {
     ///
     /// If `len` exceeds `isize::MAX`, as [`Vec::with_capacity`] does. If there is no memory, the call ends in
     /// [`handle_alloc_error`](std::alloc::handle_alloc_error), as `Vec` does too.
+    #[must_use]
     pub fn alloc(&self, len: usize) -> PoolBuf {
         if len == 0 {
             return PoolBuf::from_program_vec(Vec::new(), 0, &self.shared);
@@ -139,6 +166,7 @@ impl BufferPool {
     /// # Panics
     ///
     /// In the same cases as [`alloc`](Self::alloc).
+    #[must_use]
     pub fn alloc_zeroed(&self, len: usize) -> PoolBuf {
         let Some(layout) = Shared::layout(len) else { return self.alloc(len) };
         match self.shared.take(layout) {
@@ -181,6 +209,7 @@ impl BufferPool {
     ///
     /// It never asks the global allocator. `None` counts as a miss or a bypass that got [no
     /// memory](Stats::failed). An empty buffer (`len` 0) needs no slot.
+    #[must_use]
     pub fn alloc_pooled(&self, len: usize) -> Option<PoolBuf> {
         if len == 0 {
             return Some(PoolBuf::from_program_vec(Vec::new(), 0, &self.shared));
@@ -228,11 +257,13 @@ impl BufferPool {
     ///
     /// A block of the global allocator counts as a miss or a bypass when it is allocated. Its free is not
     /// counted.
+    #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.pools.stats()
     }
 
     /// Returns the configuration of the pools, without the default hold-backs.
+    #[must_use]
     pub fn config(&self) -> Config {
         self.shared.pools.config()
     }
@@ -244,6 +275,7 @@ impl BufferPool {
     }
 
     /// Whether `ptr` points into a slot of these pools, live or not, at its start or not.
+    #[must_use]
     pub fn owns(&self, ptr: *const u8) -> bool {
         self.shared.pools.owns(ptr)
     }
@@ -258,12 +290,14 @@ impl BufferPool {
 
     /// Makes all slots resident now, and reports what the system gave: see
     /// [`PoolAlloc::prewarm`](crate::PoolAlloc::prewarm).
+    #[expect(clippy::must_use_candidate, reason = "it is called for what it does; the result is a figure")]
     pub fn prewarm(&self) -> Residency {
         Residency::timed(|| self.shared.pools.prewarm())
     }
 
     /// Reports what the memory of the slots consists of now: see
     /// [`PoolAlloc::residency`](crate::PoolAlloc::residency).
+    #[must_use]
     pub fn residency(&self) -> Residency {
         Residency::timed(|| self.shared.pools.residency())
     }
@@ -275,6 +309,7 @@ impl BufferPool {
 
     /// Gives the memory of free slots back to the system, and returns how many bytes of it were resident: see
     /// [`PoolAlloc::trim`](crate::PoolAlloc::trim).
+    #[expect(clippy::must_use_candidate, reason = "it is called for what it does; the result is a figure")]
     pub fn trim(&self) -> usize {
         let bytes = self.shared.pools.trim();
         // A thread that began to wait meanwhile may have missed the slots that the trim held.

@@ -87,6 +87,7 @@ impl Config {
     /// Small and Medium [hold back](Config::hold_back) half of their slots for layouts of at least a quarter
     /// of a slot: 512 slots for 256 bytes and more, 32 slots for 16 KiB and more. No class has a
     /// [floor](Config::floor).
+    #[must_use]
     pub const fn new() -> Self {
         Self {
             classes: [
@@ -231,7 +232,7 @@ impl Config {
     ///
     /// | item | effect |
     /// |---|---|
-    /// | `on` | the pools start switched on, which is the default |
+    /// | `on` | the pools start switched on: the default, except under [valgrind](crate::guide::debugging_tools) |
     /// | `off` | the pools start [switched off](crate::PoolAlloc::set_enabled) |
     /// | `stats` | the table of statistics is written when the program exits, to the file that standard error was at the start |
     /// | `record` | like `stats`, after a [recording](Self::record), with [advice](crate::Stats::advice) |
@@ -294,11 +295,13 @@ impl Config {
     }
 
     /// Returns the size of one slot of `class`, in bytes.
+    #[must_use]
     pub const fn slot_bytes(&self, class: Class) -> usize {
         self.classes[class as usize].slot_bytes
     }
 
     /// Returns the number of slots of `class`.
+    #[must_use]
     pub const fn slots(&self, class: Class) -> usize {
         self.classes[class as usize].slots
     }
@@ -307,6 +310,7 @@ impl Config {
     /// add about 1 %.
     ///
     /// Saturates at `usize::MAX` if no address space can hold the table.
+    #[must_use]
     pub const fn reserved_bytes(&self) -> usize {
         let mut sum: usize = 0;
         let mut i = 0;

@@ -69,6 +69,8 @@ pub(crate) struct Metadata {
     pub(crate) recording: Option<&'static Recording>,
     /// The limit that denied the reservation, if it was one and is known.
     pub(crate) exceeded_limit: Option<Limit>,
+    /// Whether the pools started switched off because valgrind runs the program.
+    pub(crate) is_off_for_valgrind: bool,
     /// The output for the statistics when the program exits; `None` if they are not asked for.
     pub(crate) exit_output: Option<os::ExitOutput>,
     /// The mapping of this metadata.
@@ -156,6 +158,7 @@ impl Metadata {
             (&raw mut (*this).mapping).write(mapping);
             (&raw mut (*this).reservation).write(None);
             (&raw mut (*this).exceeded_limit).write(None);
+            (&raw mut (*this).is_off_for_valgrind).write(false);
             (&raw mut (*this).exit_output).write(None);
         }
     }

@@ -14,6 +14,7 @@ mod watch;
 mod watched;
 
 use core::{fmt, mem};
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -66,7 +67,7 @@ impl Monitor {
     /// of which it keeps a handle.
     pub fn of(watched: impl Watched) -> MonitorBuilder {
         MonitorBuilder {
-            name: watched.name().unwrap_or("Global pool"),
+            name: watched.name().unwrap_or(Cow::Borrowed("Global pool")),
             watched: Box::new(watched),
             interval: Duration::from_secs(10),
             thresholds: Thresholds { share: 0.05, from_bytes: REFUSED_FROM as u64, trim_after: None },
@@ -103,17 +104,19 @@ impl Drop for Monitor {
     }
 }
 
+impl fmt::Debug for MonitorBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MonitorBuilder").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 type OnEvent = Box<dyn FnMut(&MonitorEvent) + Send>;
 
 /// The settings of a [`Monitor`]: see [`Monitor::of`].
 #[must_use = "`start` makes a monitor of it"]
 pub struct MonitorBuilder {
     watched: Box<dyn Watched>,
-    #[cfg_attr(
-        not(any(feature = "log", feature = "metrics")),
-        expect(dead_code, reason = "only the log and the metrics show it")
-    )]
-    name: &'static str,
+    name: Cow<'static, str>,
     interval: Duration,
     thresholds: Thresholds,
     #[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "the metrics show it"))]
@@ -123,8 +126,8 @@ pub struct MonitorBuilder {
 
 impl MonitorBuilder {
     /// Sets the pool's name in the log and the metrics. Default: that of the `BufferPool`, or "Global pool".
-    pub fn named(self, name: &'static str) -> Self {
-        Self { name, ..self }
+    pub fn named(self, name: impl Into<Cow<'static, str>>) -> Self {
+        Self { name: name.into(), ..self }
     }
 
     /// Sets the time between two checks, 1 ms at the minimum. Default: 10 s.
@@ -198,7 +201,7 @@ impl MonitorBuilder {
         let watched = self.watched;
         watched.aside(&mut || {
             #[cfg(feature = "metrics")]
-            let metrics = metrics::Metrics::new(self.name);
+            let metrics = metrics::Metrics::new(&self.name);
             loop {
                 let now = watched.stats();
                 let mut events = watch.check(&now, &watched.denials(), Instant::now());
@@ -209,7 +212,7 @@ impl MonitorBuilder {
                 #[cfg(feature = "metrics")]
                 metrics.tell(&now, self.shows_residency.then(|| watched.residency()));
                 #[cfg(feature = "log")]
-                log::tell(self.name, watch.has_changed().then_some(&now), &events);
+                log::tell(&self.name, watch.has_changed().then_some(&now), &events);
                 if let Some(on_event) = &mut self.on_event {
                     events.iter().for_each(on_event);
                 }

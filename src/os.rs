@@ -44,6 +44,7 @@ mod threads;
 mod touch;
 #[cfg(all(unix, not(framepool_os = "none")))]
 mod trial;
+mod valgrind;
 
 pub(crate) use clock::{monotonic_nanos, process_nanos};
 pub(crate) use errno::{Errno, keeping_errno};
@@ -64,6 +65,7 @@ pub(crate) use system::{
     ExitHook, at_exit, map_zeroed, page_bytes, reserve, unmap, variable, write_to_stderr,
 };
 pub(crate) use threads::{is_first_thread, is_gone, this_process, this_thread};
+pub(crate) use valgrind::is_under_valgrind;
 
 #[cfg(all(unix, not(framepool_os = "none")))]
 pub(crate) use files::{ExitOutput, read_file};

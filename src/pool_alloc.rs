@@ -68,6 +68,7 @@ pub struct PoolAlloc<A = System> {
 
 impl PoolAlloc {
     /// Creates an allocator with the default table, and [`System`] as the fallback.
+    #[must_use]
     pub const fn new() -> Self {
         Self::with_config(Config::new())
     }
@@ -77,6 +78,7 @@ impl PoolAlloc {
     /// # Panics
     ///
     /// If the table is not valid (see [`Config`]): at compile time if the value is a `static` or a `const`.
+    #[must_use]
     pub const fn with_config(config: Config) -> Self {
         Self::with_fallback(System, config)
     }

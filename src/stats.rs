@@ -67,10 +67,14 @@ pub enum Reservation {
     ///
     /// The value is the limit of the process that was the cause, if it was a known one.
     Failed(Option<Limit>),
+    /// The pools have their memory, but started [switched off](crate::PoolAlloc::set_enabled), because valgrind runs
+    /// the program and sees only what goes through `malloc`. `FRAMEPOOL=on` starts them switched on.
+    OffForValgrind,
 }
 
 impl Reservation {
     /// Returns whether the operating system denied the memory.
+    #[must_use]
     pub const fn is_failed(self) -> bool {
         matches!(self, Reservation::Failed(_))
     }
@@ -130,36 +134,43 @@ impl fmt::Debug for Recorded {
 
 impl Stats {
     /// Returns the statistics of one class.
+    #[must_use]
     pub fn class(&self, class: Class) -> ClassStats {
         self.classes[class as usize]
     }
 
     /// Iterates over the classes and their statistics, smallest first.
+    #[must_use]
     pub fn classes(&self) -> impl ExactSizeIterator<Item = (Class, ClassStats)> {
         Class::ALL.into_iter().zip(self.classes)
     }
 
     /// Returns whether the pools have their memory.
+    #[must_use]
     pub fn reservation(&self) -> Reservation {
         self.reservation
     }
 
     /// Returns the number of requests that got a slot.
+    #[must_use]
     pub fn hits(&self) -> u64 {
         self.sum(|class| class.hits)
     }
 
     /// Returns the number of requests that fit a class of which no slot was free.
+    #[must_use]
     pub fn misses(&self) -> u64 {
         self.sum(|class| class.misses)
     }
 
     /// Returns the number of requests that bypassed the pools, for all reasons together.
+    #[must_use]
     pub fn bypasses(&self) -> u64 {
-        Bypass::ALL.into_iter().map(|reason| self.bypassed(reason)).sum()
+        Bypass::ALL.iter().map(|&reason| self.bypassed(reason)).sum()
     }
 
     /// Returns the number of requests that bypassed the pools for one reason.
+    #[must_use]
     pub fn bypassed(&self, reason: Bypass) -> u64 {
         match reason {
             Bypass::TooLarge => self.too_large,
@@ -181,6 +192,7 @@ impl Stats {
     }
 
     /// Returns the number of requests that looked for a place: hits, misses and bypasses.
+    #[must_use]
     pub fn total_allocs(&self) -> u64 {
         self.hits() + self.misses() + self.bypasses()
     }
@@ -189,11 +201,13 @@ impl Stats {
     /// allocation, and the new size of each reallocation.
     ///
     /// The sum wraps at 2^64.
+    #[must_use]
     pub fn total_bytes(&self) -> u64 {
         self.pooled_bytes().wrapping_add(self.fallback_bytes())
     }
 
     /// Returns the bytes of the requests that slots served: the second part of [`served`](Self::served).
+    #[must_use]
     pub fn pooled_bytes(&self) -> u64 {
         self.served().1
     }
@@ -203,6 +217,7 @@ impl Stats {
     ///
     /// It shows whether the table fits the program. The [hit rate](Self::hit_rate) does not, because it leaves
     /// out what bypasses the pools.
+    #[must_use]
     pub fn pooled_share(&self) -> Option<f64> {
         let total = self.total_bytes();
         (total > 0).then(|| self.pooled_bytes() as f64 / total as f64)
@@ -235,12 +250,14 @@ impl Stats {
     /// Either the fallback had none too, or it was not asked: a [`BufferPool`](crate::BufferPool) asks it only in
     /// some methods. These requests are among the misses and bypasses, and their bytes are counted nowhere. A
     /// request below 16 KiB that a [`PoolAlloc`](crate::PoolAlloc) passes on counts as served.
+    #[must_use]
     pub fn failed(&self) -> u64 {
         self.refused.failed()
     }
 
     /// Returns the number of requests passed to the fallback: misses, bypasses, and reallocations that shrink
     /// a block of the fallback or move a shrunk block there.
+    #[must_use]
     pub fn fallbacks(&self) -> u64 {
         self.misses() + self.bypasses() + self.shrunk_in_fallback + self.shrunk_to_fallback
     }
@@ -249,6 +266,7 @@ impl Stats {
     ///
     /// Either no slot of their new size was free, or their new size was below its floor. They are neither
     /// misses nor bypasses.
+    #[must_use]
     pub fn shrunk_to_fallback(&self) -> u64 {
         self.shrunk_to_fallback
     }
@@ -257,48 +275,57 @@ impl Stats {
     ///
     /// A request below 16 KiB that a [`PoolAlloc`](crate::PoolAlloc) passes on counts even if the fallback has no
     /// memory for it.
+    #[must_use]
     pub fn fallback_bytes(&self) -> u64 {
         self.refused.bytes().wrapping_add(self.shrunk_bytes)
     }
 
     /// Returns the number of requests that a slot served, and their bytes: hits and reallocations in place.
+    #[must_use]
     pub fn served(&self) -> (u64, u64) {
         (self.hits() + self.reallocs_in_place(), self.sum(|class| class.requested_bytes))
     }
 
     /// Returns the number of slots given back.
+    #[must_use]
     pub fn returns(&self) -> u64 {
         self.sum(|class| class.returns)
     }
 
     /// Returns the number of reallocations that stayed in their slot.
+    #[must_use]
     pub fn reallocs_in_place(&self) -> u64 {
         self.sum(|class| class.reallocs_in_place)
     }
 
     /// Returns the number of reallocations that moved a block into, out of, or between the pools.
+    #[must_use]
     pub fn reallocs_moved(&self) -> u64 {
         self.reallocs_moved
     }
 
     /// Returns the number of calls of `alloc_zeroed` that found their slot clean, so that they needed no
     /// memset.
+    #[must_use]
     pub fn memsets_skipped(&self) -> u64 {
         self.memsets_skipped
     }
 
     /// Returns the number of calls of `alloc_zeroed` that had to clear their slot.
+    #[must_use]
     pub fn memsets_done(&self) -> u64 {
         self.memsets_done
     }
 
     /// Returns `hits / (hits + misses)`, 0.0 to 1.0; 0.0 if there were neither. Bypasses do not count: see
     /// [`pooled_share`](Self::pooled_share).
+    #[must_use]
     pub fn hit_rate(&self) -> f64 {
         share(self.hits(), self.misses()).unwrap_or(0.0)
     }
 
     /// Returns `misses / (hits + misses)`, 0.0 to 1.0; 0.0 if there were neither.
+    #[must_use]
     pub fn miss_rate(&self) -> f64 {
         share(self.misses(), self.hits()).unwrap_or(0.0)
     }
@@ -307,6 +334,7 @@ impl Stats {
     ///
     /// Counts are differences, 0 at minimum. `in_use`, `peak`, `peak_demand`, `largest`, `at_once` and the
     /// reservation stay as they are now.
+    #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let mut classes = self.classes;
         for (class, earlier) in classes.iter_mut().zip(&earlier.classes) {

@@ -417,7 +417,7 @@ breaks "env a table is tried" src/pools/start_up.rs \
 breaks "env sizes are routed by the table that is tried" src/pools/start_up.rs \
   's/            self\.routes\.set_with\(\|routes\| \*routes = Routes::new\(self\.plan\(\)\)\);\n//' environment
 breaks "env off is off" src/config/environment.rs \
-  's/parsed\.is_off = is\("off"\);/parsed.is_off = false;/' environment
+  's/parsed\.is_on = Some\(is\("on"\)\);/parsed.is_on = Some(true);/' environment
 breaks "env stats are written at the end" src/lifecycle/constructor.rs \
   's/        os::at_exit\(write_exit_outputs\);/        let _ = write_exit_outputs;/' environment
 breaks "env the program's own changes are not seen" src/lifecycle/constructor.rs \
@@ -431,7 +431,7 @@ breaks "env a program with rights of its own does not listen" src/os/unix.rs \
 breaks "env reading it allocates nothing" src/config/environment.rs \
   's/(pub\(crate\) fn read.*?\{\n)/$1    drop(core::hint::black_box(Box::new(1)));\n/' never_allocates
 breaks "env a program that is not to listen does not" src/pools/start_up.rs \
-  's/if self\.config\.env\n/if true\n/' environment
+  's/if self\.config\.env \{ self/if true { self/' environment
 
 breaks "advice during a recording not even 0 bytes have a route" src/pools/route.rs \
   's/self\.fits_below = \[0; CLASSES\]/self.fits_below = [1; CLASSES]/' advice
@@ -772,7 +772,19 @@ breaks "env a limit of a file does not kill the program" src/os/signals.rs \
 breaks "env advice in a file is comments and a table" src/lifecycle/registry.rs \
   's/if output\.is_file\(\)/if false \&\& output.is_file()/' two_commands
 breaks "values a recording is refused" src/buffer_pool.rs \
-  's/!config\.record,/true,/' buffer_pool
+  's/if config\.record \{/if false {/' buffer_pool
+breaks "values a table that makes no sense is an error" src/buffer_pool.rs \
+  's/config\.validate\(\)\?;\n//' buffer_pool
+breaks "values a full buffer has a chunk" src/buffer_pool/pool_buf/bytes.rs \
+  's/self\.reserve\(GROWTH_BYTES\);//' full:collections
+breaks "values a buffer is not advanced beyond its room" src/buffer_pool/pool_buf/bytes.rs \
+  's/assert!\(count <= room, .*?\);//' full:collections
+breaks "values a buffer is hashed as a slice" src/buffer_pool/pool_buf/traits.rs \
+  's/self\.as_slice\(\)\.hash\(state\);/self.as_ptr().hash(state);/' buffer_pool
+breaks "valgrind the pools start switched off" src/pools/start_up.rs \
+  's/is_on\.is_none\(\) && os::is_under_valgrind\(\)/false \&\& os::is_under_valgrind()/' valgrind
+breaks "valgrind the variable overrides it" src/pools/start_up.rs \
+  's/is_on\.is_none\(\) && os::is_under_valgrind\(\)/os::is_under_valgrind()/' valgrind
 breaks "invariants a slot in two places is seen" src/pools/invariants.rs \
   's/let found = usize::from\(is_free\) \+ owners \+ usize::from\(is_live\);/let found = 1;/' lib
 breaks "invariants a broken one ends the process" src/fatal.rs \

@@ -1,5 +1,5 @@
-//! Tests of collections in a `BufferPool` through allocator-api2, and of `Bytes` made from its buffers. Needs
-//! the features `allocator-api2` and `bytes`.
+//! Tests of collections in a `BufferPool` through allocator-api2, and of its buffers in network code: as `BufMut`, and
+//! made into `Bytes`. Needs the features `allocator-api2` and `bytes`.
 
 mod common;
 
@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
-use bytes::Bytes;
+use bytes::{Buf, BufMut, Bytes};
 use framepool::{BufferPool, Class, Config};
 use hashbrown::HashMap;
 
@@ -201,4 +201,56 @@ fn bytes_are_had_without_a_copy_and_give_the_slot_back_with_the_last_of_them() {
     assert_eq!((in_use(), &part[..]), (1, &[5; 100][..]));
     std::thread::spawn(move || drop(part)).join().unwrap();
     assert_eq!(in_use(), 0);
+}
+
+#[test]
+fn a_buffer_is_written_as_a_vec_is_and_grows_as_one() {
+    let pool = pool();
+    let mut buf = pool.alloc(100);
+    let mut vec = std::vec::Vec::new();
+    fn write(to: &mut impl BufMut) {
+        to.put_u8(7);
+        to.put_u32(0xDEAD_BEEF);
+        to.put_bytes(9, 200);
+        to.put(&mut b"first and ".chain(&b"second"[..]));
+        (0..2_000_u16).for_each(|n| to.put_u16(n));
+    }
+    write(&mut buf);
+    write(&mut vec);
+    assert_eq!(buf, vec);
+    assert!(buf.is_pooled() && buf.remaining_mut() > isize::MAX as usize - 10_000);
+    // A full buffer has a chunk all the same.
+    let room = buf.capacity() - buf.len();
+    buf.put_bytes(1, room);
+    assert_eq!(buf.len(), buf.capacity());
+    assert!(buf.chunk_mut().len() >= 64);
+    assert_eq!(buf.freeze().slice(..5), [7, 0xDE, 0xAD, 0xBE, 0xEF][..]);
+    assert_eq!(pool.stats().class(Class::Small).in_use, 0);
+}
+
+#[test]
+#[should_panic(expected = "advanced by 5000 bytes, but there is room for 1024")]
+fn a_buffer_is_not_advanced_beyond_its_room() {
+    let mut buf = pool().alloc(100);
+    // SAFETY: none, on purpose: it panics before it counts the bytes.
+    unsafe { buf.advance_mut(5_000) };
+}
+
+#[test]
+fn tokio_reads_into_a_buffer() {
+    use std::task::{Context, Poll, Waker};
+    use tokio::io::AsyncReadExt;
+
+    let pool = pool();
+    let mut buf = pool.alloc(FRAME);
+    let frame: std::vec::Vec<u8> = (0..FRAME).map(|n| n as u8).collect();
+    let mut from = &frame[..];
+    while buf.len() < FRAME {
+        let read = std::pin::pin!(from.read_buf(&mut buf));
+        let Poll::Ready(read) = read.poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("a slice is never pending")
+        };
+        assert!(read.unwrap() > 0);
+    }
+    assert!(buf == frame && buf.is_pooled());
 }

@@ -18,13 +18,17 @@ const WORDS: [(&str, &str); 8] = [
 /// A doc comment begins with a verb or a noun phrase, and so with none of these.
 const BEGINNINGS: [&str; 4] = ["What", "Of", "The same", "As above"];
 
-/// All Rust files and shell scripts of the repository.
+/// All Rust files, shell scripts and pages of the repository.
 fn files() -> Vec<(String, String)> {
     let mut files = Vec::new();
     for folder in ["src", "tests", "examples", "benches", ".ci", "profiles"] {
         collect(Path::new(folder), &mut files);
     }
+    for page in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"] {
+        files.push((page.to_owned(), fs::read_to_string(page).unwrap()));
+    }
     assert!(files.len() > 200, "{} files", files.len());
+    assert!(files.iter().filter(|(name, _)| name.ends_with(".md")).count() > 15);
     files
 }
 
@@ -36,7 +40,7 @@ fn collect(folder: &Path, files: &mut Vec<(String, String)>) {
             if !path.ends_with("target") {
                 collect(&path, files);
             }
-        } else if name.ends_with(".rs") || name.ends_with(".sh") || name == ".ci/run" {
+        } else if [".rs", ".sh", ".md"].iter().any(|end| name.ends_with(end)) || name == ".ci/run" {
             files.push((name, fs::read_to_string(path).unwrap()));
         }
     }

@@ -3,11 +3,12 @@
 
 mod common;
 
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
-use framepool::{BufferPool, Class, Config, Monitor, PoolAlloc};
+use framepool::{BufferPool, Bypass, Class, Config, MemoryOption, Monitor, MonitorEvent, PoolAlloc};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
@@ -283,6 +284,14 @@ fn statistics_residency_and_advice_can_be_serialized() {
     assert_eq!(stats["reservation"], json!("Ready"));
     let residency: Value = serde_json::to_value(pool.residency()).unwrap();
     assert!(residency["resident_bytes"].is_u64() && residency["denied"].is_object(), "{residency}");
+    assert_eq!(serde_json::to_value(Class::XLarge).unwrap(), json!("XLarge"));
+    assert_eq!(serde_json::to_value(Bypass::OverAligned).unwrap(), json!("over-aligned"));
+    assert_eq!(serde_json::to_value(MemoryOption::Lock).unwrap(), json!("locked memory"));
+    assert_eq!(serde_json::to_value(pool.stats().named("Camera")).unwrap()["name"], json!("Camera"));
+    let denied =
+        MonitorEvent::OptionDenied { option: MemoryOption::Lock, error: ErrorKind::OutOfMemory.into() };
+    let denied = serde_json::to_value(denied).unwrap();
+    assert_eq!(denied, json!({ "OptionDenied": { "option": "locked memory", "error": "out of memory" } }));
     let advice = serde_json::to_value(pool.stats().advice()).unwrap();
     assert_eq!((&advice["recorded"], &advice["unserved"]), (&json!(false), &json!([])));
     assert_eq!(advice["served"], json!({ "requests": 0, "bytes": 0 }));

@@ -185,7 +185,7 @@ fn every_request_ends_in_exactly_one_counter_and_the_fallback_sees_those_that_sa
         assert!(class.hits > 100 && class.returns > 100 && class.reallocs_in_place > 25, "{class:?}");
     }
     assert!(stats.misses() > 0 && stats.reallocs_moved() > 0 && stats.memsets_done() > 0, "{stats}");
-    for reason in framepool::Bypass::ALL {
+    for &reason in framepool::Bypass::ALL {
         use framepool::Bypass::{BelowFloor, HeldBack, Starting};
         assert!(stats.bypassed(reason) > 0 || matches!(reason, BelowFloor | HeldBack | Starting), "{stats}");
     }

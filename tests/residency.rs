@@ -30,7 +30,7 @@ fn prewarm_makes_every_page_of_every_slot_resident_and_reports_what_the_kernel_s
     assert_eq!(residency.resident_bytes, sum(&slabs, "Rss"));
     assert_eq!((residency.huge_bytes, residency.locked_bytes), (0, 0));
     assert!(!residency.elapsed.is_zero());
-    for request in MemoryOption::ALL {
+    for &request in MemoryOption::ALL {
         let asked =
             [MemoryOption::SmallPages, MemoryOption::Resident, MemoryOption::Figures].contains(&request);
         assert_eq!(residency.requested(request), asked, "{request}");

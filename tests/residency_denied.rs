@@ -229,7 +229,7 @@ fn without_a_reservation_there_is_nothing_to_warm_and_the_report_is_zeros() {
         for residency in [POOL.prewarm(), POOL.prewarm(), POOL.residency()] {
             let Residency { reserved_bytes, resident_bytes, huge_bytes, locked_bytes, .. } = residency;
             assert_eq!((reserved_bytes, resident_bytes, huge_bytes, locked_bytes), (0, 0, 0, 0));
-            assert!(MemoryOption::ALL.into_iter().all(|request| !residency.requested(request)));
+            assert!(MemoryOption::ALL.iter().all(|&request| !residency.requested(request)));
         }
         assert_eq!(POOL.stats().reservation(), Reservation::Failed(Some(Limit::AddressSpace)));
         Block::take(&POOL, whole(Class::XLarge), 1).give();

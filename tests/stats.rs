@@ -18,7 +18,7 @@ fn assert_equations(stats: &Stats) {
         assert!(class.in_use <= class.peak && class.peak <= class.slots);
     }
     assert_eq!(stats.total_allocs(), stats.hits() + stats.misses() + stats.bypasses());
-    assert_eq!(stats.bypasses(), Bypass::ALL.map(|reason| stats.bypassed(reason)).iter().sum::<u64>());
+    assert_eq!(stats.bypasses(), Bypass::ALL.iter().map(|&reason| stats.bypassed(reason)).sum::<u64>());
 }
 
 #[test]

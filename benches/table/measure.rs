@@ -31,7 +31,7 @@ pub(crate) const QUICK: Plan = Plan { name: "quick", rounds: 9, sample: Duration
 /// The smoke plan: each cell once. Its figures mean nothing.
 pub(crate) const SMOKE: Plan = Plan { name: "smoke", rounds: 1, sample: Duration::ZERO };
 
-/// The sizes of the original's performance table, in bytes.
+/// The sizes of ascii-chat's performance table, in bytes.
 pub(crate) const SIZES: [usize; 2] = [64 << 10, 256 << 10];
 
 /// The flag that makes this program a measuring child.

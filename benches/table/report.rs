@@ -7,7 +7,7 @@ use crate::common::workloads::WORKLOADS;
 use crate::measure::SIZES;
 use crate::samples::{Samples, Spread, Work};
 
-/// The rows of the original's table: the operation, the size in bytes, and the claimed speed-up over its
+/// The rows of ascii-chat's table: the operation, the size in bytes, and the claimed speed-up over its
 /// system allocator.
 const CLAIMS: [(&str, usize, &str); 6] = [
     ("alloc", 64 << 10, "20 x"),
@@ -54,7 +54,7 @@ pub(crate) fn render(pinned: &Samples, adapted: &Samples) -> String {
     out
 }
 
-/// Writes the original's table, with three ways of measuring for each allocator.
+/// Writes ascii-chat's table, with three ways of measuring for each allocator.
 fn summary(out: &mut String, pinned: &Samples, adapted: &Samples) -> std::fmt::Result {
     writeln!(
         out,
@@ -62,7 +62,7 @@ fn summary(out: &mut String, pinned: &Samples, adapted: &Samples) -> std::fmt::R
          16 held, then freed; written: each block written through once, on the allocation's clock.\n",
         pinned.rounds()
     )?;
-    write!(out, "| operation | original's claim |")?;
+    write!(out, "| operation | ascii-chat's claim |")?;
     for who in ["framepool", "System pinned", "System adapted"] {
         write!(out, " {who}, warm | {who}, burst | {who}, burst written |")?;
     }

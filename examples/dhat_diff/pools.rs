@@ -64,7 +64,10 @@ impl Pools {
             reserved_bytes: residency.reserved_bytes,
             resident_bytes: residency.resident_bytes,
             classes: Class::ALL.map(class).to_vec(),
-            bypasses: Bypass::ALL.map(|reason| (reason.name().to_owned(), stats.bypassed(reason))).to_vec(),
+            bypasses: Bypass::ALL
+                .iter()
+                .map(|&reason| (reason.name().to_owned(), stats.bypassed(reason)))
+                .collect(),
         }
     }
 

@@ -130,7 +130,8 @@ fn refused_lines(look: &Look) -> Vec<Line<'static>> {
     let rate = |count: u64| count as f64 / look.seconds;
     let misses = (look.now.misses(), look.lately.misses(), "misses".to_owned());
     let reasons = Bypass::ALL
-        .map(|reason| (look.now.bypassed(reason), look.lately.bypassed(reason), reason.to_string()));
+        .iter()
+        .map(|&reason| (look.now.bypassed(reason), look.lately.bypassed(reason), reason.to_string()));
     let lines = [misses].into_iter().chain(reasons).filter(|(count, ..)| *count > 0);
     let lines = lines
         .map(|(count, lately, name)| Line::from(format!("{name:<14}{count:>12}{:>10.0}/s", rate(lately))));

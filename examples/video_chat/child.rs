@@ -136,7 +136,10 @@ fn pool_figures(stats: &Stats, since_start: &Stats) -> PoolFigures {
         residency: None,
         table: stats.named("Video chat").to_string(),
         classes: Class::ALL.map(class).to_vec(),
-        bypasses: Bypass::ALL.map(|reason| (reason.name().to_owned(), stats.bypassed(reason))).to_vec(),
+        bypasses: Bypass::ALL
+            .iter()
+            .map(|&reason| (reason.name().to_owned(), stats.bypassed(reason)))
+            .collect(),
         advice: advice
             .recorded
             .then(|| AdviceFigures { text: advice.to_string(), table: advice.environment() }),

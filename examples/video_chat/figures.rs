@@ -159,7 +159,7 @@ pub(crate) fn metrics() -> impl Iterator<Item = &'static Metric> {
     GROUPS.iter().flat_map(|(_, metrics)| *metrics)
 }
 
-/// The allocator's time in the units of the original's claim, with the claimed values for pools off and on.
+/// The allocator's time in the units of ascii-chat's claim, with the claimed values for pools off and on.
 /// The budget is the time of one frame at the frame rate.
 pub(crate) const CLAIMS: [(Metric, [f64; 2]); 3] = [
     (US_PER_FRAME, [10.5, 0.35]),

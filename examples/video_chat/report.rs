@@ -103,11 +103,11 @@ impl Results<'_> {
         Ok(())
     }
 
-    /// Writes the allocator's time beside the original's claims.
+    /// Writes the allocator's time beside ascii-chat's claims.
     fn write_claims(&self, out: &mut String) -> fmt::Result {
         writeln!(
             out,
-            "\nThe same beside the original's claim (its pipeline on its machine; not measured here):"
+            "\nThe same beside the claim of ascii-chat's buffer pool (its pipeline on its machine; not measured here):"
         )?;
         let head = ["off", "on", "recovered", "claim: off", "on", "recovered"];
         let line = |label: &str, cells: [String; 6]| {
@@ -135,7 +135,7 @@ impl Results<'_> {
         )
     }
 
-    /// Writes the pools' figures of the last run with them, and the requests that went past them.
+    /// Writes the pools' figures of the last run with them, and the requests that they did not serve.
     fn write_pools(&self, out: &mut String) -> fmt::Result {
         let Some(run) = self.figures(Mode::On).last() else { return Ok(()) };
         writeln!(out, "\nThe last run with the pools on:\n{}", run.pools.table)?;

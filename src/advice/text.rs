@@ -8,6 +8,7 @@ use crate::stats::units::{Amount, Grouped, Percent};
 
 impl Advice {
     /// Returns the advised table as a value for [`FRAMEPOOL`](crate::Config::env); `None` if there is none.
+    #[must_use]
     pub fn environment(&self) -> Option<String> {
         self.config()?;
         let class = |(class, advice): (Class, &ClassAdvice)| {
@@ -19,6 +20,7 @@ impl Advice {
     }
 
     /// Returns the advised table as a Rust constant, ready to paste; `None` if there is none.
+    #[must_use]
     pub fn literal(&self) -> Option<String> {
         self.config()?;
         let mut literal = "const CONFIG: framepool::Config = framepool::Config::new()".to_owned();

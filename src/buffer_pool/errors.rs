@@ -15,6 +15,7 @@ impl AllocError {
     }
 
     /// Returns how many bytes were asked for.
+    #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
     }

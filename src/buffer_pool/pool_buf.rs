@@ -4,13 +4,14 @@
 //! pool, or else a block of the global allocator. Such a block is exactly what a `Vec<u8>` of the same
 //! capacity has.
 
+#[cfg(feature = "bytes")]
+mod bytes;
+mod traits;
+
 use core::alloc::Layout;
-use core::fmt;
 use core::mem::{self, ManuallyDrop, MaybeUninit};
-use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 use core::slice;
-use std::io;
 use std::sync::Arc;
 
 use super::shared::Shared;
@@ -114,11 +115,13 @@ impl PoolBuf {
 
     /// Returns how many bytes the buffer can hold without moving. In a slot these are all bytes of the slot,
     /// which may be more than were asked for.
+    #[must_use]
     pub fn capacity(&self) -> usize {
         self.capacity
     }
 
     /// Whether the buffer is in a slot.
+    #[must_use]
     pub fn is_pooled(&self) -> bool {
         self.slot_of().is_some()
     }
@@ -129,6 +132,7 @@ impl PoolBuf {
     }
 
     /// Returns the bytes that were written.
+    #[must_use]
     pub fn as_slice(&self) -> &[u8] {
         // SAFETY: the first `len` bytes are initialized, and they are this buffer's.
         unsafe { slice::from_raw_parts(self.start.as_ptr(), self.len) }
@@ -216,6 +220,18 @@ impl PoolBuf {
         self.len += bytes.len();
     }
 
+    /// Appends a byte. Makes [room](Self::reserve) for it first.
+    ///
+    /// # Panics
+    ///
+    /// In the same cases as [`reserve`](Self::reserve).
+    pub fn push(&mut self, byte: u8) {
+        self.reserve(1);
+        // SAFETY: there is room behind the first `len` bytes.
+        unsafe { self.start.as_ptr().add(self.len).write(byte) };
+        self.len += 1;
+    }
+
     /// Sets the length to `len` bytes: cuts the buffer, or appends bytes of `value` after it made
     /// [room](Self::reserve) for them.
     ///
@@ -260,87 +276,5 @@ impl Drop for PoolBuf {
         let layout = unsafe { Layout::from_size_align_unchecked(self.asked, 1) };
         // SAFETY: the slot is this buffer's, and given up here.
         unsafe { pool.give(self.start, layout) };
-    }
-}
-
-/// Takes over the vector without a copy. The buffer is in no slot, and belongs to no pool.
-impl From<Vec<u8>> for PoolBuf {
-    fn from(vec: Vec<u8>) -> Self {
-        Self::from_vec(vec, 0, None)
-    }
-}
-
-/// Copies the bytes if the buffer [is in a slot](PoolBuf::is_pooled), and gives the slot back. Otherwise
-/// takes over the block without a copy. [`PoolBuf::try_into_vec`] never copies.
-impl From<PoolBuf> for Vec<u8> {
-    fn from(buf: PoolBuf) -> Self {
-        buf.try_into_vec().unwrap_or_else(|pooled| pooled.to_vec())
-    }
-}
-
-/// Takes over the buffer without a copy. The slot is given back when the last of these `Bytes`, and of those
-/// made from them, is dropped.
-#[cfg(feature = "bytes")]
-impl From<PoolBuf> for bytes::Bytes {
-    fn from(buf: PoolBuf) -> Self {
-        Self::from_owner(buf)
-    }
-}
-
-impl Deref for PoolBuf {
-    type Target = [u8];
-
-    #[inline]
-    fn deref(&self) -> &[u8] {
-        self.as_slice()
-    }
-}
-
-impl DerefMut for PoolBuf {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut [u8] {
-        self.as_mut_slice()
-    }
-}
-
-impl AsRef<[u8]> for PoolBuf {
-    fn as_ref(&self) -> &[u8] {
-        self
-    }
-}
-
-impl AsMut<[u8]> for PoolBuf {
-    fn as_mut(&mut self) -> &mut [u8] {
-        self
-    }
-}
-
-/// Appends the bytes, and never fails.
-impl io::Write for PoolBuf {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Compares the bytes.
-impl PartialEq for PoolBuf {
-    fn eq(&self, other: &Self) -> bool {
-        **self == **other
-    }
-}
-
-impl Eq for PoolBuf {}
-
-/// Shows the figures of the buffer, without its bytes.
-impl fmt::Debug for PoolBuf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("PoolBuf");
-        shown.field("len", &self.len).field("capacity", &self.capacity);
-        shown.field("is_pooled", &self.is_pooled()).finish_non_exhaustive()
     }
 }

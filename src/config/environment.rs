@@ -13,7 +13,8 @@ use crate::text::Text;
 /// The settings of the variable that are no part of a [`Config`].
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Settings {
-    pub(crate) is_off: bool,
+    /// Whether the pools start switched on; `None` if the variable does not say.
+    pub(crate) is_on: Option<bool>,
     /// The output for the statistics when the program exits; `None` if they are not asked for.
     pub(crate) exit_output: Option<os::ExitOutput>,
 }
@@ -70,7 +71,7 @@ fn follow<'a>(
         Output::StandardError => os::ExitOutput::standard_error(),
         Output::File(file) => Some(open(file, path).map_err(|problem| Wrong { file: Some(file), problem })?),
     };
-    Ok(Settings { is_off: parsed.is_off, exit_output })
+    Ok(Settings { is_on: parsed.is_on, exit_output })
 }
 
 #[cold]
@@ -137,7 +138,7 @@ enum Output<'a> {
 
 /// The settings that the words of the variable make, apart from the configuration.
 struct Parsed<'a> {
-    is_off: bool,
+    is_on: Option<bool>,
     output: Output<'a>,
     table_file: Option<&'a [u8]>,
     /// Whether the variable has classes of its own.
@@ -152,7 +153,7 @@ fn parse<'a>(
     config: &mut Config,
     mut read: impl FnMut(&'a [u8]) -> Result<&'a [u8], Problem<'a>>,
 ) -> Result<Parsed<'a>, Wrong<'a>> {
-    let mut parsed = Parsed { is_off: false, output: Output::None, table_file: None, has_classes: false };
+    let mut parsed = Parsed { is_on: None, output: Output::None, table_file: None, has_classes: false };
     for word in words(value) {
         if let Some(file) = file_of(word, "to") {
             parsed.output = Output::File(file);
@@ -190,7 +191,7 @@ fn file_of<'a>(word: &'a [u8], name: &str) -> Option<&'a [u8]> {
 fn set_switch(word: &[u8], config: &mut Config, parsed: &mut Parsed<'_>) -> bool {
     let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
     if is("on") || is("off") {
-        parsed.is_off = is("off");
+        parsed.is_on = Some(is("on"));
     } else if is("huge") {
         config.memory.huge_pages = true;
     } else if is("prefault") {
@@ -261,19 +262,19 @@ mod tests {
     fn words_set_what_they_name() {
         let settings = |value| {
             let mut config = Config::new();
-            let Parsed { is_off, output, .. } = parse_with(value, "", &mut config).ok().unwrap();
-            (is_off, output, config.record)
+            let Parsed { is_on, output, .. } = parse_with(value, "", &mut config).ok().unwrap();
+            (is_on, output, config.record)
         };
         let file = Output::File(b"a b.txt");
-        assert_eq!(settings(""), (false, Output::None, false));
-        assert_eq!(settings("off"), (true, Output::None, false));
-        assert_eq!(settings("off,on"), (false, Output::None, false));
-        assert_eq!(settings("stats,off"), (true, Output::StandardError, false));
-        assert_eq!(settings("record"), (false, Output::StandardError, true));
-        assert_eq!(settings(" Off, STATS ,\trecord"), (true, Output::StandardError, true));
-        assert_eq!(settings("to=a b.txt"), (false, file, false));
-        assert_eq!(settings("To=a b.txt,record"), (false, file, true));
-        assert_eq!(settings("stats, to=a b.txt"), (false, file, false));
+        assert_eq!(settings(""), (None, Output::None, false));
+        assert_eq!(settings("off"), (Some(false), Output::None, false));
+        assert_eq!(settings("off,on"), (Some(true), Output::None, false));
+        assert_eq!(settings("stats,off"), (Some(false), Output::StandardError, false));
+        assert_eq!(settings("record"), (None, Output::StandardError, true));
+        assert_eq!(settings(" Off, STATS ,\trecord"), (Some(false), Output::StandardError, true));
+        assert_eq!(settings("to=a b.txt"), (None, file, false));
+        assert_eq!(settings("To=a b.txt,record"), (None, file, true));
+        assert_eq!(settings("stats, to=a b.txt"), (None, file, false));
         let mut config = Config::new();
         assert!(parse_with("huge,Prefault,lock", "", &mut config).is_ok());
         assert_eq!(config, Config::new().huge_pages(true).prefault(true).lock_memory(true));

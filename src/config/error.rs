@@ -8,7 +8,7 @@ use super::Config;
 use crate::slots::class::{Class, SLOT_STEP};
 use crate::text::Text;
 
-/// The reason why a table makes no sense, and what to change: see [`Config::validate`].
+/// The reason why a configuration makes no sense, and what to change: see [`Config::validate`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ConfigError(Problem);
 
@@ -23,9 +23,15 @@ pub(crate) enum Problem {
     AddressSpace,
     Granules { bytes: usize },
     SlotMap { map_bytes: usize, granule_bytes: usize },
+    RecordedValue,
 }
 
 impl ConfigError {
+    /// A recording of a `BufferPool`, which makes none.
+    pub(crate) const fn of_recorded_value() -> Self {
+        Self(Problem::RecordedValue)
+    }
+
     /// Returns the text: one line of ASCII.
     pub(super) const fn text(&self) -> Text {
         let mut text = Text::new();
@@ -64,6 +70,10 @@ impl ConfigError {
             }
             Problem::AddressSpace | Problem::Granules { .. } | Problem::SlotMap { .. } => {
                 self.tell_of_table(text)
+            }
+            Problem::RecordedValue => {
+                text.str("a BufferPool makes no recording; look at peak and too_large of its statistics, ");
+                text.str("or record the global allocator");
             }
         }
     }

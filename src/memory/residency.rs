@@ -36,7 +36,7 @@ pub(crate) const MEMORY_OPTIONS: usize = MemoryOption::ALL.len();
 
 impl MemoryOption {
     /// Every option.
-    pub const ALL: [MemoryOption; 6] = [
+    pub const ALL: &'static [MemoryOption] = &[
         MemoryOption::HugePages,
         MemoryOption::SmallPages,
         MemoryOption::NoCoreDumps,
@@ -46,6 +46,7 @@ impl MemoryOption {
     ];
 
     /// Returns the option's name, in lower-case words.
+    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             MemoryOption::HugePages => "huge pages",
@@ -55,6 +56,14 @@ impl MemoryOption {
             MemoryOption::Resident => "resident memory",
             MemoryOption::Figures => "figures",
         }
+    }
+}
+
+/// Serializes the name.
+#[cfg(feature = "serde")]
+impl serde::Serialize for MemoryOption {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 
@@ -99,6 +108,7 @@ impl Residency {
     }
 
     /// Returns whether this option was ever requested of the system, by the configuration or by a call.
+    #[must_use]
     pub fn requested(&self, option: MemoryOption) -> bool {
         self.requested & 1 << option as u8 != 0
     }
@@ -126,7 +136,7 @@ impl fmt::Display for Residency {
             mib(self.locked_bytes),
             self.elapsed.as_secs_f64() * 1e3,
         )?;
-        for option in MemoryOption::ALL {
+        for &option in MemoryOption::ALL {
             if let Some(error) = self.denied(option) {
                 write!(f, "\nDenied: {option}: {error}")?;
             }
@@ -141,11 +151,11 @@ impl serde::Serialize for Residency {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
         let requested =
-            MemoryOption::ALL.into_iter().filter(|&option| self.requested(option)).map(MemoryOption::name);
+            MemoryOption::ALL.iter().filter(|&&option| self.requested(option)).map(|option| option.name());
         let requested: Vec<_> = requested.collect();
         let denied = |option: MemoryOption| Some((option.name(), self.denied(option)?.to_string()));
         let denied: std::collections::BTreeMap<_, _> =
-            MemoryOption::ALL.into_iter().filter_map(denied).collect();
+            MemoryOption::ALL.iter().copied().filter_map(denied).collect();
         let mut fields = serializer.serialize_struct("Residency", 7)?;
         fields.serialize_field("reserved_bytes", &self.reserved_bytes)?;
         fields.serialize_field("resident_bytes", &self.resident_bytes)?;
@@ -186,9 +196,7 @@ mod tests {
             "Residency: resident=0.0/0.0 MiB (0.0%) huge=0.0 MiB locked=0.0 MiB in 0.0 ms"
         );
         assert!(
-            MemoryOption::ALL
-                .into_iter()
-                .all(|option| !none.requested(option) && none.denied(option).is_none())
+            MemoryOption::ALL.iter().all(|&option| !none.requested(option) && none.denied(option).is_none())
         );
     }
 }

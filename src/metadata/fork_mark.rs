@@ -55,8 +55,7 @@ impl ForkMark {
     /// taking over.
     pub(super) fn settle<S>(&self, begin: impl Fn() -> Option<S>, take_over: impl Fn()) -> bool {
         let change = |from, to| self.word().compare_exchange(from, to, AcqRel, Acquire).is_ok();
-        // Takes over again only if a signal handler that interrupted this has forked, and in the child of
-        // that.
+        // Takes over again only in a child that a signal handler forked while it interrupted this.
         loop {
             match self.word().load(Acquire) {
                 word if word & STATE == SETTLED => return true,

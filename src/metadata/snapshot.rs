@@ -83,8 +83,13 @@ impl Metadata {
 
     /// Returns the statistics without the counts by size.
     pub(crate) fn counts(&self) -> Stats {
-        let reservation =
-            if self.base.is_null() { Reservation::Failed(self.exceeded_limit) } else { Reservation::Ready };
+        let reservation = if self.base.is_null() {
+            Reservation::Failed(self.exceeded_limit)
+        } else if self.is_off_for_valgrind {
+            Reservation::OffForValgrind
+        } else {
+            Reservation::Ready
+        };
         let mut stats = Stats { reservation, ..Stats::default() };
         for class in Class::ALL {
             stats.classes[class as usize].hits = self.sum(class as usize, |counters| &counters.hits);

@@ -92,17 +92,15 @@ impl Tally<'_> {
         self.with_rest(|counters, add| add(counters.memsets(is_clean), 1));
     }
 
-    /// Returns whether slots of these lanes were handed out since the last call, as far as these counters tell.
-    pub(crate) fn has_new_hits(self, lanes: impl Iterator<Item = Lane>) -> bool {
-        let mut hits = 0;
+    /// Returns whether these lanes had a hit, a free or a reallocation since the last call, as far as these counters
+    /// tell.
+    pub(crate) fn have_been_used(self, lanes: impl Iterator<Item = Lane>) -> bool {
+        let sum = |uses: &mut dyn Iterator<Item = u64>| uses.fold(0, u64::wrapping_add);
         match self {
-            Self::Own(own) => own.with(|guard| {
-                lanes.for_each(|lane| add::sum_up(&mut hits, &guard.counters(lane).hits));
-                guard.rest().is_news(hits)
-            }),
+            Self::Own(own) => own
+                .with(|guard| guard.rest().is_news(sum(&mut lanes.map(|lane| guard.counters(lane).uses())))),
             Self::Shared(cell) => cell.shared().map(|shared| {
-                lanes.for_each(|lane| add::sum_up(&mut hits, &shared.lanes[lane.index()].hits));
-                shared.rest.is_news(hits)
+                shared.rest.is_news(sum(&mut lanes.map(|lane| shared.lanes[lane.index()].uses())))
             }),
         }
         .unwrap_or(false)

@@ -76,7 +76,7 @@ impl Metrics {
             counter!("framepool_misses_total", &labels).absolute(now.misses);
             counter!("framepool_returns_total", &labels).absolute(now.returns);
             counter!("framepool_requested_bytes_total", &labels).absolute(now.requested_bytes);
-            if stats.reservation() == Reservation::Ready {
+            if !matches!(stats.reservation(), Reservation::Pending | Reservation::Failed(_)) {
                 gauge!("framepool_slots", &labels).set(now.slots as f64);
                 gauge!("framepool_slots_in_use", &labels).set(now.in_use as f64);
                 gauge!("framepool_slots_peak", &labels).set(now.peak as f64);
@@ -84,7 +84,7 @@ impl Metrics {
                 gauge!("framepool_in_use_bytes", &labels).set(now.in_use_bytes() as f64);
             }
         }
-        for reason in Refusal::ALL {
+        for &reason in Refusal::ALL {
             let labels = [("pool", pool.clone()), ("reason", label(reason.name()))];
             let (mut bytes, mut failed) = (0_u64, 0);
             for sizes in stats.refused().filter(|sizes| sizes.reason == reason) {

@@ -11,6 +11,7 @@ use crate::stats::{Stats, TooLarge};
 
 /// An event that a [`Monitor`](crate::Monitor) reports.
 #[derive(Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum MonitorEvent {
     /// The share of a class's requests that missed since the last check is above the
@@ -40,6 +41,7 @@ pub enum MonitorEvent {
         /// The option.
         option: MemoryOption,
         /// The reason.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "as_text"))]
         error: io::Error,
     },
     /// The monitor trimmed the allocator, because it was idle.
@@ -51,6 +53,7 @@ pub enum MonitorEvent {
 
 impl MonitorEvent {
     /// Whether the event is a warning: each one is, except [`Trimmed`](Self::Trimmed).
+    #[must_use]
     pub fn is_warning(&self) -> bool {
         !matches!(self, MonitorEvent::Trimmed { .. })
     }
@@ -73,6 +76,11 @@ impl fmt::Display for MonitorEvent {
             }
         }
     }
+}
+
+#[cfg(feature = "serde")]
+fn as_text<S: serde::Serializer>(error: &io::Error, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(error)
 }
 
 impl Clone for MonitorEvent {
@@ -177,7 +185,7 @@ impl Watch {
             self.is_denied = true;
             events.push(MonitorEvent::ReservationDenied);
         }
-        for (option, was_denied) in MemoryOption::ALL.into_iter().zip(&mut self.denied) {
+        for (&option, was_denied) in MemoryOption::ALL.iter().zip(&mut self.denied) {
             let denied = denials.denied(option);
             let is_news = denied.is_some() && !*was_denied;
             *was_denied = denied.is_some();

@@ -1,6 +1,7 @@
 //! The allocators that can be watched: the program's allocator, and pools that are a value.
 
 use core::alloc::GlobalAlloc;
+use std::borrow::Cow;
 
 use crate::buffer_pool::BufferPool;
 use crate::memory::residency::Residency;
@@ -16,7 +17,7 @@ impl<W: Sealed + Send + 'static> Watched for W {}
 /// The calls that a monitor makes.
 pub trait Sealed {
     /// Returns the allocator's own name, if it has one.
-    fn name(&self) -> Option<&'static str>;
+    fn name(&self) -> Option<Cow<'static, str>>;
     /// Returns a snapshot of the statistics.
     fn stats(&self) -> Stats;
     /// Returns what the system denied, without the figures.
@@ -30,7 +31,7 @@ pub trait Sealed {
 }
 
 impl<A: GlobalAlloc + Sync + 'static> Sealed for &'static PoolAlloc<A> {
-    fn name(&self) -> Option<&'static str> {
+    fn name(&self) -> Option<Cow<'static, str>> {
         None
     }
 
@@ -56,8 +57,8 @@ impl<A: GlobalAlloc + Sync + 'static> Sealed for &'static PoolAlloc<A> {
 }
 
 impl Sealed for BufferPool {
-    fn name(&self) -> Option<&'static str> {
-        BufferPool::name(self)
+    fn name(&self) -> Option<Cow<'static, str>> {
+        self.own_name()
     }
 
     fn stats(&self) -> Stats {

@@ -20,6 +20,7 @@ pub enum Limit {
 
 impl Limit {
     /// Returns the limit's names in programs and, in parentheses, in shells.
+    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Limit::AddressSpace => "RLIMIT_AS (ulimit -v)",

@@ -78,12 +78,12 @@ impl Pools {
         }
     }
 
-    /// Whether the pools have served requests of this thread since the last call that are so large that glibc would have
+    /// Whether the pools have served this thread since the last call with blocks that are so large that glibc would have
     /// [consolidated](CONSOLIDATION_PERIOD) its heap for them. Not before start-up is over.
     pub(crate) fn have_taken_large_requests(&self, tally: Tally<'_>) -> bool {
         let is_large =
             |lane: &Lane| self.config().slot_bytes(Class::ALL[lane.class()]) > os::CONSOLIDATES_FROM;
-        tally.has_new_hits(Lane::ALL.into_iter().filter(is_large))
+        tally.have_been_used(Lane::ALL.into_iter().filter(is_large))
     }
 
     /// Counts a new block of the fallback, if it is too large for every slot.

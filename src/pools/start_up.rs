@@ -9,7 +9,7 @@ use core::ptr::{self, NonNull};
 use super::Pools;
 use super::route::Routes;
 use crate::config::Config;
-use crate::config::environment;
+use crate::config::environment::{self, Settings};
 use crate::fatal::invariant;
 use crate::lifecycle::constructor;
 use crate::lifecycle::registry;
@@ -23,6 +23,8 @@ use crate::stats::recording::Recording;
 
 /// The decisions of start-up before it reserves anything.
 struct Settled {
+    /// Whether the pools start switched off because valgrind runs the program.
+    is_off_for_valgrind: bool,
     recording: Option<&'static Recording>,
     exit_output: Option<os::ExitOutput>,
 }
@@ -63,24 +65,27 @@ impl Pools {
     /// Settles the table, which the environment may change, and whether there is a recording.
     fn settle(&self, source: os::Source<'_>) -> Settled {
         if !self.has_places {
-            return Settled { recording: None, exit_output: None };
+            return Settled { is_off_for_valgrind: false, recording: None, exit_output: None };
         }
-        if self.config.env
-            && let Some(settled) = self.read_environment(source)
-        {
-            return settled;
+        let settings = if self.config.env { self.read_environment(source) } else { None };
+        let Settings { is_on, exit_output } = settings.unwrap_or_default();
+        let is_off_for_valgrind = is_on.is_none() && os::is_under_valgrind();
+        if is_on == Some(false) || is_off_for_valgrind {
+            self.set_enabled(false);
         }
-        let recording = if self.config.record { self.start_recording(&self.config, source) } else { None };
-        Settled { recording, exit_output: None }
+        // SAFETY: start-up, which alone sets it.
+        let config = unsafe { self.config_in_force.get() };
+        let recording = if config.record { self.start_recording(config, source) } else { None };
+        Settled { is_off_for_valgrind, recording, exit_output }
     }
 
-    /// Reads the environment and settles what it says; `None` if it says nothing.
+    /// Reads the environment and takes over the table that it says; `None` if it says nothing.
     ///
     /// A function of its own, as each step of start-up is, so that the steps do not add up their needs of
     /// stack. The first allocation of a process may come on a signal stack.
     #[cold]
     #[inline(never)]
-    fn read_environment(&self, source: os::Source<'_>) -> Option<Settled> {
+    fn read_environment(&self, source: os::Source<'_>) -> Option<Settings> {
         let mut settings = None;
         // SAFETY: start-up, which runs once, and has published nothing yet.
         unsafe {
@@ -93,18 +98,13 @@ impl Pools {
         }
         let settings = settings?;
         // SAFETY: as above.
-        let config = unsafe {
+        unsafe {
             let config = self.config_in_force.get();
             // The plan is valid: `read` has checked the table.
             self.plan.set_with(|plan| _ = plan.fill(config));
             self.routes.set_with(|routes| *routes = Routes::new(self.plan()));
-            config
-        };
-        if settings.is_off {
-            self.set_enabled(false);
         }
-        let recording = if config.record { self.start_recording(config, source) } else { None };
-        Some(Settled { recording, exit_output: settings.exit_output })
+        Some(settings)
     }
 
     /// Starts a recording, and removes all routes, which would lead past it.
@@ -151,6 +151,7 @@ impl Pools {
             Some(reservation) => new.set_reservation(reservation, self.plan()),
             None => new.exceeded_limit = reservation::limit_behind(self.plan()),
         }
+        new.is_off_for_valgrind = settled.is_off_for_valgrind;
         new.exit_output = settled.exit_output;
         // Without slots there is no recording: frees take their fast path to the fallback, so it would not
         // see them.

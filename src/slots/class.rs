@@ -22,6 +22,7 @@ impl Class {
     pub const ALL: [Class; 4] = [Class::Small, Class::Medium, Class::Large, Class::XLarge];
 
     /// Returns the class's name as the statistics and the abort texts print it.
+    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Class::Small => "Small",

@@ -42,16 +42,19 @@ pub struct ClassStats {
 
 impl ClassStats {
     /// Returns `hits / (hits + misses)`, 0.0 to 1.0; 0.0 if there were neither.
+    #[must_use]
     pub fn hit_rate(&self) -> f64 {
         share(self.hits, self.misses).unwrap_or(0.0)
     }
 
     /// Returns `misses / (hits + misses)`, 0.0 to 1.0; 0.0 if there were neither.
+    #[must_use]
     pub fn miss_rate(&self) -> f64 {
         share(self.misses, self.hits).unwrap_or(0.0)
     }
 
     /// Returns the bytes of the slots that are live now.
+    #[must_use]
     pub fn in_use_bytes(&self) -> u64 {
         self.in_use * self.slot_bytes
     }

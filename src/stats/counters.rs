@@ -131,8 +131,8 @@ pub(crate) struct Counters {
     pub(crate) reallocs_moved: AtomicU64,
     memsets_skipped: AtomicU64,
     memsets_done: AtomicU64,
-    /// The hits that the last [`is_news`](Self::is_news) was told.
-    hits_seen: AtomicU64,
+    /// The number that the last [`is_news`](Self::is_news) was told.
+    uses_seen: AtomicU64,
 }
 
 /// The counters that threads without their own share, on separate cache lines. All zeros are valid.
@@ -169,6 +169,15 @@ impl LaneCounters {
         self.hits.fetch_add(1, Release);
     }
 
+    /// Returns the number of hits, frees and reallocations together. It may be off by what other threads do now.
+    pub(crate) fn uses(&self) -> u64 {
+        let mut uses = 0;
+        sum_up(&mut uses, &self.hits);
+        sum_up(&mut uses, &self.returns);
+        sum_up(&mut uses, &self.reallocs_in_place);
+        uses
+    }
+
     /// Adds all counters except the hits to `stats`.
     pub(crate) fn add_to(&self, stats: &mut ClassStats) {
         sum_up(&mut stats.requested_bytes, &self.requested_bytes);
@@ -197,7 +206,7 @@ impl Counters {
             reallocs_moved: AtomicU64::new(0),
             memsets_skipped: AtomicU64::new(0),
             memsets_done: AtomicU64::new(0),
-            hits_seen: AtomicU64::new(0),
+            uses_seen: AtomicU64::new(0),
         }
     }
 
@@ -208,9 +217,9 @@ impl Counters {
         self.fallback_calls(reason).count(bytes, owned)
     }
 
-    /// Returns whether this number of hits is another one than the last time.
-    pub(crate) fn is_news(&self, hits: u64) -> bool {
-        self.hits_seen.swap(hits, Relaxed) != hits
+    /// Returns whether this number of uses is another one than the last time.
+    pub(crate) fn is_news(&self, uses: u64) -> bool {
+        self.uses_seen.swap(uses, Relaxed) != uses
     }
 
     /// Returns the counters of the fallback's calls for one reason.

@@ -8,6 +8,7 @@ use crate::stats::units::{Amount, Bytes, Percent};
 
 /// A [`Stats`] table with a heading: see [`Stats::named`].
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct NamedStats<'a> {
     pub(super) stats: Stats,
     pub(super) name: &'a str,
@@ -29,8 +30,8 @@ impl fmt::Display for Stats {
         }
         if self.bypasses() > 0 {
             write!(f, "Bypasses:")?;
-            for reason in Bypass::ALL.into_iter().filter(|&reason| self.bypassed(reason) > 0) {
-                write!(f, " {reason}={}", self.bypassed(reason))?;
+            for reason in Bypass::ALL.iter().filter(|&&reason| self.bypassed(reason) > 0) {
+                write!(f, " {reason}={}", self.bypassed(*reason))?;
             }
             writeln!(f)?;
         }
@@ -39,7 +40,13 @@ impl fmt::Display for Stats {
                 writeln!(f, "Reservation denied by {limit}: everything goes to the fallback")?;
             }
             Reservation::Failed(None) => writeln!(f, "Reservation denied: everything goes to the fallback")?,
-            _ => {}
+            Reservation::OffForValgrind => {
+                writeln!(
+                    f,
+                    "Switched off at the start: valgrind runs the program (FRAMEPOOL=on keeps them on)"
+                )?;
+            }
+            Reservation::Pending | Reservation::Ready => {}
         }
         writeln!(f, "Overall hit rate: {}", Percent(share(self.hits(), self.misses())))?;
         write!(f, "Pooled: {}", Percent(self.pooled_share()))?;

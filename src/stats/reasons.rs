@@ -23,7 +23,7 @@ pub enum Bypass {
 
 impl Bypass {
     /// All reasons.
-    pub const ALL: [Bypass; 6] = [
+    pub const ALL: &'static [Bypass] = &[
         Bypass::TooLarge,
         Bypass::OverAligned,
         Bypass::BelowFloor,
@@ -33,6 +33,7 @@ impl Bypass {
     ];
 
     /// Returns the reason in words, in lower case.
+    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Bypass::TooLarge => "too large",
@@ -66,7 +67,7 @@ pub(crate) const REASONS: usize = 1 + Bypass::ALL.len();
 
 impl Refusal {
     /// All reasons.
-    pub const ALL: [Refusal; REASONS] = {
+    pub const ALL: &'static [Refusal] = &{
         let mut all = [Refusal::Miss; REASONS];
         let mut i = 1;
         while i < REASONS {
@@ -77,6 +78,7 @@ impl Refusal {
     };
 
     /// Returns the reason in words, in lower case.
+    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Refusal::Miss => "no free slot",
@@ -93,12 +95,21 @@ impl Refusal {
     }
 }
 
+/// Serializes the name.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Bypass {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
 }
 
+/// Serializes the name.
 #[cfg(feature = "serde")]
 impl serde::Serialize for Refusal {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

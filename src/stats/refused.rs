@@ -46,6 +46,7 @@ pub struct RefusedSizes {
 
 impl RefusedSizes {
     /// Returns the first size above the range, in bytes; `None` if the range has no end.
+    #[must_use]
     pub fn below_bytes(&self) -> Option<u64> {
         let below = self.from_bytes.max(REFUSED_FROM as u64 / 2) * 2;
         (self.from_bytes < from_bytes(REFUSED_BUCKETS - 1)).then_some(below)
@@ -221,7 +222,7 @@ impl RefusedTable {
     pub(crate) fn iter(&self) -> impl Iterator<Item = RefusedSizes> {
         let rows = self.0.iter().zip((0..REFUSED_BUCKETS).map(from_bytes));
         let cells = rows.flat_map(|(row, from_bytes)| {
-            row.iter().zip(Refusal::ALL).map(move |(&Sums { requests, bytes, largest, failed }, reason)| {
+            row.iter().zip(Refusal::ALL).map(move |(&Sums { requests, bytes, largest, failed }, &reason)| {
                 RefusedSizes { from_bytes, reason, requests, bytes, largest, failed }
             })
         });

@@ -51,6 +51,7 @@ const OUTLIERS: u64 = 100;
 
 impl Stats {
     /// Returns the requests that were larger than every slot; `None` if the fallback served none.
+    #[must_use]
     pub fn too_large(&self) -> Option<TooLarge> {
         let xlarge = self.class(Class::XLarge);
         // While threads are busy, the first range may have requests of other ranges.

@@ -1,4 +1,4 @@
-//! How long it takes until a frame is ready: allocated, and written for the first time.
+//! How long it takes until a frame is ready: allocated and written.
 //!
 //! The samples lie in a static array, so that keeping them asks no allocator for anything.
 

@@ -45,6 +45,7 @@ pub struct RecordingCost {
 
 impl RecordingCost {
     /// Returns the share of the process's CPU time that the counting took, 0.0 to 1.0.
+    #[must_use]
     pub fn share(&self) -> f64 {
         (self.counting.as_secs_f64() / self.process.as_secs_f64().max(f64::MIN_POSITIVE)).min(1.0)
     }

@@ -54,11 +54,14 @@ struct Cli {
     contestants: Vec<String>,
     /// Publishes the results of all programs and contestants: copies them to benches/results/wild, and writes the tables
     /// into benches/README.md and README.md.
-    #[arg(long, conflicts_with_all = ["only", "contestants"])]
+    #[arg(long)]
     publish: bool,
     /// The folder for CSV, tables and plot.
     #[arg(long, default_value = "target/wild")]
     results: PathBuf,
+    /// Measures the chosen programs anew, and puts them in the place of those in the results.
+    #[arg(long, requires = "only", conflicts_with_all = ["contestants", "render"])]
+    again: bool,
     /// Makes the report of an earlier run's CSV again.
     #[arg(long)]
     render: bool,
@@ -82,8 +85,9 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), String> {
-    if cli.publish && cli.rounds < MIN_ROUNDS {
-        return Err(format!("results of fewer than {MIN_ROUNDS} rounds are not published"));
+    let is_part = !cli.contestants.is_empty() || !cli.only.is_empty() && !cli.again;
+    if cli.publish && (is_part || cli.rounds < MIN_ROUNDS) {
+        return Err(format!("only all programs and contestants, in {MIN_ROUNDS} rounds, are published"));
     }
     if !cli.render {
         measure_all(cli)?;
@@ -120,7 +124,8 @@ fn measure_all(cli: &Cli) -> Result<(), String> {
     let mut contestants: Vec<_> = contestants.collect();
     let binaries = Binaries::beside_this()?;
     let tables = Tables::find(&binaries, &programs, folder)?;
-    let mut results = Results::new(about, &tables);
+    let mut results = if cli.again { Results::load(folder)? } else { Results::new(about.clone()) };
+    programs.iter().for_each(|program| results.begin(program, &tables, &about));
     let mut random = fastrand::Rng::with_seed(0);
     for round in 0..cli.rounds as usize {
         for condition in if round % 2 == 0 { ["quiet", "busy"] } else { ["busy", "quiet"] } {

@@ -79,6 +79,9 @@ pub(crate) fn render(results: &Results) -> Report {
         "`{command}` at commit {commit}: medians of {rounds} rounds, and in brackets the intervals that hold them in 95 of 100 \
          resamplings. {cores} cores of an {processor}, Linux {kernel}, glibc {glibc}, huge pages: {huge_pages}; {rustc}.\n"
     );
+    for (program, RunInfo { command, commit, .. }) in &results.again {
+        let _ = writeln!(text, "{program} was measured again, at commit {commit}: `{command}`.\n");
+    }
     for (condition, place) in CONDITIONS {
         for figure in [CPU, MEMORY] {
             let _ = writeln!(text, "**{} {place}**, as a ratio to `System`\n", figure.title);

@@ -1,5 +1,6 @@
 //! All figures of a run, and their CSV.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use crate::run_info::RunInfo;
 use crate::tables::Tables;
 
 const RUN: &str = "run.json";
+const AGAIN: &str = "again.json";
 const SAMPLES: &str = "samples.csv";
 const POOLED: &str = "pooled.csv";
 
@@ -26,7 +28,7 @@ pub(crate) struct Row {
     pub(crate) faults: u64,
     pub(crate) peak_kib: u64,
     checksum: String,
-    /// How many frames were timed, and how long they took to be ready; none in most programs.
+    /// The number of frames that were timed, and how long they took to be ready; none in most programs.
     pub(crate) frames: Option<u64>,
     pub(crate) ready_p50_us: Option<f64>,
     pub(crate) ready_p99_9_us: Option<f64>,
@@ -75,18 +77,31 @@ pub(crate) struct Pooled {
 /// All figures.
 pub(crate) struct Results {
     pub(crate) run: RunInfo,
+    /// Programs that were measured in another run, and that run.
+    pub(crate) again: BTreeMap<String, RunInfo>,
     pub(crate) rows: Vec<Row>,
     pub(crate) pooled: Vec<Pooled>,
 }
 
 impl Results {
-    pub(crate) fn new(run: RunInfo, tables: &Tables) -> Self {
-        let pooled = tables.shares.iter().map(|(program, shares)| Pooled {
-            program: (*program).to_owned(),
+    pub(crate) fn new(run: RunInfo) -> Self {
+        Self { run, again: BTreeMap::new(), rows: Vec::new(), pooled: Vec::new() }
+    }
+
+    /// Begins to measure a program: forgets what an earlier run had of it.
+    pub(crate) fn begin(&mut self, program: &Program, tables: &Tables, run: &RunInfo) {
+        self.rows.retain(|row| row.program != program.name);
+        self.pooled.retain(|pooled| pooled.program != program.name);
+        let shares = &tables.shares[program.name];
+        let name = program.name.to_owned();
+        self.pooled.push(Pooled {
+            program: name.clone(),
             pools: shares["pools"],
             advised: shares["advised"],
         });
-        Self { run, rows: Vec::new(), pooled: pooled.collect() }
+        if self.run != *run {
+            self.again.insert(name, run.clone());
+        }
     }
 
     /// Adds a run.
@@ -119,19 +134,26 @@ impl Results {
     }
 
     pub(crate) fn save(&self, folder: &Path) -> Result<(), String> {
-        let run = serde_json::to_string_pretty(&self.run).map_err(|error| error.to_string())? + "\n";
-        let path = folder.join(RUN);
-        fs::write(&path, run).map_err(|error| format!("{}: {error}", path.display()))?;
+        write_json(&folder.join(RUN), &self.run)?;
+        write_json(&folder.join(AGAIN), &self.again)?;
         write(&folder.join(SAMPLES), &self.rows)?;
         write(&folder.join(POOLED), &self.pooled)
     }
 
     pub(crate) fn load(folder: &Path) -> Result<Self, String> {
-        let path = folder.join(RUN);
-        let run = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let run = serde_json::from_str(&run).map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok(Self { run, rows: read(&folder.join(SAMPLES))?, pooled: read(&folder.join(POOLED))? })
+        let (run, again) = (read_json(&folder.join(RUN))?, read_json(&folder.join(AGAIN))?);
+        Ok(Self { run, again, rows: read(&folder.join(SAMPLES))?, pooled: read(&folder.join(POOLED))? })
     }
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), String> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| error.to_string())? + "\n";
+    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn read_json<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T, String> {
+    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn write<T: Serialize>(path: &Path, rows: &[T]) -> Result<(), String> {

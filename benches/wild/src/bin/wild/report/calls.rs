@@ -8,12 +8,13 @@ use crate::results::{Results, Row};
 const PROGRAM: &str = "calls";
 
 /// The contestants, and their names in the table.
-const COLUMNS: [(&str, &str); 5] = [
+const COLUMNS: [(&str, &str); 6] = [
     ("system", "System"),
     ("tuned", "System, tuned"),
     ("mimalloc", "mimalloc"),
     ("jemalloc", "jemalloc"),
     ("pools", "framepool"),
+    ("advised", "framepool, advised"),
 ];
 
 /// A line: its title, its digits, and the figure.
@@ -34,7 +35,7 @@ pub(crate) fn calls(results: &Results) -> String {
         // Writing to a string does not fail.
         let _ = write!(text, " {title} |");
     }
-    text.push_str("\n|---|---:|---:|---:|---:|---:|\n");
+    text.push_str("\n|---|---:|---:|---:|---:|---:|---:|\n");
     for (title, digits, figure) in LINES {
         let values = COLUMNS.map(|(name, _)| median(&mut results.series(PROGRAM, name, "quiet", figure)));
         let shown = values.map(|value| format!("{value:.digits$}"));
