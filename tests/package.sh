@@ -9,13 +9,14 @@ MAX_BYTES=400000
 cargo package --no-verify --allow-dirty --quiet
 crate=$(ls -t target/package/framepool-*.crate | head -1)
 bytes=$(stat -c %s "$crate")
-files=$(tar -tzf "$crate" | wc -l)
+list=$(tar -tzf "$crate")
+files=$(wc -l <<<"$list")
 if [ "$bytes" -gt "$MAX_BYTES" ]; then
   echo "package: $bytes bytes are more than $MAX_BYTES"
   exit 1
 fi
 # Nothing that is only of use in the repository.
-out=$(tar -tzf "$crate" | grep -E '/(\.ci|\.cargo|profiles|benches/(peers|wild|results))/|\.(sh|svg|png|html|y4m|csv|table)$' || true)
+out=$(grep -E '/(\.ci|\.cargo|profiles|benches/(peers|wild|results))/|\.(sh|svg|png|html|y4m|csv|table)$' <<<"$list" || true)
 if [ -n "$out" ]; then
   echo "package: these are not meant to be in it:"
   echo "$out"
@@ -23,7 +24,7 @@ if [ -n "$out" ]; then
 fi
 # Each page of the documentation is there.
 for file in README.md ARCHITECTURE.md SECURITY.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE src/guide/sizing.md; do
-  tar -tzf "$crate" | grep -q "/$file\$" || { echo "package: $file is missing"; exit 1; }
+  grep -q "/$file\$" <<<"$list" || { echo "package: $file is missing"; exit 1; }
 done
 echo "package: $files files, $bytes bytes"
 
