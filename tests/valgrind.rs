@@ -1,7 +1,11 @@
 //! valgrind finds the usual mistakes in a program with the pools, because they start switched off under it. Each test runs itself under valgrind;
 //! without one it is skipped.
 
-#![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(framepool_os = "none")))]
+#![cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(framepool_os = "none")
+))]
 
 mod common;
 
