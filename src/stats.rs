@@ -73,6 +73,12 @@ pub enum Reservation {
 }
 
 impl Reservation {
+    /// Returns whether the pools have their memory, switched on or off.
+    #[cfg(feature = "metrics")]
+    pub(crate) const fn has_memory(self) -> bool {
+        matches!(self, Reservation::Ready | Reservation::OffForValgrind)
+    }
+
     /// Returns whether the operating system denied the memory.
     #[must_use]
     pub const fn is_failed(self) -> bool {

@@ -780,7 +780,7 @@ breaks "values a full buffer has a chunk" src/buffer_pool/pool_buf/bytes.rs \
 breaks "values a buffer is not advanced beyond its room" src/buffer_pool/pool_buf/bytes.rs \
   's/assert!\(count <= room, .*?\);//' full:collections
 breaks "values a buffer is hashed as a slice" src/buffer_pool/pool_buf/traits.rs \
-  's/self\.as_slice\(\)\.hash\(state\);/self.as_ptr().hash(state);/' buffer_pool
+  's/self\.as_slice\(\)\.hash\(state\);/self.as_ptr().hash(state);/' pool_buf
 breaks "valgrind the pools start switched off" src/pools/start_up.rs \
   's/is_on\.is_none\(\) && os::is_under_valgrind\(\)/false \&\& os::is_under_valgrind()/' valgrind
 breaks "valgrind the variable overrides it" src/pools/start_up.rs \

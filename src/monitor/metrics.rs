@@ -76,7 +76,7 @@ impl Metrics {
             counter!("framepool_misses_total", &labels).absolute(now.misses);
             counter!("framepool_returns_total", &labels).absolute(now.returns);
             counter!("framepool_requested_bytes_total", &labels).absolute(now.requested_bytes);
-            if !matches!(stats.reservation(), Reservation::Pending | Reservation::Failed(_)) {
+            if stats.reservation().has_memory() {
                 gauge!("framepool_slots", &labels).set(now.slots as f64);
                 gauge!("framepool_slots_in_use", &labels).set(now.in_use as f64);
                 gauge!("framepool_slots_peak", &labels).set(now.peak as f64);
@@ -102,7 +102,7 @@ impl Metrics {
             gauge!("framepool_pooled_share", &labels).set(share);
         }
         if stats.reservation() != Reservation::Pending {
-            let is_reserved = stats.reservation() == Reservation::Ready;
+            let is_reserved = stats.reservation().has_memory();
             gauge!("framepool_reserved", &labels).set(if is_reserved { 1.0 } else { 0.0 });
         }
         if let Some(residency) = residency {
