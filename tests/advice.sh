@@ -8,7 +8,7 @@ cargo build --release --example video_chat
 advise() {
   printf '\n== %s\n' "$*"
   local report ratio
-  report=$(target/release/examples/video_chat --advise --seconds 1 --rounds 5 "$@")
+  report=$(target/release/examples/video_chat --advise --seconds 1 --rounds 5 "$@") || { echo "$report"; exit 1; }
   ratio=$(sed -n 's/^A table of .* MiB, \(.*\) times what was needed at once.*/\1/p' <<<"$report")
   sed -n '/^A table/p; /^   *misses/,$p' <<<"$report"
   awk -v ratio="$ratio" 'BEGIN { exit !(ratio > 0 && ratio <= 1.3) }' || { echo "advice: $ratio times is too much"; exit 1; }

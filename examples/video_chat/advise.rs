@@ -1,8 +1,9 @@
 //! `--advise`: one run that records all requests, and then `--rounds` runs with the table that the recording
 //! advises.
 //!
-//! A table has to suffice at the busiest moment. The recorded run therefore goes as fast as it can, with all
-//! queues full.
+//! A table has to suffice at the busiest moment. The recorded run therefore goes as fast as it can, and begins with
+//! all queues full. Otherwise the scheduler would decide how full they ever were: a run with the table in which the
+//! mixer has to wait for a processor would have more at once.
 
 use std::fmt::Write;
 use std::fs::File;

@@ -105,8 +105,12 @@ pub(crate) fn run(settings: &Settings, clip: &Clip, view: &(dyn Fn(&[u8]) + Sync
     let (start, captured, mixed) = thread::scope(|scope| {
         let crew = Crew::new(scope, &gate);
         let (inbox, mail) = queue::bounded(INBOX, WhenFull::Wait);
-        let mixer = crew
-            .hire("mixer".to_owned(), move |start| mixer::run(settings, start, Crowd::Fixed, &mail, view))?;
+        let mixer = crew.hire("mixer".to_owned(), move |start| {
+            if let Pace::Unpaced { .. } = settings.pace {
+                mail.wait_until_full();
+            }
+            mixer::run(settings, start, Crowd::Fixed, &mail, view)
+        })?;
         let mut captures = Vec::with_capacity(settings.clients as usize);
         for client in 0..settings.clients {
             let (camera, pictures) = queue::bounded(QUEUE, settings.when_full);

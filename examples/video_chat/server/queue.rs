@@ -133,6 +133,16 @@ impl<T> Receiver<T> {
     }
 }
 
+impl<T> Receiver<T> {
+    /// Waits until the queue is full, or all senders are gone.
+    pub(super) fn wait_until_full(&self) {
+        let mut state = self.0.lock();
+        while state.items.len() < self.0.capacity && state.senders > 0 {
+            state = self.0.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         self.0.lock().receiving = false;

@@ -16,7 +16,8 @@ pub(super) const AUDIO_RATE: u32 = 100;
 pub(crate) enum Pace {
     /// Frames at their due times, for that many seconds.
     Paced { seconds: u32 },
-    /// As many frames as possible in that many seconds, with audio at its due times.
+    /// As many frames as possible in that many seconds, with audio at its due times. The mixer starts once its
+    /// queue is full, so that each run has the busiest moment that a server with these queues can have.
     Unpaced { seconds: u32 },
     /// A number of frames of each client, as fast as possible, with the audio that belongs to them. No step
     /// depends on a clock: with [`WhenFull::Wait`](super::WhenFull::Wait), every run does the same work.
