@@ -146,7 +146,7 @@ impl Stats {
             unserved: Vec::new(),
             cost: None,
         };
-        self.recording.0.map_or(nothing, |recording| advise(recording, self))
+        self.recording.0.map_or(nothing, |recording| advise(recording, self, recording.cost.so_far()))
     }
 }
 
@@ -161,19 +161,21 @@ fn table(classes: &[ClassAdvice]) -> Config {
     })
 }
 
-fn advise(recording: &Recording, stats: &Stats) -> Advice {
+/// Returns the advice that follows from a recording. `cost` is the time that it took, if that is known.
+pub(crate) fn advise(recording: &Recording, stats: &Stats, cost: Option<RecordingCost>) -> Advice {
     // The recording has the frees of blocks that were allocated while the pools were being reserved, but not
     // their allocations.
     let profile = recording.profile(stats.bypassed(Bypass::Starting) as usize);
     let all: Vec<_> = profile.seen.iter().collect();
-    let tiny_below = tiny_below(&profile, &recording.config);
+    let config = recording.config();
+    let tiny_below = tiny_below(&profile, &config);
     let floor = floor(&profile, tiny_below);
     let (small, sizes): (Vec<&Seen>, Vec<&Seen>) = all.iter().partition(|seen| seen.largest_asked < floor);
-    let largest_slot = recording.config.slot_bytes(Class::XLarge);
+    let largest_slot = config.slot_bytes(Class::XLarge);
     let fits_now = sizes.partition_point(|seen| seen.largest <= largest_slot);
     let fits_default = sizes.partition_point(|seen| seen.largest <= DEFAULT_TABLE[Class::XLarge as usize].0);
 
-    let how = (floor, recording.config.memory.huge_pages);
+    let how = (floor, config.memory.huge_pages);
     let always_served = fits_now.max(fits_default);
     let (classes, mut unserved) = unserved::cut_worthwhile(&profile, &sizes, always_served, how);
     let top = unserved::largest_slot(&classes);
@@ -192,7 +194,7 @@ fn advise(recording: &Recording, stats: &Stats) -> Advice {
         requested: Demand::of(&all),
         served: Demand::of(served),
         unserved,
-        cost: recording.cost.so_far(),
+        cost,
     }
 }
 

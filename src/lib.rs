@@ -75,6 +75,9 @@ mod config;
 mod fatal;
 #[cfg(not(framepool_loom))]
 pub mod guide;
+#[cfg(not(framepool_loom))]
+pub mod inspect;
+mod layout;
 mod lifecycle;
 #[cfg(framepool_loom)]
 mod loom_tests;

@@ -1,7 +1,7 @@
 //! The metadata: everything that the allocator knows about its slots and threads, in a mapping of its own,
 //! away from the slots (P8).
 //!
-//! The mapping holds, in this order: `Metadata` (modes, lanes, places, the reclaim lock), the words of the
+//! The mapping holds, in this order: `Metadata` (signature, modes, lanes, places, the reclaim lock), the words of the
 //! slot sets, the thread states, the slot map. It is mapped zeroed. Start-up writes only what must not be
 //! zero: the header and the free bits.
 //!
@@ -9,10 +9,12 @@
 //! thread's exit may come later than anything else. The metadata of a `BufferPool` has no places for threads,
 //! and goes with the pools.
 
+pub(crate) mod figures;
 mod fork;
 pub(crate) mod fork_mark;
 mod lanes;
 pub(crate) mod published;
+pub(crate) mod signature;
 pub(crate) mod slot_state;
 mod snapshot;
 mod tally;
@@ -25,12 +27,13 @@ pub(crate) use tally::Tally;
 
 use crate::config::plan::Plan;
 use crate::fatal::invariant;
+use crate::layout::layout_of;
 use crate::magazine::lane_pool::LanePool;
 use crate::magazine::mode::{LaneMode, Mode};
 use crate::magazine::reclaim::Reclaim;
 use crate::metadata::fork_mark::ForkMark;
+use crate::metadata::signature::Signature;
 use crate::os;
-use crate::os::Limit;
 use crate::slots::lane::{LANES, Lane};
 use crate::slots::slab::Slab;
 use crate::slots::slot_map::SlotMap;
@@ -44,9 +47,10 @@ use crate::thread::state::ThreadState;
 use crate::tunables::{MAGAZINE_COLD_BYTES, PLACES};
 
 /// The head of the mapping. Once published, it is constant except for the atomics and what the reclaim lock
-/// guards. The fields that hits read come first.
+/// guards. The fields that hits read come first, behind the signature, which is a cache line.
 #[repr(C, align(128))]
 pub(crate) struct Metadata {
+    pub(crate) signature: Signature,
     pub(crate) modes: [Mode; LANES],
     pub(crate) map: SlotMap,
     /// The start of the reservation; null if there is none.
@@ -55,22 +59,20 @@ pub(crate) struct Metadata {
     first_capacities: [usize; LANES],
     /// The maximum capacity of each lane's magazines.
     max_capacities: [usize; LANES],
-    thread_states: NonNull<ThreadState>,
-    map_bytes: NonNull<AtomicU8>,
+    pub(crate) thread_states: NonNull<ThreadState>,
+    pub(crate) map_bytes: NonNull<AtomicU8>,
     pub(crate) lanes: [LaneParts; LANES],
     pub(crate) places: Places,
     reclaim: Reclaim,
     pub(crate) peaks: [Peak; CLASSES],
     /// The counters of all threads without a place.
-    shared: SharedCounters,
+    pub(crate) shared: SharedCounters,
     fork_mark: Option<ForkMark>,
     /// The metadata before this one on the [list](crate::lifecycle::registry) of all.
     pub(crate) older: AtomicPtr<Metadata>,
     pub(crate) recording: Option<&'static Recording>,
-    /// The limit that denied the reservation, if it was one and is known.
-    pub(crate) exceeded_limit: Option<Limit>,
-    /// Whether the pools started switched off because valgrind runs the program.
-    pub(crate) is_off_for_valgrind: bool,
+    /// The [`Reservation::code`](crate::stats::Reservation::code) of what became of the reservation.
+    pub(crate) outcome: u64,
     /// The output for the statistics when the program exits; `None` if they are not asked for.
     pub(crate) exit_output: Option<os::ExitOutput>,
     /// The mapping of this metadata.
@@ -80,6 +82,7 @@ pub(crate) struct Metadata {
 }
 
 /// The parts of one lane.
+#[repr(C)]
 pub(crate) struct LaneParts {
     pub(crate) set: SlotSet,
     /// The slab of the lane's class.
@@ -112,7 +115,34 @@ impl Parts {
     }
 }
 
+impl LaneParts {
+    const LAYOUT: u64 = layout_of!(LaneParts { set, slab, first });
+}
+
 impl Metadata {
+    const LAYOUT: u64 = layout_of!(Metadata {
+        signature,
+        modes,
+        map,
+        base,
+        first_capacities,
+        max_capacities,
+        thread_states,
+        map_bytes,
+        lanes,
+        places,
+        reclaim,
+        peaks,
+        shared,
+        fork_mark,
+        older,
+        recording,
+        outcome,
+        exit_output,
+        mapping,
+        reservation,
+    });
+
     /// Maps and fills the metadata for `plan`, or returns `None` if there is no memory for it. Without
     /// places, threads have neither magazines nor counters of their own. The system is asked neither for a
     /// fence nor for a mark of forks then.
@@ -121,7 +151,7 @@ impl Metadata {
     /// stack, and the whole header at once would take 6 KiB of it.
     pub(crate) fn new(plan: &Plan, has_places: bool, source: os::Source<'_>) -> Option<NonNull<Self>> {
         let parts = Parts::of(plan, has_places)?;
-        let mapping = os::map_zeroed(parts.bytes, source)?;
+        let mapping = os::map_guarded(parts.bytes, source)?;
         os::name(mapping.pages, c"framepool: metadata");
         // One huge page would make resident what start-up takes care not to touch. If the system denies this,
         // that happens.
@@ -130,6 +160,7 @@ impl Metadata {
         // SAFETY: a new mapping with room for all parts, page-aligned and not shared yet.
         unsafe {
             Self::fill(metadata, mapping, &parts, plan);
+            (*metadata.as_ptr()).signature.fill(parts.bytes, has_places);
             Self::fill_lanes(metadata, &parts, plan);
             Self::start_places(metadata, plan, has_places);
         }
@@ -157,8 +188,6 @@ impl Metadata {
             (&raw mut (*this).peaks).write([const { Peak::new() }; CLASSES]);
             (&raw mut (*this).mapping).write(mapping);
             (&raw mut (*this).reservation).write(None);
-            (&raw mut (*this).exceeded_limit).write(None);
-            (&raw mut (*this).is_off_for_valgrind).write(false);
             (&raw mut (*this).exit_output).write(None);
         }
     }
@@ -247,6 +276,15 @@ impl Metadata {
         invariant!(place < PLACES, "a place lies in the table");
         // SAFETY: `Places` hands out only places in the table. A zeroed state is valid.
         unsafe { self.thread_states.add(place).as_ref() }
+    }
+
+    /// The states of the places that ever had an owner.
+    pub(crate) fn used_states(&self) -> &[ThreadState] {
+        let used = self.places.used();
+        invariant!(used <= PLACES, "a place lies in the table");
+        // SAFETY: the table has that many states, or none was ever claimed. Zeroed states are valid, and all that
+        // changes in them is atomic.
+        unsafe { core::slice::from_raw_parts(self.thread_states.as_ptr(), used) }
     }
 
     pub(crate) fn place_of(&self, state: &ThreadState) -> usize {

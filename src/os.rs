@@ -55,14 +55,14 @@ pub(crate) use glibc::{CONSOLIDATES, CONSOLIDATES_FROM, consolidate_heap};
 pub use limits::Limit;
 pub(crate) use limits::limit_behind;
 pub(crate) use requests::{
-    DISCARD_KEEPS_REQUESTS, discard, leave_out_of_core_dumps, lock, name, page_figures, populate, resident,
-    use_huge_pages,
+    DISCARD_KEEPS_REQUESTS, discard, leave_out_of_core_dumps, lock, name, page_figures, page_figures_of,
+    populate, resident, use_huge_pages,
 };
 pub(crate) use signals::with_signals_blocked;
 #[cfg(not(all(unix, not(framepool_os = "none"))))]
 pub(crate) use system::discard_leaves_zeros;
 pub(crate) use system::{
-    ExitHook, at_exit, map_zeroed, page_bytes, reserve, unmap, variable, write_to_stderr,
+    ExitHook, at_exit, map_guarded, map_zeroed, page_bytes, reserve, unmap, variable, write_to_stderr,
 };
 pub(crate) use threads::{is_first_thread, is_gone, this_process, this_thread};
 pub(crate) use valgrind::is_under_valgrind;

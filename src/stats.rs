@@ -32,7 +32,7 @@ pub(crate) mod add;
 mod class_stats;
 pub(crate) mod counters;
 mod display;
-mod level;
+pub(crate) mod level;
 pub(crate) mod peak;
 mod reasons;
 pub(crate) mod recording;
@@ -73,6 +73,27 @@ pub enum Reservation {
 }
 
 impl Reservation {
+    /// Returns a number for it, which means the same in every process. 0 is [`Pending`](Self::Pending).
+    pub(crate) fn code(self) -> u64 {
+        match self {
+            Reservation::Pending => 0,
+            Reservation::Ready => 1,
+            Reservation::OffForValgrind => 2,
+            Reservation::Failed(None) => 3,
+            Reservation::Failed(Some(Limit::AddressSpace)) => 4,
+            Reservation::Failed(Some(Limit::Data)) => 5,
+            Reservation::Failed(Some(Limit::LockedMemory)) => 6,
+        }
+    }
+
+    /// Returns what [`code`](Self::code) returned the number for.
+    pub(crate) fn from_code(code: u64) -> Option<Self> {
+        let failed = Limit::ALL.into_iter().map(Some).chain([None]).map(Reservation::Failed);
+        let mut all =
+            [Reservation::Pending, Reservation::Ready, Reservation::OffForValgrind].into_iter().chain(failed);
+        all.find(|reservation| reservation.code() == code)
+    }
+
     /// Returns whether the pools have their memory, switched on or off.
     #[cfg(feature = "metrics")]
     pub(crate) const fn has_memory(self) -> bool {
@@ -334,6 +355,35 @@ impl Stats {
     #[must_use]
     pub fn miss_rate(&self) -> f64 {
         share(self.misses(), self.hits()).unwrap_or(0.0)
+    }
+
+    /// Whether these may be the counts of a process: no sum of them overflows.
+    pub(crate) fn is_plausible(&self) -> bool {
+        const MAX: u64 = 1 << 56;
+        let of_class = |class: &ClassStats| {
+            [
+                class.hits,
+                class.misses,
+                class.returns,
+                class.below_floor,
+                class.held_back,
+                class.reallocs_in_place,
+            ]
+        };
+        let rest = [
+            self.too_large,
+            self.over_aligned,
+            self.disabled,
+            self.starting,
+            self.too_large_peak,
+            self.shrunk_in_fallback,
+            self.shrunk_to_fallback,
+            self.reallocs_moved,
+            self.memsets_skipped,
+            self.memsets_done,
+        ];
+        let by_size = self.refused().flat_map(|sizes| [sizes.requests, sizes.failed]);
+        self.classes.iter().flat_map(of_class).chain(rest).chain(by_size).all(|count| count <= MAX)
     }
 
     /// Returns what happened since an earlier snapshot of the same allocator.

@@ -6,11 +6,14 @@
 //! cargo run --release --example top -- --chat # the video chat server of the example of that name
 //! ```
 //!
-//! `workload.rs` is the program that is watched, `look.rs` reads its pools four times a second, and `draw.rs`
-//! draws the screen. `unpooled` keeps the view's own allocations out of the pools.
+//! `workload.rs` is the program that is watched. The screen is that of `framepool top`, which watches any program from outside:
+//! see `src/bin/framepool`. Here the program watches itself, so keys can change what it does. `unpooled` keeps the view's own
+//! allocations out of the pools.
 
-mod draw;
+#[path = "../../src/bin/framepool/look.rs"]
 mod look;
+#[path = "../../src/bin/framepool/screen.rs"]
+mod screen;
 #[path = "../video_chat/server/mod.rs"]
 #[allow(
     dead_code,
@@ -18,6 +21,8 @@ mod look;
     reason = "this program asks for less of it than the one that it belongs to"
 )]
 mod server;
+#[path = "../../src/bin/framepool/watch.rs"]
+mod watch;
 mod workload;
 
 use std::io::{self, IsTerminal, Write};
@@ -26,17 +31,15 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
-use framepool::PoolAlloc;
+use crossterm::event::KeyCode;
+use framepool::{Class, PoolAlloc, SlotState};
 
-use look::Look;
+use look::{Look, Reading};
+use watch::{Watched, watch};
 use workload::Workload;
 
 #[global_allocator]
 static ALLOC: PoolAlloc = PoolAlloc::new();
-
-/// The time between two looks.
-const INTERVAL: Duration = Duration::from_millis(250);
 
 /// Shows running pools live.
 #[derive(Parser)]
@@ -65,7 +68,8 @@ fn main() -> ExitCode {
     };
     // `init` also installs a panic hook that restores the terminal.
     let mut terminal = ALLOC.unpooled(ratatui::init);
-    let outcome = ALLOC.unpooled(|| run(&mut terminal, &workload, cli.seconds));
+    let end = cli.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let outcome = ALLOC.unpooled(|| watch(&mut terminal, &mut Own { workload, end }));
     ratatui::restore();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -79,54 +83,53 @@ fn fail(status: u8, text: &str) -> ExitCode {
     ExitCode::from(status)
 }
 
-/// Looks and draws until a key or the time limit ends the program.
-fn run(terminal: &mut ratatui::DefaultTerminal, workload: &Workload, seconds: Option<u64>) -> io::Result<()> {
-    let begun = Instant::now();
-    let mut look = Look::new(&ALLOC);
-    loop {
-        look.again(&ALLOC);
-        terminal.draw(|frame| draw::all(frame, &look, workload))?;
-        let next = Instant::now() + INTERVAL;
-        while let Some(left) = next.checked_duration_since(Instant::now()) {
-            if event::poll(left)?
-                && let Event::Key(key) = event::read()?
-                && key.kind != KeyEventKind::Release
-            {
-                if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
-                    return Ok(());
-                }
-                if !press(key.code, &mut look, workload) {
-                    return Ok(());
-                }
-            }
-        }
-        if seconds.is_some_and(|seconds| begun.elapsed() >= Duration::from_secs(seconds)) {
-            return Ok(());
-        }
-    }
+/// This program, which watches itself.
+struct Own {
+    workload: Workload,
+    end: Option<Instant>,
 }
 
-/// Handles a key. Returns `false` for a key that ends the program.
-fn press(key: KeyCode, look: &mut Look, workload: &Workload) -> bool {
-    match key {
-        KeyCode::Char('q') | KeyCode::Esc => return false,
-        KeyCode::Char('t') => look.say(format!("trimmed {:.1} MiB", look::mib(ALLOC.trim() as u64))),
-        KeyCode::Char('p') => {
-            let took = ALLOC.prewarm().elapsed.as_secs_f64() * 1e3;
-            look.say(format!("prewarmed in {took:.1} ms"));
-        }
-        KeyCode::Char(' ') => {
-            look.is_on = !look.is_on;
-            ALLOC.set_enabled(look.is_on);
-            look.say(format!("switched {}", if look.is_on { "on" } else { "off" }));
-        }
-        KeyCode::Up => workload.change_size(1),
-        KeyCode::Down => workload.change_size(-1),
-        KeyCode::Right => workload.change_rate(1),
-        KeyCode::Left => workload.change_rate(-1),
-        KeyCode::Char('+') => workload.change_depth(1),
-        KeyCode::Char('-') => workload.change_depth(-1),
-        _ => {}
+impl Watched for Own {
+    type Error = io::Error;
+    const KEYS: &'static str = "t trim   p prewarm   space on/off";
+
+    fn read(&mut self, wants_residency: bool) -> io::Result<Reading> {
+        let stats = ALLOC.stats();
+        let slots = Class::ALL.map(|class| {
+            let mut states = vec![SlotState::Free; stats.class(class).slots as usize];
+            ALLOC.slot_states(class, &mut states);
+            states
+        });
+        let residency = wants_residency.then(|| ALLOC.residency());
+        Ok(Reading { stats, slots, residency, is_on: Some(ALLOC.is_enabled()) })
     }
-    true
+
+    fn describe(&self) -> String {
+        self.workload.describe()
+    }
+
+    fn press(&mut self, key: KeyCode, look: &mut Look) {
+        match key {
+            KeyCode::Char('t') => look.say(format!("trimmed {:.1} MiB", look::mib(ALLOC.trim() as u64))),
+            KeyCode::Char('p') => {
+                let took = ALLOC.prewarm().elapsed.as_secs_f64() * 1e3;
+                look.say(format!("prewarmed in {took:.1} ms"));
+            }
+            KeyCode::Char(' ') => {
+                ALLOC.set_enabled(!ALLOC.is_enabled());
+                look.say(format!("switched {}", if ALLOC.is_enabled() { "on" } else { "off" }));
+            }
+            KeyCode::Up => self.workload.change_size(1),
+            KeyCode::Down => self.workload.change_size(-1),
+            KeyCode::Right => self.workload.change_rate(1),
+            KeyCode::Left => self.workload.change_rate(-1),
+            KeyCode::Char('+') => self.workload.change_depth(1),
+            KeyCode::Char('-') => self.workload.change_depth(-1),
+            _ => {}
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.end.is_some_and(|end| Instant::now() >= end)
+    }
 }

@@ -120,7 +120,7 @@ pub(super) fn find(
     too_large: &[&Seen],
     stats: &Stats,
 ) -> Vec<Finding> {
-    let config = &recording.config;
+    let config = &recording.config();
     let mut findings = Vec::new();
     if do_tiny_objects_crowd(profile, config) {
         let below = tiny_below(config);

@@ -94,7 +94,7 @@ pub struct Residency {
     /// The time that the requests and the reading of the figures took.
     pub elapsed: Duration,
     /// A bit for each option.
-    pub(super) requested: u8,
+    pub(crate) requested: u8,
     /// The [`Errno::code_of`] of each option's last outcome.
     pub(crate) denied: [i32; MEMORY_OPTIONS],
 }

@@ -1,21 +1,13 @@
 //! Sums over all threads: the statistics, and how many slots of a class are live.
 //!
-//! All hits are read before all returns, so their difference is never above the truth: see
-//! [`counters`](crate::stats::counters). Everything that the sums need lies in the metadata. It is still
+//! Everything that the sums need lies in the metadata. It is still
 //! there when the program exits, when the `PoolAlloc` may be gone or elsewhere.
 
 use crate::metadata::Metadata;
-use crate::slots::class::Class;
+use crate::metadata::figures::{Figures, add_table_to};
 use crate::slots::lane::Lane;
-use crate::stats::add::sum_up;
-use crate::stats::counters::LaneCounters;
 use crate::stats::{Recorded, Reservation, Stats};
-use crate::sync::{
-    AtomicU64,
-    Ordering::{Acquire, Relaxed},
-    fence,
-};
-use crate::thread::state::ThreadState;
+use crate::sync::{Ordering::Acquire, fence};
 
 impl Metadata {
     /// Updates a class's peak, if more of its slots may be live than at any earlier sum.
@@ -38,24 +30,16 @@ impl Metadata {
     #[cold]
     #[inline(never)]
     pub(crate) fn note_peak(&self, class: usize, free: usize) {
-        let hits = self.sum(class, |counters| &counters.hits);
+        let hits = self.figures().sum(class, |counters| &counters.hits);
         fence(Acquire);
-        let returns = self.sum(class, |counters| &counters.returns);
+        let returns = self.figures().sum(class, |counters| &counters.returns);
         let in_use = hits.saturating_sub(returns) as usize;
         self.peaks[class].note(in_use, free);
     }
 
-    fn sum(&self, class: usize, counter: impl Fn(&LaneCounters) -> &AtomicU64) -> u64 {
-        let mut sum = 0;
-        for lane in [Lane::new(class, false), Lane::new(class, true)] {
-            self.for_each_place(|state| sum_up(&mut sum, counter(state.lane_counters(lane))));
-            sum_up(&mut sum, counter(&self.shared.lanes[lane.index()]));
-        }
-        sum
-    }
-
-    fn for_each_place(&self, f: impl FnMut(&ThreadState)) {
-        (0..self.places.used()).map(|place| self.thread_state(place)).for_each(f);
+    /// The counters of all threads.
+    fn figures(&self) -> Figures<'_> {
+        Figures { states: self.used_states(), shared: &self.shared }
     }
 
     /// The number of slots of a class.
@@ -72,48 +56,21 @@ impl Metadata {
 
     /// Adds the counts by size of refused requests to `stats`.
     pub(crate) fn add_sizes_to(&self, stats: &mut Stats) {
-        self.for_each_place(|state| {
-            if state.counters().big_refusals.load(Relaxed) > 0 {
-                state.refused().add_to(&mut stats.refused);
-            }
-        });
-        self.shared.by_size.add_to(&mut stats.refused);
-        self.shared.refused.add_to(stats);
+        self.figures().add_sizes_to(stats);
     }
 
     /// Returns the statistics without the counts by size.
     pub(crate) fn counts(&self) -> Stats {
-        let reservation = if self.base.is_null() {
-            Reservation::Failed(self.exceeded_limit)
-        } else if self.is_off_for_valgrind {
-            Reservation::OffForValgrind
-        } else {
-            Reservation::Ready
-        };
-        let mut stats = Stats { reservation, ..Stats::default() };
-        for class in Class::ALL {
-            stats.classes[class as usize].hits = self.sum(class as usize, |counters| &counters.hits);
+        let reservation = Reservation::from_code(self.outcome).unwrap_or_default();
+        let mut stats = Stats { reservation, recording: Recorded(self.recording), ..Stats::default() };
+        let figures = self.figures();
+        for (class, hits) in stats.classes.iter_mut().zip(figures.hits()) {
+            class.hits = hits;
         }
         fence(Acquire);
-        for lane in Lane::ALL {
-            let class = &mut stats.classes[lane.class()];
-            self.for_each_place(|state| state.lane_counters(lane).add_to(class));
-            self.shared.lanes[lane.index()].add_to(class);
-        }
-        self.for_each_place(|state| state.counters().add_to(&mut stats));
-        self.shared.rest.add_to(&mut stats);
-        for (class, index) in stats.classes.iter_mut().zip(0..) {
-            let slab = &self.lanes[Lane::new(index, true).index()].slab;
-            class.slot_bytes = slab.slot_bytes as u64;
-            class.slots = slab.slots as u64;
-            let [open, held_back] =
-                [false, true].map(|is_held_back| self.pool(Lane::new(index, is_held_back)).set().slots());
-            class.held_back_slots = if open > 0 { held_back as u64 } else { 0 };
-            class.in_use = class.hits.saturating_sub(class.returns);
-            class.peak = self.peaks[index].raise_to(class.in_use as usize) as u64;
-            class.peak_demand = self.recording.map_or(0, |recording| recording.peak_demand(index)) as u64;
-        }
-        stats.recording = Recorded(self.recording);
+        figures.add_to(&mut stats);
+        let demand = |class| self.recording.map_or(0, |recording| recording.peak_demand(class));
+        add_table_to(&mut stats, &self.lanes, &self.peaks, demand);
         stats
     }
 }

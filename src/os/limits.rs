@@ -19,6 +19,8 @@ pub enum Limit {
 }
 
 impl Limit {
+    pub(crate) const ALL: [Limit; 3] = [Limit::AddressSpace, Limit::Data, Limit::LockedMemory];
+
     /// Returns the limit's names in programs and, in parentheses, in shells.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -4,6 +4,7 @@
 //! that it does not know. That error is passed on, or a simpler method takes the place of the request.
 
 use core::ffi::{CStr, c_int};
+use core::ops::Range;
 use core::ptr::NonNull;
 use std::fs::File;
 use std::io::Read;
@@ -112,21 +113,26 @@ pub(crate) unsafe fn discard(pages: NonNull<[u8]>) -> Result<(), Errno> {
 ///
 /// The kernel looks at all mappings of the process: about 10 us for each MiB that is resident in small pages.
 pub(crate) fn page_figures(pages: NonNull<[u8]>) -> (PageFigures, Result<(), Errno>) {
-    match read_smaps(pages) {
+    let start = pages.addr().get();
+    // The file is that of the thread, because the one of `self` is empty once the main thread has ended on its own.
+    match read_smaps("/proc/thread-self/smaps", start..start + pages.len()) {
         Ok(figures) => (figures, Ok(())),
         Err(denied) => (PageFigures { resident: resident(pages), ..PageFigures::default() }, Err(denied)),
     }
 }
 
-fn read_smaps(pages: NonNull<[u8]>) -> Result<PageFigures, Errno> {
-    let start = pages.addr().get();
-    let mut smaps = Smaps::new(start..start + pages.len());
+/// Returns the state of a range of whole mappings of another process. Allocates.
+pub(crate) fn page_figures_of(process: u32, addresses: Range<usize>) -> Result<PageFigures, Errno> {
+    read_smaps(&format!("/proc/{process}/smaps"), addresses)
+}
+
+fn read_smaps(file: &str, addresses: Range<usize>) -> Result<PageFigures, Errno> {
+    let mut smaps = Smaps::new(addresses);
     let mut buffer = [0; READ_BYTES];
     let code =
         |error: std::io::Error| error.raw_os_error().and_then(Errno::from_code).unwrap_or(Errno::UNSUPPORTED);
-    // Neither call allocates: std copies such a short path to the stack. (The file is that of the thread,
-    // because the one of `self` is empty once the main thread has ended on its own.)
-    let mut file = File::open("/proc/thread-self/smaps").map_err(code)?;
+    // Neither call allocates: std copies such a short path to the stack.
+    let mut file = File::open(file).map_err(code)?;
     loop {
         match file.read(&mut buffer) {
             Ok(0) => return smaps.page_figures().ok_or(Errno::UNSUPPORTED),

@@ -42,6 +42,11 @@ pub(crate) fn map_zeroed(bytes: usize, source: Source<'_>) -> Option<Mapping> {
     reserve(bytes, METADATA_ALIGN, core::iter::empty(), source)
 }
 
+/// Takes `bytes` bytes of zeroed memory, without guard pages.
+pub(crate) fn map_guarded(bytes: usize, source: Source<'_>) -> Option<Mapping> {
+    map_zeroed(bytes, source)
+}
+
 /// Gives a mapping back.
 ///
 /// # Safety

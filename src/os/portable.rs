@@ -62,3 +62,8 @@ pub(crate) fn resident(pages: NonNull<[u8]>) -> u64 {
 pub(crate) fn page_figures(_: NonNull<[u8]>) -> (PageFigures, Result<(), Errno>) {
     (PageFigures::default(), Err(Errno::UNSUPPORTED))
 }
+
+/// Returns [`Errno::UNSUPPORTED`].
+pub(crate) fn page_figures_of(_: u32, _: core::ops::Range<usize>) -> Result<PageFigures, Errno> {
+    Err(Errno::UNSUPPORTED)
+}

@@ -109,6 +109,25 @@ pub(crate) fn map_zeroed(bytes: usize, _: Source<'_>) -> Option<Mapping> {
     Some(mapping(base, bytes))
 }
 
+/// Maps `bytes` bytes of zeroed memory, page-aligned, with an inaccessible page before and one behind. The memory is
+/// therefore a mapping of its own in the system's list, and does not merge with its neighbours.
+pub(crate) fn map_guarded(bytes: usize, _: Source<'_>) -> Option<Mapping> {
+    let page = page_bytes();
+    let all = bytes.checked_next_multiple_of(page)?.checked_add(2 * page)?;
+    let base = map(all, libc::PROT_NONE, NO_RESERVE)?;
+    // SAFETY: inside the mapping just made, which no other thread knows.
+    unsafe {
+        let start = base.byte_add(page);
+        let open = libc::PROT_READ | libc::PROT_WRITE;
+        if calls::mprotect(start.as_ptr().cast(), all - 2 * page, open) == 0 {
+            let pages = NonNull::slice_from_raw_parts(start, bytes);
+            return Some(Mapping { pages, whole: NonNull::slice_from_raw_parts(base, all) });
+        }
+        unmap_piece(base, all);
+    }
+    None
+}
+
 /// Returns the bytes of a page: a power of two, 64 KiB at most.
 pub(crate) fn page_bytes() -> usize {
     // SAFETY: the call takes a number, and only reads.

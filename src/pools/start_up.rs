@@ -19,6 +19,7 @@ use crate::memory::reservation::Reserved;
 use crate::metadata::Metadata;
 use crate::os;
 use crate::os::asan;
+use crate::stats::Reservation;
 use crate::stats::recording::Recording;
 
 /// The decisions of start-up before it reserves anything.
@@ -147,15 +148,19 @@ impl Pools {
     fn publish(&self, mut metadata: NonNull<Metadata>, reservation: Option<os::Mapping>, settled: &Settled) {
         // SAFETY: just made, and not shared yet.
         let new = unsafe { metadata.as_mut() };
-        match reservation {
-            Some(reservation) => new.set_reservation(reservation, self.plan()),
-            None => new.exceeded_limit = reservation::limit_behind(self.plan()),
-        }
-        new.is_off_for_valgrind = settled.is_off_for_valgrind;
+        let outcome = match reservation {
+            Some(reservation) => {
+                new.set_reservation(reservation, self.plan());
+                if settled.is_off_for_valgrind { Reservation::OffForValgrind } else { Reservation::Ready }
+            }
+            None => Reservation::Failed(reservation::limit_behind(self.plan())),
+        };
+        new.outcome = outcome.code();
         new.exit_output = settled.exit_output;
         // Without slots there is no recording: frees take their fast path to the fallback, so it would not
         // see them.
         new.recording = settled.recording.filter(|_| reservation.is_some());
+        new.signature.complete();
         // SAFETY: from here on only read; unmapped by `unmap` only.
         unsafe { self.metadata_cell.publish(metadata) };
         if self.has_places {

@@ -6,9 +6,11 @@
 //! cost ten times as much.
 
 use crate::fatal::invariant;
+use crate::layout::layout_of;
 
 /// The position and the layout of one slab, computed at compile time for a `static`.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub(crate) struct Slab {
     /// The offset of the first slot.
     pub(crate) offset: usize,
@@ -21,6 +23,8 @@ pub(crate) struct Slab {
 }
 
 impl Slab {
+    pub(crate) const LAYOUT: u64 = layout_of!(Slab { offset, slot_bytes, slots, align, inverse });
+
     /// Returns the slab at `offset`, a multiple of the slot alignment. The end of the slab must not overflow.
     pub(crate) const fn new(offset: usize, slot_bytes: usize, slots: usize) -> Self {
         let align = 1 << slot_bytes.trailing_zeros();

@@ -15,6 +15,7 @@
 //! Each step is one load or one store. With `hardened`, a free is one exchange instead.
 
 use crate::fatal::invariant;
+use crate::layout::layout_of;
 use crate::slots::lane::Lane;
 use crate::sync::{AtomicU8, Ordering::Relaxed};
 
@@ -55,6 +56,11 @@ impl SlotTag {
         self.0 == 0
     }
 
+    /// Returns a byte that was read in another process.
+    pub(crate) const fn from_byte(byte: u8) -> Self {
+        Self(byte)
+    }
+
     /// Returns the lane of a slot that was handed out at least once.
     #[inline]
     pub(crate) const fn lane(self) -> Lane {
@@ -64,6 +70,7 @@ impl SlotTag {
 
 /// The bytes of one reservation, found by address.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub(crate) struct SlotMap {
     /// The position that the byte of address 0 would have, so that a lookup subtracts no base.
     origin: *const AtomicU8,
@@ -73,6 +80,8 @@ pub(crate) struct SlotMap {
 }
 
 impl SlotMap {
+    pub(crate) const LAYOUT: u64 = layout_of!(SlotMap { origin, granule_shift, within_granule });
+
     /// Returns the map of the reservation at `base`, which is a multiple of a granule, `1 << granule_shift`
     /// bytes. `bytes` has one byte for each granule.
     pub(crate) fn new(bytes: *const AtomicU8, base: *mut u8, granule_shift: u32) -> Self {
@@ -93,6 +102,11 @@ impl SlotMap {
     pub(crate) unsafe fn cell(&self, address: usize) -> TagCell<'_> {
         // SAFETY: the caller's contract.
         if self.is_granule(address) { unsafe { self.cell_of_start(address) } } else { TagCell(&NO_TAG) }
+    }
+
+    /// Returns the position of the byte for an offset of the reservation; `None` if the map is of no reservation.
+    pub(crate) fn granule_of(&self, offset: usize) -> Option<usize> {
+        offset.checked_shr(self.granule_shift)
     }
 
     /// Whether a granule starts at `address`.

@@ -47,6 +47,7 @@ use core::ops::Range;
 use core::ptr::NonNull;
 
 use crate::fatal::invariant;
+use crate::layout::{layout_of, mix_all};
 use crate::sync::{
     AtomicU32, AtomicU64,
     Ordering::{AcqRel, Acquire, Relaxed, SeqCst},
@@ -94,6 +95,11 @@ unsafe impl Send for SlotSet {}
 pub(crate) struct AlreadyFree(pub(crate) usize);
 
 impl SlotSet {
+    pub(crate) const LAYOUT: u64 = mix_all(&[
+        layout_of!(SlotSet { slots, words, group_shift, shared }),
+        layout_of!(SharedPart { level, summary, visitor }),
+    ]);
+
     /// Returns how many words `new` needs for `slots` slots.
     pub(crate) const fn words_needed(slots: usize) -> usize {
         if slots <= WORD_SLOTS { 0 } else { slots.div_ceil(WORD_SLOTS) }
@@ -127,6 +133,16 @@ impl SlotSet {
 
     pub(crate) const fn slots(&self) -> usize {
         self.slots
+    }
+
+    /// Returns the address of the words, which have a bit for each slot; 0 for a set of [one word](Self::level).
+    pub(crate) fn words_address(&self) -> usize {
+        self.words.addr()
+    }
+
+    /// Returns the bits of a set of one word.
+    pub(crate) fn level(&self) -> u64 {
+        self.shared.level.load(Relaxed)
     }
 
     /// Whether no slot is left. One load.

@@ -14,6 +14,7 @@
 //! returns finds at least the returns that made those hits possible. So it finds no more slots in use than
 //! there were.
 
+use crate::layout::{layout_of, mix_all};
 use crate::slots::class::CLASSES;
 use crate::slots::lane::{LANES, Lane};
 use crate::stats::add::{Add, COUNTS, owned, shared, sum_up};
@@ -144,7 +145,20 @@ pub(crate) struct SharedCounters {
     pub(crate) refused: RefusedShared,
 }
 
+impl SharedCounters {
+    pub(crate) const LAYOUT: u64 = mix_all(&[
+        layout_of!(SharedCounters { lanes, rest, by_size, refused }),
+        LaneCounters::LAYOUT,
+        Counters::LAYOUT,
+        RefusedBySize::LAYOUT,
+        RefusedShared::LAYOUT,
+    ]);
+}
+
 impl LaneCounters {
+    pub(crate) const LAYOUT: u64 =
+        layout_of!(LaneCounters { hits, requested_bytes, returns, reallocs_in_place });
+
     pub(crate) const fn new() -> Self {
         Self {
             hits: AtomicU64::new(0),
@@ -187,6 +201,25 @@ impl LaneCounters {
 }
 
 impl Counters {
+    pub(crate) const LAYOUT: u64 = mix_all(&[
+        layout_of!(Counters {
+            refused,
+            too_large,
+            over_aligned,
+            disabled,
+            starting,
+            shrunk_in_fallback,
+            shrunk_to_fallback,
+            big_refusals,
+            reallocs_moved,
+            memsets_skipped,
+            memsets_done,
+            uses_seen,
+        }),
+        layout_of!(RefusedByClass { misses, held_back, below_floor }),
+        layout_of!(FallbackCalls { calls, bytes }),
+    ]);
+
     pub(crate) const fn new() -> Self {
         Self {
             refused: [const {

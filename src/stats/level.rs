@@ -4,16 +4,20 @@
 //! |---|---|---|
 //! | both | any thread that allocates or frees (Relaxed) | nothing |
 
+use crate::layout::layout_of;
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 
 /// The number of live blocks, and its maximum. A block may end here whose begin was not counted, so the number stays at
 /// 0 there: below, the maximum would be too low from then on. All zeros are valid.
+#[repr(C)]
 pub(crate) struct Level {
     live: AtomicU64,
     max: AtomicU64,
 }
 
 impl Level {
+    pub(crate) const LAYOUT: u64 = layout_of!(Level { live, max });
+
     pub(crate) const fn new() -> Self {
         Self { live: AtomicU64::new(0), max: AtomicU64::new(0) }
     }

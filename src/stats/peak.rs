@@ -15,9 +15,11 @@
 //! |---|---|---|
 //! | both | any thread that takes a sum (Relaxed) | nothing |
 
+use crate::layout::layout_of;
 use crate::sync::{AtomicUsize, Ordering::Relaxed};
 
 /// The peak of one class.
+#[repr(C)]
 pub(crate) struct Peak {
     highest: AtomicUsize,
     /// The minimum number of slots left in the sets so far.
@@ -25,6 +27,8 @@ pub(crate) struct Peak {
 }
 
 impl Peak {
+    pub(crate) const LAYOUT: u64 = layout_of!(Peak { highest, lowest_free });
+
     pub(crate) const fn new() -> Self {
         Self { highest: AtomicUsize::new(0), lowest_free: AtomicUsize::new(usize::MAX) }
     }

@@ -26,15 +26,19 @@
 //! slots serve blocks than are counted.
 
 use core::alloc::Layout;
+use core::mem::offset_of;
 use core::ops::Range;
 
 mod cost;
+mod table;
 
 use crate::config::Config;
+use crate::layout::{layout_of, mix_all};
 use crate::os;
 use crate::slots::class::CLASSES;
 use crate::stats::level::Level;
 use crate::sync::{AtomicU64, Ordering::Relaxed};
+use table::Table;
 
 pub(crate) use cost::Cost;
 pub use cost::RecordingCost;
@@ -42,16 +46,21 @@ pub use cost::RecordingCost;
 /// The number of bins: a power of two, for the tree.
 const BINS: usize = 2048;
 
+/// The maximum number of live blocks, of requests of one bin, and of bytes of a request that a recording can have.
+const MAX_PLAUSIBLE_BLOCKS: usize = 1 << 40;
+const MAX_PLAUSIBLE_REQUESTS: u64 = 1 << 50;
+const MAX_PLAUSIBLE_BYTES: u64 = isize::MAX as u64 >> 16;
+
 /// The number of bins below the first size that has 64 steps for each power of two.
 const EVEN_BINS: usize = 64;
 const EVEN_STEP: usize = 64;
 const EVEN_SIZES_LOG2: u32 = (EVEN_BINS * EVEN_STEP).ilog2();
 
-/// A recording, in memory that is mapped zeroed. All zeros are valid, except for its `config`.
+/// A recording, in memory that is mapped zeroed. All bytes are valid: there are only numbers.
 #[repr(C)]
 pub(crate) struct Recording {
     /// The table that the program was recorded with.
-    pub(crate) config: Config,
+    table: Table,
     pub(crate) cost: Cost,
     /// Blocks of each class that were hits or misses.
     demand: [Level; CLASSES],
@@ -61,6 +70,7 @@ pub(crate) struct Recording {
     bins: [Bin; BINS],
 }
 
+#[repr(C)]
 struct Bin {
     requests: AtomicU64,
     bytes: AtomicU64,
@@ -122,18 +132,46 @@ fn bin_for(layout: Layout) -> usize {
 }
 
 impl Recording {
+    pub(crate) const LAYOUT: u64 = mix_all(&[
+        layout_of!(Recording { table, cost, demand, levels, bins }),
+        layout_of!(Bin { requests, bytes, largest, largest_asked, align, shrunk, shrunk_from }),
+        Table::LAYOUT,
+        Cost::LAYOUT,
+    ]);
+
     /// Creates an empty recording, which is never unmapped. `None` if there is no memory for it.
     pub(crate) fn new(config: &Config, source: os::Source<'_>) -> Option<&'static Self> {
         let memory = os::map_zeroed(size_of::<Self>(), source)?.base().cast::<Self>();
         // SAFETY: zeroed memory of the right size and alignment, which no other thread knows and which is
-        // never unmapped. All fields but the configuration may be zeros, and that is written before it is
-        // read.
+        // never unmapped. Zeros are valid.
         let recording = unsafe {
-            (&raw mut (*memory.as_ptr()).config).write(*config);
+            (&raw mut (*memory.as_ptr()).table).write(Table::of(config));
             memory.as_ref()
         };
         recording.cost.begin();
         Some(recording)
+    }
+
+    /// The offset of the maxima of the classes.
+    pub(crate) const DEMAND: usize = offset_of!(Recording, demand);
+
+    /// Whether this may be a recording at all: one that was read in another process may be torn, or no recording.
+    pub(crate) fn is_plausible(&self) -> bool {
+        let max = |level: &Level| level.max() <= MAX_PLAUSIBLE_BLOCKS;
+        let is_bin = |bin: &Bin| {
+            bin.requests.load(Relaxed) <= MAX_PLAUSIBLE_REQUESTS
+                && [&bin.largest, &bin.largest_asked, &bin.align, &bin.shrunk_from]
+                    .iter()
+                    .all(|bytes| bytes.load(Relaxed) <= MAX_PLAUSIBLE_BYTES)
+        };
+        self.config().validate().is_ok()
+            && self.levels.iter().chain(&self.demand).all(max)
+            && self.bins.iter().all(is_bin)
+    }
+
+    /// Returns the table that the program was recorded with, as far as advice looks at it.
+    pub(crate) fn config(&self) -> Config {
+        self.table.config()
     }
 
     /// Counts a block of this layout. Must be called before the search for its place.
@@ -203,7 +241,7 @@ impl Recording {
 
     /// Returns the counts so far. `unseen` blocks that were not recorded are added to each maximum.
     pub(crate) fn profile(&self, unseen: usize) -> Profile {
-        let max = self.levels.iter().map(|level| level.max() + unseen).collect();
+        let max = self.levels.iter().map(|level| level.max().saturating_add(unseen)).collect();
         let number = |counter: &AtomicU64| counter.load(Relaxed) as usize;
         let seen = |(bin, counts): (usize, &Bin)| Seen {
             bin,

@@ -17,6 +17,7 @@ use core::fmt;
 
 use super::Stats;
 use crate::fatal::invariant;
+use crate::layout::{layout_of, mix_all};
 use crate::stats::add::{Add, raise};
 use crate::stats::level::Level;
 use crate::stats::reasons::{REASONS, Refusal};
@@ -90,15 +91,20 @@ const fn from_bytes(bucket: usize) -> u64 {
 }
 
 /// The counters of one range and reason.
+#[repr(C)]
 struct Cell {
     requests: AtomicU64,
     bytes: AtomicU64,
 }
 
 /// The counters of refused requests of at least [`REFUSED_FROM`] bytes, by size and reason. All zeros are valid.
+#[repr(transparent)]
 pub(crate) struct RefusedBySize([[Cell; REASONS]; BIG_BUCKETS]);
 
 impl RefusedBySize {
+    pub(crate) const LAYOUT: u64 =
+        mix_all(&[size_of::<Self>() as u64, REASONS as u64, layout_of!(Cell { requests, bytes })]);
+
     pub(crate) const fn new() -> Self {
         Self(
             [const { [const { Cell { requests: AtomicU64::new(0), bytes: AtomicU64::new(0) } }; REASONS] };
@@ -129,6 +135,7 @@ impl RefusedBySize {
 }
 
 /// The counters of refused requests that all threads share. All zeros are valid.
+#[repr(C)]
 pub(crate) struct RefusedShared {
     /// Bytes of the largest request of at least [`REFUSED_FROM`] bytes.
     largest: [[AtomicU64; REASONS]; BIG_BUCKETS],
@@ -139,6 +146,9 @@ pub(crate) struct RefusedShared {
 }
 
 impl RefusedShared {
+    pub(crate) const LAYOUT: u64 =
+        mix_all(&[layout_of!(RefusedShared { largest, failed, too_large }), Level::LAYOUT]);
+
     pub(crate) const fn new() -> Self {
         Self {
             largest: [const { [const { AtomicU64::new(0) }; REASONS] }; BIG_BUCKETS],

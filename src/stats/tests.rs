@@ -47,6 +47,14 @@ fn bypasses_and_a_denied_reservation_have_a_line_each() {
 }
 
 #[test]
+fn a_code_means_one_outcome_of_the_reservation() {
+    let all: Vec<_> = (0..7).map(|code| Reservation::from_code(code).unwrap()).collect();
+    assert!(all.iter().zip(0..).all(|(reservation, code)| reservation.code() == code), "{all:?}");
+    assert_eq!((all[0], all[1]), (Reservation::Pending, Reservation::Ready));
+    assert!([7, u64::MAX].map(Reservation::from_code).iter().all(Option::is_none));
+}
+
+#[test]
 fn rates_count_hits_and_misses_only_and_start_at_zero() {
     let stats = Stats { too_large: 1_000, ..Stats::default() };
     assert_eq!((stats.hit_rate(), stats.miss_rate()), (0.0, 0.0));

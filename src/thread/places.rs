@@ -7,6 +7,8 @@
 //! | `used` | claiming threads (Release), read by reclaims and snapshots (Acquire) | the gates of new places |
 
 use crate::fatal::invariant;
+#[cfg(not(framepool_loom))]
+use crate::layout::layout_of;
 use crate::sync::{
     AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
@@ -27,6 +29,9 @@ pub(crate) struct Places {
 }
 
 impl Places {
+    #[cfg(not(framepool_loom))]
+    pub(crate) const LAYOUT: u64 = layout_of!(Places { taken, used, turn });
+
     #[cfg(framepool_loom)]
     pub(crate) fn new() -> Self {
         Self { taken: core::array::from_fn(|_| AtomicU64::new(0)), used: AtomicUsize::new(0) }

@@ -20,6 +20,7 @@
 //! | who has which place | see [`places`](crate::thread::places) | |
 //! | `owner` | see [`orphans`](crate::lifecycle::orphans) | |
 
+use crate::layout::{layout_of, mix_all};
 use crate::magazine::Magazine;
 use crate::magazine::gate::Gate;
 use crate::slots::lane::{LANES, Lane};
@@ -56,6 +57,12 @@ const _: () = assert!(
 );
 
 impl ThreadState {
+    pub(crate) const LAYOUT: u64 = mix_all(&[
+        layout_of!(ThreadState { gate, owner, counters, lanes, refused }),
+        layout_of!(LaneState { counters, magazine }),
+        size_of::<Gate>() as u64,
+    ]);
+
     /// A stand-in for threads without a place. Nothing is ever counted or cached in it, because no allocator
     /// has its key.
     pub(super) const fn stand_in(key: usize) -> Self {

@@ -1,5 +1,5 @@
-//! The screen: a summary at the top, a panel for each class, the requests that went past the pools, the
-//! memory, the keys.
+//! The screen of `framepool top`: a summary at the top, a panel for each class, the requests that went past the pools, the
+//! memory, the keys with a legend. `examples/top` draws it too.
 //!
 //! Each state has its own character, so the screen is readable without colours.
 
@@ -9,12 +9,41 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style, Stylize};
 use ratatui::symbols::bar;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Paragraph};
+use ratatui::widgets::{Block, Clear, Paragraph, Wrap};
 
 use crate::look::{Look, mib};
-use crate::workload::Workload;
 
-pub(crate) fn all(frame: &mut Frame<'_>, look: &Look, workload: &Workload) {
+/// The texts of a screen that depend on the program which draws it.
+pub(crate) struct Labels<'a> {
+    /// What is watched.
+    pub(crate) watching: &'a str,
+    /// The keys beside `q` and `?`.
+    pub(crate) keys: &'a str,
+    /// Whether the explanation is shown.
+    pub(crate) explains: bool,
+}
+
+/// The characters of a slot's states.
+const LEGEND: &str = "# live  o cached  . free";
+
+/// The explanation of the screen.
+const EXPLANATION: &str = "\
+A panel is a size class. Each character is a slot, or several slots if there is no room for all of them:
+
+#  live: a block lives in it
+o  cached: free, in the magazine of one thread, which takes it without an atomic operation
+.  free: in the set that all threads share
+
+Peak is the maximum number that was live at once. A miss is a request that fits the class and found no slot; the fallback \
+served it. The bars of the hit rate go from the past at the left to now at the right, a quarter of a second each: green \
+is 100 %, red is below, its height the share of hits, and a gap is a time without requests.
+
+Past the pools are the requests that the fallback served, by reason, since the start and now: a table of other sizes or \
+more slots would serve them. `framepool advise` finds one.
+
+Memory is what the slots have, as the kernel says; untouched slots have none.";
+
+pub(crate) fn all(frame: &mut Frame<'_>, look: &Look, labels: &Labels<'_>) {
     const HEAD: u16 = 2;
     const FOOT: u16 = 5;
     const KEYS: u16 = 1;
@@ -32,7 +61,7 @@ pub(crate) fn all(frame: &mut Frame<'_>, look: &Look, workload: &Workload) {
         Constraint::Length(KEYS),
     ]);
     let [head, small, medium, large, xlarge, foot, keys] = panels.areas(frame.area());
-    frame.render_widget(Paragraph::new(head_lines(look, workload)), head);
+    frame.render_widget(Paragraph::new(head_lines(look, labels)), head);
     for (class, area) in Class::ALL.into_iter().zip([small, medium, large, xlarge]) {
         draw_class(frame, look, class, area);
     }
@@ -42,21 +71,39 @@ pub(crate) fn all(frame: &mut Frame<'_>, look: &Look, workload: &Workload) {
         past_pools,
     );
     frame.render_widget(Paragraph::new(memory_lines(look)).block(Block::bordered().title("Memory")), memory);
-    let help = "q quit   t trim   p prewarm   space on/off";
-    frame.render_widget(Line::from(vec![help.dim(), format!("   {}", look.said).bold()]), keys);
+    let help = format!("q quit   ? help   {}", labels.keys);
+    let end = if look.said.is_empty() { LEGEND.into() } else { look.said.as_str().bold() };
+    frame.render_widget(Line::from(vec![help.dim(), "   ".into(), end]), keys);
+    if labels.explains {
+        explain(frame);
+    }
 }
 
-fn head_lines(look: &Look, workload: &Workload) -> Vec<Line<'static>> {
+/// Draws the explanation over the screen.
+fn explain(frame: &mut Frame<'_>) {
+    let area = frame.area();
+    let (width, height) = (area.width.min(76), area.height.min(23));
+    let area = Rect::new((area.width - width) / 2, (area.height - height) / 2, width, height);
+    let block = Block::bordered().title(" What this shows (any key closes it) ");
+    frame.render_widget(Clear, area);
+    frame.render_widget(Paragraph::new(EXPLANATION).wrap(Wrap { trim: false }).block(block), area);
+}
+
+fn head_lines(look: &Look, labels: &Labels<'_>) -> Vec<Line<'static>> {
     let rate = (look.lately.total_allocs() + look.lately.reallocs_in_place()) as f64 / look.seconds;
     let pooled = match look.now.pooled_share() {
         // Rounded down, so that only all is 100.0.
         Some(share) => format!("{:.1} %", (1000.0 * share).floor() / 10.0),
         None => "n/a".to_owned(),
     };
-    let switch = if look.is_on { " on ".black().on_green() } else { " off ".white().on_red() };
+    let switch = match look.is_on {
+        Some(true) => " on ".black().on_green(),
+        Some(false) => " off ".white().on_red(),
+        None => "".into(),
+    };
     let requests = format!(" {rate:>8.0} requests/s   pooled since the start: {pooled} of the bytes");
     let summary = vec!["framepool ".bold(), switch, requests.into()];
-    vec![Line::from(summary), Line::from(format!("watching {}", workload.describe())).dim()]
+    vec![Line::from(summary), Line::from(format!("watching {}", labels.watching)).dim()]
 }
 
 fn draw_class(frame: &mut Frame<'_>, look: &Look, class: Class, area: Rect) {
@@ -166,33 +213,52 @@ mod tests {
         lines.iter().map(ToString::to_string).collect()
     }
 
+    fn rows(width: u16, height: u16, explains: bool) -> Vec<String> {
+        use ratatui::{Terminal, backend::TestBackend};
+        let slots = Class::ALL.map(|_| vec![SlotState::Live, SlotState::Cached, SlotState::Free]);
+        let reading = || crate::look::Reading {
+            stats: framepool::PoolAlloc::new().stats(),
+            slots: slots.clone(),
+            residency: None,
+            is_on: Some(true),
+        };
+        let mut look = Look::new(reading());
+        look.again(reading());
+        let labels = Labels { watching: "a test", keys: "t trim", explains };
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a terminal in memory");
+        terminal.draw(|screen| all(screen, &look, &labels)).expect("memory takes all");
+        let cells = &terminal.backend().buffer().content;
+        cells.chunks(width.into()).map(|row| row.iter().map(|cell| cell.symbol()).collect()).collect()
+    }
+
     /// Tests the minimum size of a terminal that everything fits on.
     #[test]
     fn everything_has_its_place_on_a_terminal_of_80_by_24() {
-        use ratatui::{Terminal, backend::TestBackend};
-        let frame = std::hint::black_box(vec![1_u8; 1_382_400]);
-        let mut look = Look::new(&crate::ALLOC);
-        look.again(&crate::ALLOC);
-        look.say("trimmed 1.0 MiB".to_owned());
-        let mut terminal = Terminal::new(TestBackend::new(80, 24)).expect("a terminal in memory");
-        terminal.draw(|screen| all(screen, &look, &Workload::Chat)).expect("memory takes all");
-        let buffer = terminal.backend().buffer();
-        let rows: Vec<String> =
-            buffer.content.chunks(80).map(|row| row.iter().map(|cell| cell.symbol()).collect()).collect();
+        let rows = rows(80, 24, false);
         for (row, starts) in [
             (0, "framepool  on "),
-            (2, "┌ Small 1 KiB x 1024: "),
+            (1, "watching a test"),
+            (2, "┌ Small 1 KiB x 1024: 1 live, 1 cached, 1 free"),
+            (3, "│#o."),
             (6, "┌ Medium 64 KiB x 64: "),
             (14, "┌ XLarge 2 MiB x 64: "),
-            (15, "│#"),
+            (15, "│#o."),
             (16, "│hit rate "),
             (18, "┌Past the pools"),
-            (23, "q quit   t trim"),
+            (23, "q quit   ? help   t trim   # live  o cached  . free"),
         ] {
             assert!(rows[row].starts_with(starts), "{row}: {rows:#?}");
         }
-        assert!(rows[23].contains("trimmed 1.0 MiB") && rows[19].contains("resident"));
-        drop(frame);
+        assert!(rows[19].contains("resident"));
+    }
+
+    #[test]
+    fn the_explanation_is_whole_on_every_terminal_of_at_least_80_by_24() {
+        for (width, height) in [(80, 24), (120, 40)] {
+            let text = rows(width, height, true).join("\n");
+            assert!(text.contains("What this shows") && text.contains("untouched slots"), "{text}");
+            assert!(text.contains("none. "), "{text}");
+        }
     }
 
     #[test]

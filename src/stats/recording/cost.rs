@@ -7,10 +7,12 @@
 
 use core::time::Duration;
 
+use crate::layout::layout_of;
 use crate::os;
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 
 /// The time that the counting takes. All zeros are valid.
+#[repr(C)]
 pub(crate) struct Cost {
     /// The CPU time of the process when the recording began, in nanoseconds; 0 if it is not known.
     began: AtomicU64,
@@ -52,6 +54,8 @@ impl RecordingCost {
 }
 
 impl Cost {
+    pub(super) const LAYOUT: u64 = layout_of!(Cost { began, steps, nanos });
+
     pub(super) fn begin(&self) {
         self.began.store(os::process_nanos().unwrap_or(0), Relaxed);
     }
