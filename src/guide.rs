@@ -3,6 +3,7 @@
 //! - [`sizing`]: how large the slots are, how many there are, and which layouts may have them
 //! - [`ready_memory`]: page faults, huge pages, locked memory, and giving memory back
 //! - [`statistics`]: what the figures mean, and how to watch them in production
+//! - [`running_processes`]: statistics, a table and a live view of a process from outside
 //! - [`dhat`]: a heap profile of what the pools do not serve
 //! - [`debugging_tools`]: valgrind, heaptrack, sanitizers, perf and others
 //! - [`containers`]: limits, cgroups, and filters of system calls
@@ -24,6 +25,9 @@ pub mod ready_memory {}
 
 #[doc = include_str!("guide/statistics.md")]
 pub mod statistics {}
+
+#[doc = include_str!("guide/running_processes.md")]
+pub mod running_processes {}
 
 #[doc = include_str!("guide/dhat.md")]
 pub mod dhat {}

@@ -27,6 +27,7 @@
 //! | find a table for a program that exists | [`Config::record`], [`Stats::advice`] |
 //! | read what the pools did | [`Stats`], [`guide::statistics`] |
 //! | watch an allocator in production | [`Monitor`] |
+//! | look into a process that runs | [`guide::running_processes`], [`inspect`] |
 //! | have the memory ready, huge or locked | [`PoolAlloc::prewarm`], [`guide::ready_memory`] |
 //! | test that a loop stays in the pools | [`assert_pooled!`], [`assert_no_misses!`] |
 //! | use another allocator below the pools | [`PoolAlloc::with_fallback`], [`guide::fallbacks`] |
@@ -45,6 +46,7 @@
 //! | `metrics` | a [`Monitor`] sets gauges and counters |
 //! | `serde` | `Serialize` for statistics, residency, advice, events and all names |
 //! | `full` | all of these |
+//! | `inspect` | the program `framepool`: `cargo install framepool --features inspect` |
 //! | `nightly` | std's own `Allocator` for a [`BufferPool`], with a nightly compiler |
 //!
 //! None is on by default. Turn `nightly` on wherever another crate of the program turns on allocator-api2's feature

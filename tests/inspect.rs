@@ -48,14 +48,12 @@ fn play(case: &str) {
             return wait_with((frames, pool.alloc(FRAME_BYTES)));
         }
         // The child of a `fork` frees what its parent allocated.
-        "fork" => {
-            // SAFETY: the child uses the pools, which work there.
-            if unsafe { libc::fork() } == 0 {
-                drop(frames);
-                println!("child {}", std::process::id());
-                loop {
-                    thread::sleep(Duration::from_secs(1));
-                }
+        // SAFETY: the child uses the pools, which work there.
+        "fork" if unsafe { libc::fork() } == 0 => {
+            drop(frames);
+            println!("child {}", std::process::id());
+            loop {
+                thread::sleep(Duration::from_secs(1));
             }
         }
         "execute" => {
@@ -238,6 +236,10 @@ fn a_process_that_executes_another_program_is_not_read_as_the_old_one() {
 }
 
 /// Starts `framepool` with a command, and waits until that has pools. Returns the number of the command's process too.
+#[expect(
+    clippy::zombie_processes,
+    reason = "each caller waits for it, and without a child the test has failed"
+)]
 fn following(task: &str, case: &str) -> (Child, u32) {
     let mut command = of_this_binary(task, case);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -313,10 +315,10 @@ fn what_cannot_be_read_is_one_clear_line_and_status_2() {
         command.args(["-c", "echo ready; read nothing"]);
         command
     });
-    let (none, nobody) = (running.pid().to_string(), u32::MAX.to_string());
+    let (none, missing) = (running.pid().to_string(), u32::MAX.to_string());
     let cases: [(&[&str], &str); 7] = [
         (&["stats", "--pid", &none], "has no pools of framepool"),
-        (&["stats", "--pid", &nobody], "no process 4294967295 here"),
+        (&["stats", "--pid", &missing], "no process 4294967295 here"),
         (&["advise", "--pid", &none], "has no pools of framepool"),
         (&["top", "--pid", &none], "top needs a terminal"),
         (&["stats", "--", "true"], "has no pools of framepool|ended before its pools could be read"),
@@ -344,7 +346,7 @@ fn what_cannot_be_read_is_one_clear_line_and_status_2() {
 
 /// Another user may not read a process of root's, and may read one of its own where Yama lets it.
 fn the_kernel_says_whom_a_user_may_read() {
-    const NOBODY: u32 = 65_534;
+    const OTHER_USER: u32 = 65_534;
     // SAFETY: takes no pointer.
     if unsafe { libc::geteuid() } != 0 {
         println!("skipped: it takes root to become another user");
@@ -353,13 +355,13 @@ fn the_kernel_says_whom_a_user_may_read() {
     // A copy of the program where every user finds it.
     let program = std::env::temp_dir().join(format!("framepool-program-{}", std::process::id()));
     fs::copy(env!("CARGO_BIN_EXE_framepool"), &program).unwrap();
-    let as_nobody = |pid: u32| {
+    let as_other_user = |pid: u32| {
         let mut command = Command::new(&program);
-        command.args(["stats", "--pid", &pid.to_string()]).uid(NOBODY).gid(NOBODY);
+        command.args(["stats", "--pid", &pid.to_string()]).uid(OTHER_USER).gid(OTHER_USER);
         texts(&run(command))
     };
     let root = Running::start("wait");
-    let (code, _, stderr) = as_nobody(root.pid());
+    let (code, _, stderr) = as_other_user(root.pid());
     assert!(code == Some(2) && stderr.contains("the kernel denies reading process"), "{stderr}");
     assert!(stderr.contains("sudo") && stderr.contains("framepool stats -- COMMAND"), "{stderr}");
 
@@ -368,9 +370,9 @@ fn the_kernel_says_whom_a_user_may_read() {
     fs::copy(std::env::current_exe().unwrap(), &own).unwrap();
     let mut command = Command::new(&own);
     command.envs(this_binary("wait").get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.uid(NOBODY).gid(NOBODY);
+    command.uid(OTHER_USER).gid(OTHER_USER);
     let running = Running::of(command);
-    let (code, stdout, stderr) = as_nobody(running.pid());
+    let (code, stdout, stderr) = as_other_user(running.pid());
     let scope = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
     if scope.trim().parse().unwrap_or(0) == 0 {
         assert!(code == Some(0) && stdout.contains("XLarge"), "{stderr}");

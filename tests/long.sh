@@ -8,6 +8,7 @@ cargo test --release --test fork --test wait_pooled --test every_instruction -- 
 FORK_EVERYWHERE=1 cargo test --release --test fork_anywhere
 STRESS_SECONDS=150 cargo test --release --test stress
 GAMES=5000 cargo test --release --test model
+bash tests/loom.sh -- --ignored
 cargo test --release --test life_cycle --test dead_threads --test never_waits --test misuse --test guards
 cargo test -p framepool-coroutines --release
 cargo test -p framepool-coroutines --profile peers

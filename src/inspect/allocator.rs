@@ -37,7 +37,7 @@ pub struct Allocator<'a> {
     found: Found,
 }
 
-/// What pools belong to.
+/// The type that pools belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
@@ -76,7 +76,7 @@ impl<'a> Allocator<'a> {
         Self { memory, pid, found }
     }
 
-    /// Returns what the pools belong to.
+    /// Returns the type that the pools belong to.
     #[must_use]
     pub fn kind(&self) -> Kind {
         if self.found.is_program { Kind::PoolAlloc } else { Kind::BufferPool }

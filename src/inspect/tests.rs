@@ -129,7 +129,7 @@ fn a_byte_of_the_signature_that_is_wrong_makes_it_none() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// What changes is in the head of the metadata, in the recording, or anywhere.
+    /// Changes bytes in the head of the metadata, and anywhere.
     #[test]
     fn whatever_the_memory_holds_the_reader_comes_to_an_end(
         head in prop::collection::vec((0..8_192_usize, any::<u8>()), 0..8),

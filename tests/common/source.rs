@@ -25,7 +25,7 @@ impl Module {
 }
 
 /// Returns the files of the crate in `folder`, whose root is `root.rs`, without those that are only compiled
-/// for tests.
+/// for tests. A program in `src/bin` is a crate of its own.
 pub(crate) fn modules(folder: &str, root: &str) -> Vec<Module> {
     let mut files = Vec::new();
     collect(Path::new(folder), &mut files);
@@ -47,7 +47,7 @@ fn collect(folder: &Path, files: &mut Vec<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if ["tests", "tests.rs", "model.rs", "loom_tests", "loom_tests.rs"].contains(&&*name) {
+        if ["bin", "tests", "tests.rs", "model.rs", "loom_tests", "loom_tests.rs"].contains(&&*name) {
             continue;
         }
         if path.is_dir() {

@@ -10,7 +10,7 @@ const MOMENTS: usize = 480;
 /// The time between two readings of the residency, which takes the system longer than the other figures.
 const RESIDENCY_INTERVAL: Duration = Duration::from_secs(2);
 
-/// What was read of the pools at one moment.
+/// The figures that were read at one moment.
 pub(crate) struct Reading {
     pub(crate) stats: Stats,
     /// The state of each slot, for each class.

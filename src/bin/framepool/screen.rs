@@ -15,7 +15,7 @@ use crate::look::{Look, mib};
 
 /// The texts of a screen that depend on the program which draws it.
 pub(crate) struct Labels<'a> {
-    /// What is watched.
+    /// The description of the pools that are watched.
     pub(crate) watching: &'a str,
     /// The keys beside `q` and `?`.
     pub(crate) keys: &'a str,
@@ -109,9 +109,8 @@ fn head_lines(look: &Look, labels: &Labels<'_>) -> Vec<Line<'static>> {
 fn draw_class(frame: &mut Frame<'_>, look: &Look, class: Class, area: Rect) {
     let stats = look.now.class(class);
     let [live, cached] = [SlotState::Live, SlotState::Cached].map(|state| look.count(class, state));
-    let free = look.slots[class as usize].len() - live - cached;
     let title = format!(
-        " {class} {} x {}: {live} live, {cached} cached, {free} free, peak {}; {} hits, {} misses ",
+        " {class} {} x {}: {live} live, {cached} cached, peak {}; {} hits, {} misses ",
         size(stats.slot_bytes),
         stats.slots,
         stats.peak,
@@ -238,7 +237,7 @@ mod tests {
         for (row, starts) in [
             (0, "framepool  on "),
             (1, "watching a test"),
-            (2, "┌ Small 1 KiB x 1024: 1 live, 1 cached, 1 free"),
+            (2, "┌ Small 1 KiB x 1024: 1 live, 1 cached, peak 0; 0 hits, 0 misses"),
             (3, "│#o."),
             (6, "┌ Medium 64 KiB x 64: "),
             (14, "┌ XLarge 2 MiB x 64: "),

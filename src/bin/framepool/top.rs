@@ -23,7 +23,11 @@ pub(crate) fn of_process(pid: u32) -> Result<ExitCode, Failure> {
     show(&Process::attach(pid)?, false).map(|()| ExitCode::SUCCESS)
 }
 
-/// The same for a process that was started just now, and may have no pools yet.
+/// Watches a process that was started just now, and may have no pools yet.
+///
+/// # Errors
+///
+/// As [`of_process`], and the process has ended without pools.
 pub(crate) fn of_process_when_ready(pid: u32, has_ended: &mut dyn FnMut() -> bool) -> Result<(), Failure> {
     loop {
         let process = Process::attach(pid)?;
