@@ -4,7 +4,8 @@
 # A line has the promise, the file, a Perl substitution that breaks it, and the test target that must fail:
 #
 #   NAME           the integration test of that name       lib            the unit tests
-#   full:NAME      the same, with all features             loom:TEST      a test under the model checker
+#   full:NAME      the same, with all features             inspecting:NAME  the same, with the program framepool
+#   loom:TEST      a test under the model checker
 #   package:NAME   a member of the workspace               coroutines     that member, in a release build
 #   tsan, asan     tests under a sanitizer (nightly)       soak           the short soaks of video_chat
 #
@@ -47,6 +48,7 @@ breaks() {
     full:lib) selection=(--features full --lib) ;;
     full:*) selection=(--features full --test "${target#full:}") ;;
     coroutines) selection=(-p framepool-coroutines --release) ;;
+    inspecting:*) selection=(--features inspect --test "${target#inspecting:}") ;;
     package:*) selection=(-p "${target#package:}") ;;
     loom:*) sanitizer=loom selection=("${target#loom:}") ;;
     soak) selection=(--example video_chat soak) ;;
@@ -684,7 +686,7 @@ breaks "figures refused requests are counted by size" src/stats/refused.rs \
   's/bytes\.ilog2\(\) - REFUSED_FROM\.ilog2\(\)/bytes.ilog2() - REFUSED_FROM.ilog2() + 1/' model
 breaks "figures small refused requests are the rest" src/stats/refused.rs \
   's/                first\.subtract\(requests, bytes\);//' model
-breaks "figures the counts of all threads are added" src/metadata/snapshot.rs \
+breaks "figures the counts of all threads are added" src/metadata/figures.rs \
   's/big_refusals\.load\(Relaxed\) > 0/big_refusals.load(Relaxed) > 9/' model
 breaks "figures the most blocks too large at once are counted" src/pool_alloc/global_alloc.rs \
   's/self\.pools\.too_large_block_ends\(layout\.size\(\)\);//' lib
@@ -785,6 +787,34 @@ breaks "valgrind the pools start switched off" src/pools/start_up.rs \
   's/is_on\.is_none\(\) && os::is_under_valgrind\(\)/false \&\& os::is_under_valgrind()/' valgrind
 breaks "valgrind the variable overrides it" src/pools/start_up.rs \
   's/is_on\.is_none\(\) && os::is_under_valgrind\(\)/os::is_under_valgrind()/' valgrind
+breaks "inspect a copy of the metadata is none" src/inspect/signature.rs \
+  's/ \|\| signature\.address != mapping\.start//' lib
+breaks "inspect another version is refused" src/inspect/signature.rs \
+  's/signature\.version != VERSION \|\| //' lib
+breaks "inspect another layout is refused" src/inspect/signature.rs \
+  's/ \|\| signature\.layout != LAYOUT//' lib
+breaks "inspect a layout names all fields" src/layout.rs \
+  's/\$\(core::mem::offset_of!\(\$name, \$field\) as u64\),\+/0/' lib
+breaks "inspect metadata does not merge with its neighbours" src/metadata.rs \
+  's/os::map_guarded/os::map_zeroed/' lib
+breaks "inspect hits are read before returns" src/inspect/allocator.rs \
+  's/(let hits = )self\.counters\(\)\?(.*?;\n)(.*?)(let counters = self\.counters\(\)\?;\n)/let counters = self.counters()?;\n        let hits = self.counters()?$2/s' inspecting:inspect
+breaks "inspect slots of both lanes are read" src/inspect/allocator.rs \
+  's/for lane in \[Lane::new\(class as usize, false\), Lane::new\(class as usize, true\)\] \{\n            let parts/for lane in [Lane::new(class as usize, true)] {\n            let parts/' lib
+breaks "inspect torn figures are not shown" src/stats.rs \
+  's/\.all\(\|count\| count <= MAX\)/.all(|count| count <= MAX || true)/' lib
+breaks "inspect a recording is checked" src/inspect/allocator.rs \
+  's/if recording\.is_plausible\(\) \{ Ok\(recording\) \} else \{ Err\(self\.torn\(\)\) \}/Ok(recording)/' lib
+breaks "inspect a zombie is told from a process that lives" src/inspect/process.rs \
+  's/starts_with\(b"Z"\)/starts_with(b"?")/' inspecting:inspect
+breaks "inspect a program that is executed is another" src/inspect/process.rs \
+  's/self\.memory\.read\(first\.start, &mut \[0\]\)\.map\(\|\(\)\| maps\)/_ = first; Ok(maps)/' inspecting:inspect
+breaks "inspect SIGTERM is passed on" src/bin/framepool/command.rs \
+  's/SIGTERM \| SIGHUP => self\.pass_on\(signal\),//' inspecting:inspect
+breaks "inspect a command's output is not in the table" src/bin/framepool/command.rs \
+  's/command\.stdout\(io::stderr\(\)\.as_fd\(\)\.try_clone_to_owned\(\)\?\);//' inspecting:inspect
+breaks "inspect a command of a recording does not print it" src/bin/framepool/command.rs \
+  's/"record,to=\/dev\/null"/"record"/' inspecting:inspect
 breaks "invariants a slot in two places is seen" src/pools/invariants.rs \
   's/let found = usize::from\(is_free\) \+ owners \+ usize::from\(is_live\);/let found = 1;/' lib
 breaks "invariants a broken one ends the process" src/fatal.rs \

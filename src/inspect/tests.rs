@@ -94,6 +94,20 @@ fn a_buffer_pool_is_told_apart_and_gone_once_it_is_dropped() {
     assert_eq!(allocator.stats(), Err(Error::Gone(process.pid())));
 }
 
+/// Makes pools one after the other, whose mappings the kernel puts side by side.
+#[test]
+fn metadata_side_by_side_is_found_piece_by_piece() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let config = Config::new().class(Class::XLarge, 2 << 20, 41);
+    let pools = [(); 20].map(|()| BufferPool::with_config(config));
+    let buffers = pools.each_ref().map(|pool| pool.alloc(1));
+    let process = this_process();
+    let slots = |it: &Allocator<'_>| it.stats().unwrap().class(Class::XLarge).slots;
+    let found = process.allocators().unwrap().iter().filter(|it| slots(it) == 41).count();
+    assert_eq!(found, pools.len());
+    drop(buffers);
+}
+
 #[test]
 fn a_process_that_is_not_there_has_a_line_that_says_so() {
     // Numbers of processes end at 2^22.

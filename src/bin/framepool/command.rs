@@ -30,17 +30,21 @@ const INTERVAL: Duration = Duration::from_secs(1);
 ///
 /// The command cannot be started, or its pools were never read.
 pub(crate) fn run(task: &Task) -> Result<ExitCode, Failure> {
-    let running = Running::start(task)?;
     if let Task::Top(_) = task {
-        top::of_process_when_ready(running.pid(), &mut || running.has_ended())?;
-        running.end();
+        top::check_terminal()?;
     }
-    let read = match task {
-        Task::Advise(_) => report::table_of,
-        Task::Stats(_) | Task::Top(_) => |process: &Process| Ok(report::stats_of(process)?),
+    let running = Running::start(task)?;
+    let mut watched = None;
+    if let Task::Top(_) = task {
+        let outcome = top::of_process_when_ready(running.pid(), &|| running.tick());
+        running.pass_on(SIGTERM);
+        watched = Some(outcome?);
+    }
+    let (status, picture) = match task {
+        Task::Advise(_) => running.follow(report::table_of)?,
+        Task::Stats(_) | Task::Top(_) => running.follow(|process| Ok(report::stats_of(process)?))?,
     };
-    let (status, picture) = running.follow(read)?;
-    let text = picture?;
+    let text = picture.or_else(|error| watched.ok_or(error))?;
     let written = match task {
         Task::Advise(_) => writeln!(io::stdout(), "{text}"),
         Task::Stats(_) | Task::Top(_) => writeln!(io::stderr(), "{text}"),
@@ -92,21 +96,18 @@ impl Running {
         self.child.id()
     }
 
-    /// Whether the child has ended. It stays a zombie until [`follow`](Self::follow) asks how.
-    fn has_ended(&self) -> bool {
-        matches!(Process::attach(self.pid()), Err(Error::Zombie(_) | Error::NoProcess(_)))
-    }
-
-    /// Asks the child to end.
-    fn end(&self) {
-        self.pass_on(SIGTERM);
+    /// Passes on the signals that came, without waiting for any.
+    fn tick(&self) {
+        while let Ok(signal) = self.signals.try_recv() {
+            self.handle(signal);
+        }
     }
 
     /// Reads the child until it ends, and returns its status and the last picture.
-    fn follow<T>(
+    fn follow(
         mut self,
-        read: impl Fn(&Process) -> Result<T, Failure>,
-    ) -> Result<(ExitStatus, Result<T, Failure>), Failure> {
+        read: impl Fn(&Process) -> Result<String, Failure>,
+    ) -> Result<(ExitStatus, Result<String, Failure>), Failure> {
         let mut attached = None;
         let mut picture = Err(Failure::from("the command ended before its pools could be read"));
         loop {
@@ -134,10 +135,17 @@ impl Running {
     /// Waits for a signal, at most this long, and passes it on.
     fn wait(&self, at_most: Duration) {
         match self.signals.recv_timeout(at_most) {
-            Ok(signal @ (SIGTERM | SIGHUP)) => self.pass_on(signal),
-            // The child has ended; or the terminal has sent it to the child as well.
-            Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(signal) => self.handle(signal),
+            Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => thread::sleep(at_most),
+        }
+    }
+
+    fn handle(&self, signal: i32) {
+        match signal {
+            SIGTERM | SIGHUP => self.pass_on(signal),
+            // The child has ended; or the terminal has sent it to the child as well.
+            _ => {}
         }
     }
 

@@ -20,40 +20,48 @@ use crate::watch::{Watched, watch};
 ///
 /// Standard input or output is no terminal, or the process cannot be read.
 pub(crate) fn of_process(pid: u32) -> Result<ExitCode, Failure> {
-    show(&Process::attach(pid)?, false).map(|()| ExitCode::SUCCESS)
+    check_terminal()?;
+    show(&Process::attach(pid)?, false, &|| {}).map(|_| ExitCode::SUCCESS)
 }
 
-/// Watches a process that was started just now, and may have no pools yet.
+/// Watches a process that was started just now, and may have no pools yet. Runs `tick` at each look. Returns the last
+/// statistics.
 ///
 /// # Errors
 ///
-/// As [`of_process`], and the process has ended without pools.
-pub(crate) fn of_process_when_ready(pid: u32, has_ended: &mut dyn FnMut() -> bool) -> Result<(), Failure> {
+/// The process cannot be read, or has ended without pools.
+pub(crate) fn of_process_when_ready(pid: u32, tick: &dyn Fn()) -> Result<String, Failure> {
     loop {
+        tick();
         let process = Process::attach(pid)?;
         match process.allocators() {
-            Err(Error::NoPools(_) | Error::Ended(_)) if !has_ended() => {
-                thread::sleep(Duration::from_millis(20))
-            }
+            Err(Error::NoPools(_) | Error::Ended(_)) => thread::sleep(Duration::from_millis(20)),
             Err(error) => return Err(error.into()),
-            Ok(_) => return show(&process, true),
+            Ok(_) => return show(&process, true, tick),
         }
     }
 }
 
-fn show(process: &Process, may_end: bool) -> Result<(), Failure> {
-    if !(io::stdout().is_terminal() && io::stdin().is_terminal()) {
-        return Err("top needs a terminal on standard input and output".into());
+/// # Errors
+///
+/// Standard input or output is no terminal.
+pub(crate) fn check_terminal() -> Result<(), Failure> {
+    if io::stdout().is_terminal() && io::stdin().is_terminal() {
+        return Ok(());
     }
+    Err("top needs a terminal on standard input and output".into())
+}
+
+fn show(process: &Process, may_end: bool, tick: &dyn Fn()) -> Result<String, Failure> {
     let allocators = process.allocators()?;
-    let mut watched = Foreign { process, allocators, shown: 0 };
+    let mut watched = Foreign { process, allocators, shown: 0, last: String::new(), tick };
     // `init` also installs a panic hook that restores the terminal.
     let mut terminal = ratatui::init();
     let outcome = watch(&mut terminal, &mut watched);
     ratatui::restore();
     match outcome {
-        Err(Unwatched::Process(Error::Ended(_) | Error::Zombie(_))) if may_end => Ok(()),
-        outcome => Ok(outcome?),
+        Err(Unwatched::Process(Error::Ended(_) | Error::Zombie(_))) if may_end => Ok(watched.last),
+        outcome => Ok(outcome.map(|()| watched.last)?),
     }
 }
 
@@ -62,6 +70,9 @@ struct Foreign<'a> {
     process: &'a Process,
     allocators: Vec<Allocator<'a>>,
     shown: usize,
+    /// The last statistics, as text.
+    last: String,
+    tick: &'a dyn Fn(),
 }
 
 impl Foreign<'_> {
@@ -85,12 +96,17 @@ impl Watched for Foreign<'_> {
     const KEYS: &'static str = "n next allocator";
 
     fn read(&mut self, wants_residency: bool) -> Result<Reading, Unwatched> {
-        let reading = self.read_shown(wants_residency);
-        let Err(Error::Gone(_)) = reading else { return Ok(reading?) };
-        // A `BufferPool` was dropped: the first of those that are left is shown.
-        self.allocators = self.process.allocators()?;
-        self.shown = 0;
-        Ok(self.read_shown(true)?)
+        (self.tick)();
+        let mut reading = self.read_shown(wants_residency);
+        if let Err(Error::Gone(_)) = reading {
+            // A `BufferPool` was dropped: the first of those that are left is shown.
+            self.allocators = self.process.allocators()?;
+            self.shown = 0;
+            reading = self.read_shown(true);
+        }
+        let reading = reading?;
+        self.last = format!("{}, {}:\n{}", Named(self.process), self.shown(), reading.stats);
+        Ok(reading)
     }
 
     fn describe(&self) -> String {
