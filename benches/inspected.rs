@@ -1,8 +1,8 @@
 //! Hits in a process that another one reads ten times a second, beside hits in the same process without a reader. See
 //! `README.md` beside this file.
 //!
-//! This process reads; the process that works is this binary again. It makes and frees buffers for a second whenever it is
-//! told to. Seconds with and without a reader alternate, and change places from pair to pair. The figure is the median of the
+//! This process reads; the process that works is this binary again. It makes and frees buffers for a fifth of a second
+//! whenever it is told to. Rounds with and without a reader alternate, and change places from pair to pair. The figure is the median of the
 //! ratios of the pairs.
 
 use std::env;
@@ -21,10 +21,10 @@ static ALLOC: PoolAlloc = PoolAlloc::new();
 
 const WORKER: &str = "FRAMEPOOL_BENCH_WORKER";
 const SIZES: [usize; 4] = [960, 40_000, 200_000, 1_382_400];
-const ROUND: Duration = Duration::from_secs(1);
+const ROUND: Duration = Duration::from_millis(200);
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Makes and frees buffers for a second for each line of input, and answers with the nanoseconds of a pair of each size.
+/// Makes and frees buffers for a round for each line of input, and answers with the nanoseconds of a pair of each size.
 fn work() {
     println!("ready");
     for _ in std::io::stdin().lines() {
@@ -64,7 +64,7 @@ impl Worker {
         line
     }
 
-    /// Lets it work for a second, and returns the nanoseconds of a pair of each size.
+    /// Lets it work for a round, and returns the nanoseconds of a pair of each size.
     fn round(&mut self) -> Vec<f64> {
         self.input.write_all(b"\n").expect("the worker reads");
         self.line().split_whitespace().map(|nanos| nanos.parse().expect("a number")).collect()
@@ -81,6 +81,11 @@ fn read(allocator: &Allocator<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+fn quartiles(mut values: Vec<f64>) -> (f64, f64) {
+    values.sort_by(f64::total_cmp);
+    (values[values.len() / 4], values[values.len() * 3 / 4])
+}
+
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
@@ -90,7 +95,7 @@ fn main() {
     if env::var_os(WORKER).is_some() {
         return work();
     }
-    let pairs = env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(15);
+    let pairs = env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(75);
     let mut worker = Worker::start();
     let process = Process::attach(worker.child.id()).expect("a child may be read");
     let allocators = process.allocators().expect("the worker has pools");
@@ -126,14 +131,18 @@ fn main() {
         }
         done.store(true, Relaxed);
     });
-    println!("{} readings in {pairs} s, the longest took {} us", readings.into_inner(), longest.into_inner());
+    let seconds = f64::from(pairs) * ROUND.as_secs_f64();
+    println!(
+        "{} readings in {seconds:.1} s, the longest took {} us",
+        readings.into_inner(),
+        longest.into_inner()
+    );
     for (at, size) in SIZES.into_iter().enumerate() {
         let of = |rounds: &[Vec<f64>]| rounds.iter().map(|round| round[at]).collect::<Vec<_>>();
         let (ratio, nanos) = (of(&ratios), of(&nanos));
-        let (lowest, highest) =
-            ratio.iter().fold((f64::MAX, 0.0_f64), |(low, high), &r| (low.min(r), high.max(r)));
+        let (lower, upper) = quartiles(ratio.clone());
         println!(
-            "{size:>9} bytes: {:.1} ns a pair; while it is read {:.3} times that ({lowest:.3}..{highest:.3})",
+            "{size:>9} bytes: {:.1} ns a pair; while it is read {:.3} times that (quartiles {lower:.3}..{upper:.3})",
             median(nanos),
             median(ratio)
         );
