@@ -7,6 +7,9 @@ use proptest::prelude::*;
 
 use super::torn::Image;
 use super::*;
+use crate::metadata::Metadata;
+use crate::stats::counters::SharedCounters;
+use crate::stats::recording::Recording;
 use crate::{Advice, BufferPool, Class, Config, PoolAlloc, SlotState};
 
 /// Other tests of this process make pools as well. Those of one test stay while it looks.
@@ -138,6 +141,29 @@ fn a_byte_of_the_signature_that_is_wrong_makes_it_none() {
         let error = changed.read().unwrap_err().to_string();
         assert!(error.contains(expected), "{position}: {error}");
     }
+}
+
+/// Sets the highest byte of each number in a part of the image, so that sums of two overflow.
+fn with_huge_numbers(mut image: Image, positions: core::ops::Range<usize>) -> Result<String, Error> {
+    for position in positions.skip(7).step_by(8) {
+        image.change(position, 0xff);
+    }
+    image.read()
+}
+
+#[test]
+fn counts_that_no_process_can_have_are_torn() {
+    use core::mem::{offset_of, size_of};
+
+    let counters = offset_of!(Metadata, shared);
+    let rest = counters + offset_of!(SharedCounters, rest);
+    let outcome = with_huge_numbers(image(), rest..counters + size_of::<SharedCounters>());
+    assert!(matches!(outcome, Err(Error::Torn(_))), "{outcome:?}");
+
+    let image = image();
+    let recording = image.recording();
+    let text = with_huge_numbers(image, recording..recording + size_of::<Recording>()).unwrap();
+    assert!(text.contains("contradicted each other") && text.contains("Overall hit rate"), "{text}");
 }
 
 proptest! {

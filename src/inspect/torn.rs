@@ -50,6 +50,12 @@ impl Image {
         unreachable!("the position lies in one of the pieces")
     }
 
+    /// The position of the recording's first byte.
+    #[cfg(test)]
+    pub(super) fn recording(&self) -> usize {
+        self.pieces[0].1.len()
+    }
+
     /// Reads everything that can be read of the image, and returns it as text.
     ///
     /// # Errors
