@@ -263,6 +263,21 @@ fn following(task: &str, case: &str) -> (Child, u32) {
     }
 }
 
+/// Waits for the end of `framepool` and of the process that it follows, which must come in time.
+fn output_of(mut framepool: Child, child: u32) -> Output {
+    let begun = Instant::now();
+    while framepool.try_wait().unwrap().is_none() {
+        if begun.elapsed() > common::TIME_OUT {
+            // SAFETY: takes no pointer.
+            unsafe { libc::kill(child as i32, libc::SIGKILL) };
+            framepool.kill().unwrap();
+            panic!("framepool hangs: {:?}", framepool.wait_with_output());
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    framepool.wait_with_output().unwrap()
+}
+
 fn the_last_picture_is_printed_however_a_command_ends() {
     // SAFETY: takes no pointer.
     let kill = |pid: u32, signal| assert_eq!(unsafe { libc::kill(pid as i32, signal) }, 0);
@@ -272,14 +287,14 @@ fn the_last_picture_is_printed_however_a_command_ends() {
         let (mut framepool, child) = following("stats", "busy");
         let _stdin = framepool.stdin.take();
         kill(if is_passed_on { framepool.id() } else { child }, signal);
-        let (code, stdout, stderr) = texts(&framepool.wait_with_output().unwrap());
+        let (code, stdout, stderr) = texts(&output_of(framepool, child));
         assert_eq!((code, stdout.as_str()), (Some(status), "ready\n"), "{stderr}");
         assert!(stderr.contains(&format!("process {child}, PoolAlloc at")), "{stderr}");
         assert!(stderr.contains("Overall hit rate: 100.0%"), "{stderr}");
     }
     let (mut framepool, child) = following("stats", "wait");
     drop(framepool.stdin.take());
-    let (code, _, stderr) = texts(&framepool.wait_with_output().unwrap());
+    let (code, _, stderr) = texts(&output_of(framepool, child));
     assert!(code == Some(0) && stderr.contains(&format!("process {child}, ")), "{code:?} {stderr}");
 }
 
@@ -288,7 +303,7 @@ fn a_recorded_command_gives_a_table_that_it_can_be_started_with() {
     let _stdin = framepool.stdin.take();
     // SAFETY: takes no pointer.
     assert_eq!(unsafe { libc::kill(child as i32, libc::SIGTERM) }, 0);
-    let (code, table, stderr) = texts(&framepool.wait_with_output().unwrap());
+    let (code, table, stderr) = texts(&output_of(framepool, child));
     assert_eq!(
         (code, stderr.as_str()),
         (Some(143), "ready\n"),
