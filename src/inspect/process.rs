@@ -133,3 +133,27 @@ fn refusal(pid: u32, error: &io::Error) -> Error {
 
 /// The error for a process that has ended, on Linux.
 const ESRCH: i32 = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A sibling under Yama's `ptrace_scope` 1 is denied with EPERM or EACCES, as another user's process is.
+    #[test]
+    fn a_denial_names_yama_where_it_is_the_reason_and_both_ways_out() {
+        let pid = std::process::id();
+        for errno in [1, 13] {
+            let denied = refusal(pid, &io::Error::from_raw_os_error(errno));
+            assert!(matches!(denied, Error::Denied { .. }), "{denied:?}");
+        }
+        for (ptrace_scope, reason) in
+            [(Some(1), "Yama's ptrace_scope is 1"), (Some(0), "another user's"), (None, "another user's")]
+        {
+            let text = Error::Denied { pid, ptrace_scope }.to_string();
+            for part in [reason, "sudo", "framepool stats -- COMMAND"] {
+                assert!(text.contains(part), "{text}");
+            }
+            assert_eq!(text.lines().count(), 1);
+        }
+    }
+}

@@ -15,11 +15,14 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Task {
     /// Print the statistics: of a process now, or of a command when it ends (on standard error then)
+    #[command(override_usage = "framepool stats --pid <PID>\n       framepool stats -- <COMMAND>...")]
     Stats(Target),
     /// Print a table that fits, for FRAMEPOOL=table=FILE: of a process that records, or of a command, which is made to record
     /// (its standard output goes to standard error)
+    #[command(override_usage = "framepool advise --pid <PID>\n       framepool advise -- <COMMAND>...")]
     Advise(Target),
     /// Show each slot live
+    #[command(override_usage = "framepool top --pid <PID>\n       framepool top -- <COMMAND>...")]
     Top(Target),
 }
 
