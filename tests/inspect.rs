@@ -300,15 +300,10 @@ fn the_last_picture_is_printed_however_a_command_ends() {
 
 fn a_recorded_command_gives_a_table_that_it_can_be_started_with() {
     let (mut framepool, child) = following("advise", "busy");
-    let _stdin = framepool.stdin.take();
-    // SAFETY: takes no pointer.
-    assert_eq!(unsafe { libc::kill(child as i32, libc::SIGTERM) }, 0);
+    drop(framepool.stdin.take());
     let (code, table, stderr) = texts(&output_of(framepool, child));
-    assert_eq!(
-        (code, stderr.as_str()),
-        (Some(143), "ready\n"),
-        "the command's standard output is not in the table"
-    );
+    // The command's standard output is there, and what a recording writes at exit is not.
+    assert_eq!((code, stderr.as_str()), (Some(0), "ready\n"));
     assert!(table.starts_with("# ") && table.contains("A table of"), "{table}");
 
     let file = std::env::temp_dir().join(format!("framepool-inspect-{}", std::process::id()));
