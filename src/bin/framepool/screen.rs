@@ -101,7 +101,7 @@ fn head_lines(look: &Look, labels: &Labels<'_>) -> Vec<Line<'static>> {
         Some(false) => " off ".white().on_red(),
         None => "".into(),
     };
-    let requests = format!(" {rate:>8.0} requests/s   pooled since the start: {pooled} of the bytes");
+    let requests = format!(" {rate:>8.0} requests/s   pooled so far: {pooled} of the bytes");
     let summary = vec!["framepool ".bold(), switch, requests.into()];
     vec![Line::from(summary), Line::from(format!("watching {}", labels.watching)).dim()]
 }
