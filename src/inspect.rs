@@ -6,7 +6,7 @@
 //! ```
 //! use framepool::inspect::{Error, Process};
 //!
-//! # let pid = std::process::id();
+//! let pid = std::process::id();
 //! let report = |pid| -> Result<(), Error> {
 //!     let process = Process::attach(pid)?;
 //!     for allocator in process.allocators()? {
