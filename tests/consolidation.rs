@@ -8,7 +8,6 @@ mod common;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::env;
 use std::hint::black_box;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use framepool::{Bypass, Class, Config, PoolAlloc};
 
@@ -131,12 +130,6 @@ fn with_small_taken<R>(allocator: &PoolAlloc<impl GlobalAlloc + 'static>, f: imp
     result
 }
 
-/// Keeps the other test of this process waiting: the bins are the process's.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Whether this process's glibc has fast bins, and counts them.
 fn has_fast_bins() -> bool {
     let is_tuned = env::var_os("GLIBC_TUNABLES").is_some_and(|tunables| tunables != TUNABLES);
@@ -149,8 +142,9 @@ fn has_fast_bins() -> bool {
 
 #[test]
 fn glibc_consolidates_its_fast_bins_although_the_pools_take_the_large_requests() {
-    let _alone = alone();
-    if !has_fast_bins() {
+    // In a process of its own: the bins are the process's, and another thread of this one would change what is in them.
+    let test = glibc_consolidates_its_fast_bins_although_the_pools_take_the_large_requests;
+    if !common::is_in_child(test) || !has_fast_bins() {
         return;
     }
     let check = |request| {
@@ -191,8 +185,7 @@ unsafe impl GlobalAlloc for Fallback {
 
 #[test]
 fn another_fallback_is_left_alone() {
-    let _alone = alone();
-    if !has_fast_bins() {
+    if !common::is_in_child(another_fallback_is_left_alone) || !has_fast_bins() {
         return;
     }
     static OTHER: PoolAlloc<Fallback> = PoolAlloc::with_plain_fallback(Fallback, CONFIG);
