@@ -16,7 +16,7 @@ use crate::os;
 use crate::slots::class::{CLASSES, Class};
 use crate::slots::lane::{LANES, Lane};
 use crate::slots::slot_map::{SlotMap, SlotTag};
-use crate::slots::slot_set::MAX_SLOTS;
+use crate::slots::slot_set::{MAX_SLOTS, SlotSet};
 use crate::stats::counters::SharedCounters;
 use crate::stats::level::Level;
 use crate::stats::peak::Peak;
@@ -214,7 +214,7 @@ impl<'a> Allocator<'a> {
                 let offset = parts.slab.offset + (parts.first + index) * parts.slab.slot_bytes;
                 let granule = map.granule_of(offset).ok_or(self.torn())?;
                 let tag = tags.at(map_bytes.checked_add(granule as u64).ok_or(self.torn())?)?;
-                states.push(if tag.is_live() { SlotState::Live } else { SlotState::Cached });
+                states.push(SlotState::of_taken(tag));
             }
         }
         Ok(states)
@@ -224,7 +224,7 @@ impl<'a> Allocator<'a> {
     fn words(&self, parts: &LaneParts) -> Result<Vec<u64>, Error> {
         match parts.set.words_address() {
             0 => Ok(vec![parts.set.level()]),
-            address => self.slice::<u64>(address as u64, parts.set.slots().div_ceil(64)),
+            address => self.slice::<u64>(address as u64, SlotSet::words_needed(parts.set.slots())),
         }
     }
 
@@ -241,7 +241,7 @@ impl<'a> Allocator<'a> {
                 && open.set.slots().checked_add(held_back.set.slots()) == Some(slab.slots)
                 && (open.first, held_back.first) == (0, open.set.slots())
                 && [open, held_back].iter().all(|lane| {
-                    (lane.set.words_address() != 0) == (lane.set.slots() > 64)
+                    (lane.set.words_address() != 0) == (SlotSet::words_needed(lane.set.slots()) > 0)
                         && (lane.slab.offset, lane.slab.slot_bytes) == (slab.offset, slab.slot_bytes)
                 })
         };

@@ -21,7 +21,7 @@ pub struct Image {
 }
 
 impl Image {
-    /// Copies the memory of all allocators of this process, each with the recording that it points to.
+    /// Copies the memory of all allocators of this process that record, each with its recording. Others may go meanwhile.
     ///
     /// # Panics
     ///
@@ -30,10 +30,8 @@ impl Image {
     pub fn of_this_process() -> Vec<Self> {
         let process = Process::attach(std::process::id()).expect("this process may be read");
         let allocators = process.allocators().expect("this process has pools");
-        allocators
-            .iter()
-            .map(|allocator| Self { pieces: allocator.pieces().expect("it is still there") })
-            .collect()
+        let all = allocators.iter().filter_map(|allocator| allocator.pieces().ok());
+        all.filter(|pieces| pieces.len() == 2).map(|pieces| Self { pieces }).collect()
     }
 
     /// Changes the byte at a position, modulo the length of the image, and returns what was there. The first 64 bytes are the

@@ -3,6 +3,7 @@
 use crate::metadata::Metadata;
 use crate::slots::lane::Lane;
 use crate::slots::slab::Slab;
+use crate::slots::slot_map::SlotTag;
 
 /// The state of a slot: free, cached by a thread, or live. See
 /// [`PoolAlloc::slot_states`](crate::PoolAlloc::slot_states).
@@ -17,6 +18,13 @@ pub enum SlotState {
     Cached,
     /// Handed out: a block lives in it.
     Live,
+}
+
+impl SlotState {
+    /// Returns the state of a slot that is not in the set, by its byte in the slot map.
+    pub(crate) fn of_taken(tag: SlotTag) -> Self {
+        if tag.is_live() { Self::Live } else { Self::Cached }
+    }
 }
 
 impl Metadata {
@@ -46,6 +54,6 @@ impl Metadata {
         let start = unsafe { Slab::pointer(self.base, parts.slab.offset_of(parts.first + index)) };
         // SAFETY: a slot starts here.
         let cell = unsafe { self.map.cell_of_start(start.addr()) };
-        if cell.read().is_live() { SlotState::Live } else { SlotState::Cached }
+        SlotState::of_taken(cell.read())
     }
 }
