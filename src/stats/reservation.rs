@@ -1,4 +1,4 @@
-//! What became of the reservation of the slots.
+//! The outcome of reserving the slots.
 
 use crate::os::Limit;
 
