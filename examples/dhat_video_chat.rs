@@ -31,7 +31,6 @@ use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Write};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
@@ -162,7 +161,9 @@ fn run(cli: &Cli, mode: Mode, clip: Option<&File>) -> Result<(), Failure> {
         flag.push(value);
         flag
     };
-    command.arg0("dhat_video_chat").args(["--child", mode.name()]).stdin(Stdio::null());
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::arg0(&mut command, "dhat_video_chat");
+    command.args(["--child", mode.name()]).stdin(Stdio::null());
     command.args(["--clients", &cli.clients.to_string(), "--frames", &cli.frames.to_string()]);
     command.args(["--depth", &cli.depth.to_string()]);
     command.arg(flag("scenario", cli.scenario.as_ref())).arg(flag("out", cli.out.as_os_str()));

@@ -10,6 +10,7 @@
 //! - [`libraries`]: pools for one subsystem, for a library or a plug-in
 //! - [`fallbacks`]: mimalloc or jemalloc for what the pools do not serve
 //! - [`testing`]: tests that a program stays in its pools
+//! - [`platforms`]: what works where, and how it is tested
 //! - [`hand_kept_pool`]: coming from a pool of buffers that is kept by hand
 //!
 //! And two pages about the crate itself:
@@ -47,6 +48,9 @@ pub mod fallbacks {}
 
 #[doc = include_str!("guide/testing.md")]
 pub mod testing {}
+
+#[doc = include_str!("guide/platforms.md")]
+pub mod platforms {}
 
 #[doc = include_str!("guide/hand_kept_pool.md")]
 pub mod hand_kept_pool {}

@@ -1,80 +1,86 @@
 //! The operating system, and as little of it as the crate needs: memory, standard error, the exit of a
 //! thread.
 //!
-//! | system | memory | exit of a thread | requests and figures about memory |
-//! |---|---|---|---|
-//! | Linux (`unix.rs`, `linux.rs`, `pin.rs`) | `mmap`, `mprotect`, `munmap` | a pthread key | `madvise`, `mlock2`, `/proc` |
-//! | other Unix (`unix.rs`, `portable.rs`) | like Linux | like Linux on Apple's systems, else unknown | `mlock` |
-//! | all other systems (`none.rs`, `portable.rs`) | from the fallback, no guard pages | unknown | none |
+//! | backend | memory | exit of a thread | fence | requests and figures about memory |
+//! |---|---|---|---|---|
+//! | `linux.rs`: Linux and Android | `mmap`, `mprotect`, `munmap` | a pthread key | `membarrier` | `madvise`, `mlock2`, `/proc` |
+//! | `other_unix.rs` | the same | a pthread key on Apple's systems, else unknown | none | `mlock` |
+//! | `windows.rs` | `VirtualAlloc`, `VirtualFree` | a callback of the loader | `FlushProcessWriteBuffers` | `VirtualLock`, `QueryWorkingSetEx` |
+//! | `none.rs`: all other systems | from the fallback, no guard pages | unknown | none | none |
 //!
 //! `--cfg framepool_os="none"` builds the last row on any system. A Unix without `mmap` needs it.
 
+//!
+//! [`backend`] is one of them, and what this file re-exports of it is the list of what every backend provides.
+
 pub(crate) mod asan;
-#[cfg(all(unix, not(framepool_os = "none")))]
-pub(crate) mod calls;
-mod clock;
 mod errno;
-mod fence;
-#[cfg(all(unix, not(framepool_os = "none")))]
-mod files;
-#[cfg_attr(
-    not(all(target_os = "linux", target_env = "gnu", not(framepool_os = "none"))),
-    path = "os/other_heap.rs"
-)]
-mod glibc;
 mod limits;
-#[cfg(all(unix, not(framepool_os = "none")))]
-mod pin;
-#[cfg_attr(
-    all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")),
-    path = "os/linux.rs"
-)]
-#[cfg_attr(
-    not(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none"))),
-    path = "os/portable.rs"
-)]
-mod requests;
-mod signals;
-#[cfg(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")))]
-mod smaps;
-#[cfg_attr(all(unix, not(framepool_os = "none")), path = "os/unix.rs")]
-#[cfg_attr(not(all(unix, not(framepool_os = "none"))), path = "os/none.rs")]
-mod system;
-mod threads;
+pub(crate) mod local;
 mod touch;
-#[cfg(all(unix, not(framepool_os = "none")))]
-mod trial;
 mod valgrind;
 
-pub(crate) use clock::{monotonic_nanos, process_nanos};
-pub(crate) use errno::{Errno, keeping_errno};
-pub(crate) use fence::{after_fork, can_fence_all, fence_all, map_wiped_on_fork};
+// Pieces that several backends share.
 #[cfg(unix)]
-pub(crate) use glibc::read_tunables;
-pub(crate) use glibc::{CONSOLIDATES, CONSOLIDATES_FROM, consolidate_heap};
-pub use limits::Limit;
-pub(crate) use limits::limit_behind;
-pub(crate) use requests::{
-    DISCARD_KEEPS_REQUESTS, discard, leave_out_of_core_dumps, lock, name, page_figures, page_figures_of,
-    populate, resident, use_huge_pages,
-};
-pub(crate) use signals::with_signals_blocked;
-#[cfg(not(all(unix, not(framepool_os = "none"))))]
-pub(crate) use system::discard_leaves_zeros;
-pub(crate) use system::{
-    ExitHook, at_exit, map_guarded, map_zeroed, page_bytes, reserve, unmap, variable, write_to_stderr,
-};
-pub(crate) use threads::{is_first_thread, is_gone, this_process, this_thread};
-pub(crate) use valgrind::is_under_valgrind;
+mod clock;
+#[cfg(not(all(target_os = "linux", target_env = "gnu", not(framepool_os = "none"))))]
+mod other_heap;
+#[cfg(not(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none"))))]
+mod portable;
+#[cfg(unix)]
+mod signals;
+#[cfg(all(unix, not(framepool_os = "none")))]
+pub(crate) mod unix;
+#[cfg(any(not(any(target_os = "linux", target_os = "android", windows)), framepool_os = "none"))]
+mod unknown;
 
-#[cfg(all(unix, not(framepool_os = "none")))]
-pub(crate) use files::{ExitOutput, read_file};
-#[cfg(unix)]
-pub(crate) use system::keep_variable;
-#[cfg(not(all(unix, not(framepool_os = "none"))))]
-pub(crate) use system::{ExitOutput, read_file};
-#[cfg(all(unix, not(framepool_os = "none")))]
-pub(crate) use trial::discard_leaves_zeros;
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")))]
+mod linux;
+#[cfg(any(not(any(unix, windows)), framepool_os = "none"))]
+mod none;
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android")), not(framepool_os = "none")))]
+mod other_unix;
+#[cfg(all(windows, not(framepool_os = "none")))]
+mod windows;
+
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(framepool_os = "none")))]
+use linux as backend;
+#[cfg(any(not(any(unix, windows)), framepool_os = "none"))]
+use none as backend;
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android")), not(framepool_os = "none")))]
+use other_unix as backend;
+#[cfg(all(windows, not(framepool_os = "none")))]
+use windows as backend;
+
+// Memory.
+#[cfg(not(test))]
+pub(crate) use backend::page_bytes;
+pub(crate) use backend::{map_guarded, map_zeroed, reserve, unmap};
+// Requests about memory.
+pub(crate) use backend::{leave_out_of_core_dumps, lock, name, populate, use_huge_pages};
+// How memory goes back to the system.
+pub(crate) use backend::{DISCARD_KEEPS_REQUESTS, DISCARD_LEAVES_ZEROS, discard, may_discard};
+// Figures about memory, and why the system denied it.
+pub(crate) use backend::{huge_page_bytes, limit_behind, page_figures, page_figures_of, resident};
+// Threads and processes, and what magazines need of them.
+pub(crate) use backend::{
+    ExitHook, can_fence_all, fence_all, is_first_thread, is_gone, map_wiped_on_fork, this_process,
+    this_thread, with_signals_blocked,
+};
+// The constructor (not in `none.rs`), the environment, files, and standard error.
+#[cfg(all(any(unix, windows), not(framepool_os = "none")))]
+pub(crate) use backend::at_load;
+pub(crate) use backend::{ExitOutput, read_file, variable, write_to_stderr};
+// Errors: `Errno` uses them.
+use backend::{error_words, last_error, set_last_error};
+// Clocks.
+pub(crate) use backend::{monotonic_nanos, process_nanos};
+// The heap of the C library.
+pub(crate) use backend::{CONSOLIDATES, CONSOLIDATES_FROM, consolidate_heap};
+
+pub(crate) use errno::{Errno, keeping_errno};
+pub use limits::Limit;
+pub(crate) use valgrind::is_under_valgrind;
 
 use core::alloc::GlobalAlloc;
 use core::ptr::NonNull;
@@ -98,7 +104,15 @@ impl Mapping {
 
 /// A function that runs when a watched thread exits. Its argument is the value that was given to watch the
 /// thread.
-type OnThreadExit = unsafe extern "C" fn(*mut core::ffi::c_void);
+pub(crate) type OnThreadExit = unsafe extern "C" fn(*mut core::ffi::c_void);
+
+/// The functions that the constructor has the system call.
+pub(crate) struct Hooks {
+    pub(crate) thread_exit: OnThreadExit,
+    /// Runs in the child of a `fork`, on the thread that called it.
+    pub(crate) child: unsafe extern "C" fn(),
+    pub(crate) program_exit: extern "C" fn(),
+}
 
 /// The state of a range of memory as the system reports it, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,5 +122,9 @@ pub(crate) struct PageFigures {
     pub(crate) locked: u64,
 }
 
+#[cfg(test)]
+pub(crate) mod coarse_pages;
+#[cfg(test)]
+pub(crate) use coarse_pages::page_bytes;
 #[cfg(test)]
 mod tests;

@@ -150,7 +150,7 @@ breaks "fallback only glibc is made to consolidate" src/pool_alloc/fallback.rs \
   's/os::CONSOLIDATES && Self::is_on_system\(\)/os::CONSOLIDATES/' consolidation
 breaks "P12 an uncounted end makes no maximum too low" src/stats/level.rs \
   's/live\.checked_sub\(1\)/Some(live.wrapping_sub(1))/' lib
-breaks "fallback the request that makes glibc consolidate reaches its heap" src/os/glibc.rs \
+breaks "fallback the request that makes glibc consolidate reaches its heap" src/os/linux/glibc.rs \
   's/const MIN_REQUEST_BYTES: usize = 1100;/const MIN_REQUEST_BYTES: usize = 900;/' consolidation
 breaks "P12 a hit in a lane that is never cached is counted" src/pools/uncached.rs \
   's/        guard\.counters\(lane\)\.count_hit\(size\);\n//' model
@@ -170,23 +170,23 @@ breaks "P9 a handler does not enter an owner's magazines" src/magazine/gate.rs \
   's/self\.state\.store\(CLOSED, Relaxed\);//' life_cycle
 breaks "P9 a place is given back" src/metadata/fork.rs \
   's/        self\.places\.release\(self\.place_of\(state\)\);/        _ = self;/' lib
-breaks "P9 a first request in a handler calls no allocator" src/os/unix.rs \
+breaks "P9 a first request in a handler calls no allocator" src/os/unix/exit_hook.rs \
   's/if cfg!\(target_env = "gnu"\) && self\.0 >= KEYS_WITH_ROOM/if false \&\& self.0 >= KEYS_WITH_ROOM/' late_key
 breaks "P9 a thread without a hook leaves its place to the next" src/lifecycle/orphans.rs \
   's/is_gone && state\.owner/false \&\& is_gone \&\& state.owner/' late_key
-breaks "P9 a library that may be unloaded is kept" src/os/pin.rs \
+breaks "P9 a library that may be unloaded is kept" src/os/unix/pin.rs \
   's/ \| libc::RTLD_NODELETE//; s/let stays = (is_own && .*?);/let stays = $1;\n    \/\/ SAFETY: as above.\n    unsafe { libc::dlclose(handle) };/s' package:framepool-unloading
-breaks "P9 a library that cannot be kept has no hook" src/os/unix.rs \
-  's/if stays_mapped\(\) \{ create\(\) \} else \{ NEVER \}/{ let _ = stays_mapped; create() }/' package:framepool-unloading
-breaks "P9 a library is looked for by its own name" src/os/pin.rs \
+breaks "P9 a library that cannot be kept has no hook" src/os/unix/exit_hook.rs \
+  's/local::KEEPS_VALUES && stays_mapped\(\)/{ let _ = stays_mapped; local::KEEPS_VALUES }/' package:framepool-unloading
+breaks "P9 a library is looked for by its own name" src/os/unix/pin.rs \
   's/\(\*map\)\[1\]\.cast_const\(\)\.cast::<c_char>\(\) == name/!(*map)[1].cast_const().cast::<c_char>().is_null()/' package:framepool-unloading
-breaks "P9 another namespace has no hook" src/os/pin.rs \
+breaks "P9 another namespace has no hook" src/os/unix/pin.rs \
   's/&& namespace == 0/\&\& namespace > -9/' package:framepool-unloading
 breaks "P9 threads ask again that allocate before the constructor" src/lifecycle/thread.rs \
   's/let Some\(exit_hook\) = exit_hook\(\) else \{ return \};/let Some(exit_hook) = exit_hook() else { current::begin_to_bind(); return };/' package:framepool-unloading
 breaks "P9 places of dead threads are found" src/lifecycle/orphans.rs \
   's/owner == this_thread \|\| os::is_gone\(owner, this_thread\)/owner == this_thread \&\& os::is_gone(owner, this_thread)/' lib
-breaks "P9 living threads keep their places" src/os/threads.rs \
+breaks "P9 living threads keep their places" src/os/linux/threads.rs \
   's/find\(thread\)\.err\(\) == gone/(find(thread).err() == gone || true)/' lib
 breaks "P9 a thread past its exit has no place" src/lifecycle/thread.rs \
   's/    current::forget_own_state\(\);\n//' lib
@@ -196,7 +196,7 @@ breaks "P9 the first allocation fits a small stack" src/metadata.rs \
   's/(let parts = Parts::of)/core::hint::black_box([0_u8; 6000]); $1/' stack
 breaks "P10 a denied reservation is noticed" src/lifecycle/serving.rs \
   's/if base\.is_null\(\) \{ FAILED \} else \{ READY \}/READY/' no_memory
-breaks "P10 the limit that was exceeded is named" src/os/limits.rs \
+breaks "P10 the limit that was exceeded is named" src/os/linux/limits.rs \
   's/in_use\.saturating_add\(more as u64\) > limit/in_use > limit/' no_memory
 breaks "P10 a slot size is a multiple of 64" src/config/check.rs \
   's/if slot_bytes == 0 \|\| !slot_bytes\.is_multiple_of\(SLOT_STEP\) \{/if slot_bytes == 0 {/' config
@@ -226,9 +226,9 @@ breaks "P13 touching without a write is not enough for prewarm" src/os/touch.rs 
   's/let _ = byte\.compare_exchange\(.*?\);/let _ = found;/' residency_denied
 breaks "P13 touching loses no write" src/os/touch.rs \
   's/let _ = byte\.compare_exchange\(.*?\);/byte.store(found, Relaxed);/' lib
-breaks "P13 huge pages are asked for" src/os/linux.rs \
+breaks "P13 huge pages are asked for" src/os/linux/requests.rs \
   's/if yes \{ libc::MADV_HUGEPAGE \}/if false { libc::MADV_HUGEPAGE }/' residency
-breaks "P13 huge pages are declined" src/os/linux.rs \
+breaks "P13 huge pages are declined" src/os/linux/requests.rs \
   's/else \{ libc::MADV_NOHUGEPAGE \}/else { libc::MADV_NORMAL }/' residency
 breaks "P13 the metadata gets no huge page" src/metadata.rs \
   's/os::use_huge_pages\(mapping\.pages, false\)/os::use_huge_pages(mapping.pages, true)/' residency
@@ -238,15 +238,15 @@ breaks "P13 a denied lock is reported" src/memory/reservation.rs \
   's/return Err\(denied\);/let _ = denied; return Ok(());/' residency_denied
 breaks "P13 what fits the limit is locked" src/memory/reservation.rs \
   's/locked = slots;/locked = 0;/' residency_denied
-breaks "P13 an unused slot costs nothing, locked or not" src/os/linux.rs \
+breaks "P13 an unused slot costs nothing, locked or not" src/os/linux/requests.rs \
   's/const MLOCK_ONFAULT: c_int = 1;/const MLOCK_ONFAULT: c_int = 0;/' residency_denied
-breaks "P13 locks have a lower rung" src/os/linux.rs \
+breaks "P13 locks have a lower rung" src/os/linux/requests.rs \
   's/=> system::lock\(pages\)/=> { let _ = system::lock; Err(denied) }/' residency_denied
 breaks "P13 prewarm in a forked child locks anew" src/pools/residency.rs \
   's/self\.options\.ask\(reserved, self\.memory_config\(\)\);//' residency_denied
-breaks "P13 without /proc what is resident is told" src/os/linux.rs \
+breaks "P13 without /proc what is resident is told" src/os/linux/requests.rs \
   's/PageFigures \{ resident: resident\(pages\), /PageFigures { resident: 0 * resident(pages), /' residency_denied
-breaks "P10 without memory no page is touched" src/os/linux.rs \
+breaks "P10 without memory no page is touched" src/os/linux/requests.rs \
   's/\[libc::EINVAL, /[libc::ENOMEM, /' residency_denied
 breaks "P12 assert_no_misses sees a single miss" src/assert_pooled.rs \
   's/requests == 0,/requests < 2,/' assert_no_misses
@@ -313,14 +313,14 @@ breaks "trim leaves lanes cached" src/pools/trim.rs \
   's/metadata\.with_reclaim\(\|reclaim\| reclaim\.resume_caching\(metadata, &mut closed\)\);/_ = \&mut closed;/' lib
 breaks "trim hides no peak" src/pools/trim.rs \
   's/metadata\.peaks\[lane\.class\(\)\]\.look_anew\(\);//' lib
-breaks "P5 a discard that did nothing makes no slot clean" src/os/trial.rs \
+breaks "P5 a discard that did nothing makes no slot clean" src/os/unix/trial.rs \
   's/leaves_zeros\n    \}/_ = leaves_zeros;\n        true\n    }/' trim_memory
 breaks "trim gives back what was cleared when it was freed" src/pools/trim.rs \
   's/ \|\| self\.zero_on_free;/;/' trim_memory
 breaks "trim leaves errno as it was" src/pools/trim.rs \
   's/os::keeping_errno\(\|\| self\.trim_all\(reserved\)\)/self.trim_all(reserved)/' trim_memory
 breaks "errno stays as it was" src/os/errno.rs \
-  's/unsafe \{ place\.write\(before\) \}/let _ = before/' residency_denied
+  's/set_last_error\(before\);/let _ = (before, set_last_error);/' residency_denied
 
 breaks "loom permits that find no slot in a range go back" src/slots/slot_set.rs \
   's/if found < permits \{/if false {/' loom:takes_from_a_range
@@ -424,11 +424,11 @@ breaks "env stats are written at the end" src/lifecycle/constructor.rs \
   's/        os::at_exit\(write_exit_outputs\);/        let _ = write_exit_outputs;/' environment
 breaks "env the program's own changes are not seen" src/lifecycle/constructor.rs \
   's/    os::keep_variable\(\);\n//' environment
-breaks "env the table is written to what standard error was" src/os/files.rs \
+breaks "env the table is written to what standard error was" src/os/unix/files.rs \
   's/\|\| write_to\(self\.descriptor, text\)/|| write_to(libc::STDERR_FILENO, text)/' environment
-breaks "env the table is written into no other file" src/os/files.rs \
+breaks "env the table is written into no other file" src/os/unix/files.rs \
   's/if status\(self\.descriptor\)\.is_none_or\(.*?\) \{/if false {/' environment
-breaks "env a program with rights of its own does not listen" src/os/unix.rs \
+breaks "env a program with rights of its own does not listen" src/os/unix/variable.rs \
   's/if has_rights_of_its_own\(\)/if has_rights_of_its_own() \&\& false/' environment
 breaks "env reading it allocates nothing" src/config/environment.rs \
   's/(pub\(crate\) fn read.*?\{\n)/$1    drop(core::hint::black_box(Box::new(1)));\n/' never_allocates
@@ -537,6 +537,8 @@ breaks "slot states tell cached slots from live ones" src/metadata/slot_state.rs
 
 breaks "P10 without a fence no thread touches what others have cached" src/magazine/reclaim.rs \
   's/if closed\.contains\(&true\) && !heavy_fence\(\) \{/if closed.contains(&true) \&\& { let _ = heavy_fence(); false } {/' lib
+breaks "P6 a fence reaches other threads" src/os/linux/fence.rs \
+  's/keeping_errno\(\|\| membarrier\(PRIVATE_EXPEDITED\)\)/{ let _ = (keeping_errno::<bool>, PRIVATE_EXPEDITED); true }/' lib
 breaks "loom only one starts" src/lifecycle/serving.rs \
   's/self\.state\.compare_exchange\(UNTOUCHED, STARTING, Acquire, Relaxed\)\.is_ok\(\)/{ self.state.store(STARTING, Relaxed); true }/' loom:serving
 breaks "loom a served thread sees what start-up did" src/lifecycle/serving.rs \
@@ -559,7 +561,7 @@ breaks "P9 an interrupted thread's own handler goes to the sets" src/magazine/ga
   's/self\.state\.store\(CLOSED, Relaxed\);//' life_cycle
 breaks "P9 nested destructors have the shared sets" src/lifecycle/thread.rs \
   's/    current::forget_own_state\(\);\n//' life_cycle
-breaks "P13 trim gives a group's memory back" src/os/linux.rs \
+breaks "P13 trim gives a group's memory back" src/os/linux/requests.rs \
   's/libc::MADV_DONTNEED\) \};/libc::MADV_WILLNEED) };/' limits
 breaks "P10 a fence that a filter denies is noticed" src/magazine/reclaim.rs \
   's/if closed\.contains\(&true\) && !heavy_fence\(\) \{/if closed.contains(&true) \&\& { let _ = heavy_fence(); false } {/' limits
@@ -751,25 +753,25 @@ breaks "env a table comes from a file" src/config/environment.rs \
   's/let outcome = read\(file\)\.and_then\(\|text\| set_table\(text, config\)\);/let outcome = read(file).and_then(|text| if false { set_table(text, config) } else { Ok(()) });/' environment_files
 breaks "env a file too long is no table" src/config/environment.rs \
   's/if len == text\.len\(\)/if len > text.len()/' environment_files
-breaks "env a pipe without a writer is empty" src/os/files.rs \
+breaks "env a pipe without a writer is empty" src/os/unix/files.rs \
   's/libc::O_RDONLY \| libc::O_NONBLOCK/libc::O_RDONLY/' environment_files
 breaks "env each process may have a file" src/config/environment.rs \
   's/let process = os::this_process\(\);/let process = 1_u64;/' environment_files
-breaks "env the child of a fork leaves the file alone" src/os/files.rs \
+breaks "env the child of a fork leaves the file alone" src/os/unix/files.rs \
   's/self\.opened_by\.is_none_or\(\|process\| process == this_process\(\)\)/true/' environment_files
-breaks "env what was in the file is gone" src/os/files.rs \
+breaks "env what was in the file is gone" src/os/unix/files.rs \
   's/libc::ftruncate\(self\.descriptor, 0\);//' environment_files
-breaks "env executed programs do not have the file" src/os/files.rs \
+breaks "env executed programs do not have the file" src/os/unix/files.rs \
   's/libc::F_DUPFD_CLOEXEC/libc::F_DUPFD/' environment_files
 breaks "env a full disk is told" src/lifecycle/registry.rs \
   's/os::write_to_stderr\(text\.as_bytes\(\)\);/let _ = text;/' environment_files
-breaks "env a killed program leaves a note" src/os/files.rs \
+breaks "env a killed program leaves a note" src/os/unix/files.rs \
   's/let _ = output\.write\(Self::NOT_ENDED, true\);//' environment_files
-breaks "env standard output is not overwritten" src/os/files.rs \
+breaks "env standard output is not overwritten" src/os/unix/files.rs \
   's/is_regular && standard\.is_none\(\)/is_regular/; s/standard\.unwrap_or\(opened\)/opened/' environment_files
 breaks "env all allocators are in the file" src/lifecycle/registry.rs \
   's/show\(metadata, output, is_first\);/show(metadata, output, is_first || true);/' environment_files
-breaks "env a limit of a file does not kill the program" src/os/signals.rs \
+breaks "env a limit of a file does not kill the program" src/os/unix/signals.rs \
   's/take_pending\(signal\);\n            \}/let _ = take_pending;\n            }/' environment_files
 breaks "env advice in a file is comments and a table" src/lifecycle/registry.rs \
   's/if output\.is_file\(\)/if false \&\& output.is_file()/' two_commands

@@ -274,7 +274,7 @@ fn its_memory_can_be_made_ready_looked_at_and_given_back() {
     let pool = BufferPool::with_config(TWO);
     assert_eq!(pool.stats().reservation(), Reservation::Ready);
     let residency = pool.prewarm();
-    if cfg!(all(target_os = "linux", not(framepool_os = "none"))) {
+    if common::system::HAS_FIGURES {
         assert!(residency.requested(MemoryOption::Resident));
         assert_eq!(residency.resident_bytes, residency.reserved_bytes);
         let kept = pool.alloc_zeroed(FRAME);

@@ -1,7 +1,7 @@
 //! Tests of `FRAMEPOOL`, which changes a program that allows it: its table, its switch, and what it prints at
 //! its end. Each case runs in a child of its own.
 
-#![cfg(all(unix, not(framepool_os = "none")))]
+#![cfg(all(any(unix, windows), not(framepool_os = "none")))]
 
 mod common;
 
@@ -125,6 +125,7 @@ fn the_table_is_on_standard_error_when_the_program_exits() {
 }
 
 /// The program may have another file open as descriptor 2, or as the duplicate's, when it ends.
+#[cfg(unix)]
 #[test]
 fn the_table_at_the_end_is_not_written_into_a_file_of_the_programs() {
     use std::ffi::CString;

@@ -247,7 +247,7 @@ fn following(task: &str, case: &str) -> (Child, u32) {
     let children = format!("/proc/{0}/task/{0}/children", framepool.id());
     let begun = Instant::now();
     loop {
-        assert!(begun.elapsed() < common::TIME_OUT, "no child");
+        assert!(begun.elapsed() < common::time_out(), "no child");
         let children = fs::read_to_string(&children).unwrap_or_default();
         let child = children.split_whitespace().next().and_then(|child| child.parse().ok());
         if let Some(child) = child
@@ -267,7 +267,7 @@ fn following(task: &str, case: &str) -> (Child, u32) {
 fn output_of(mut framepool: Child, child: u32) -> Output {
     let begun = Instant::now();
     while framepool.try_wait().unwrap().is_none() {
-        if begun.elapsed() > common::TIME_OUT {
+        if begun.elapsed() > common::time_out() {
             // SAFETY: takes no pointer.
             unsafe { libc::kill(child as i32, libc::SIGKILL) };
             framepool.kill().unwrap();

@@ -332,7 +332,7 @@ fn a_handler_that_a_timer_calls_a_thousand_times_a_second_allocates() {
                 rounds
             })
         });
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + common::patience(Duration::from_secs(20));
         while HANDLED.load(SeqCst) < 1_500 && Instant::now() < deadline {
             use_every_class(&POOL, 1);
             rounds += 1;
@@ -346,7 +346,7 @@ fn a_handler_that_a_timer_calls_a_thousand_times_a_second_allocates() {
     assert_eq!(unsafe { libc::setitimer(libc::ITIMER_REAL, &never, null_mut()) }, 0);
     let rounds = || rounds + HANDLED.load(SeqCst);
     // The last handler may still be at work, on a thread of the test harness.
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + common::patience(Duration::from_secs(20));
     while POOL.stats().returns() != 8 * rounds() && Instant::now() < deadline {
         thread::yield_now();
     }

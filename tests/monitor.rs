@@ -18,7 +18,11 @@ static ALLOC: PoolAlloc = PoolAlloc::new();
 
 const FRAME: usize = 1_382_400;
 const OFTEN: Duration = Duration::from_millis(5);
-const SOON: Duration = Duration::from_secs(20);
+
+/// Returns the time within which what is waited for happens.
+fn soon() -> Duration {
+    common::patience(Duration::from_secs(20))
+}
 
 /// A logger that keeps every line.
 struct Kept(Mutex<Vec<(Level, String, String)>>);
@@ -53,9 +57,9 @@ fn listen() -> &'static PrometheusHandle {
 }
 
 fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + SOON;
+    let deadline = Instant::now() + soon();
     while !is_so() {
-        assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
+        assert!(Instant::now() < deadline, "not within {:?}: {what}", soon());
         std::thread::sleep(Duration::from_millis(1));
     }
 }
@@ -97,7 +101,7 @@ fn it_logs_the_table_under_the_pools_name_when_there_is_news_and_warns_once() {
 fn it_stops_at_once_when_it_is_dropped_and_looks_no_more() {
     let begun = Instant::now();
     drop(Monitor::of(pool("Short")).every(Duration::from_secs(3_600)).start().unwrap());
-    assert!(begun.elapsed() < SOON);
+    assert!(begun.elapsed() < soon());
     let pool = pool("Stopped");
     let told = Arc::new(AtomicUsize::new(0));
     let monitor = Monitor::of(pool.clone()).every(OFTEN).on_event({
@@ -135,7 +139,7 @@ fn it_may_be_dropped_by_its_own_callback() {
     *slot.lock().unwrap() = Some(monitor.start().unwrap());
     let _both = [pool.alloc(FRAME), pool.alloc(FRAME)];
     drop(pool.alloc(FRAME));
-    is_done.recv_timeout(SOON).unwrap();
+    is_done.recv_timeout(soon()).unwrap();
 }
 
 #[test]
@@ -149,8 +153,8 @@ fn it_gives_memory_back_once_when_nothing_goes_on() {
     std::thread::sleep(20 * OFTEN);
     assert!(told.try_recv().is_err(), "nothing has gone on yet");
     pool.alloc_zeroed(FRAME).fill(1);
-    let text = told.recv_timeout(SOON).unwrap();
-    if cfg!(all(target_os = "linux", not(framepool_os = "none"))) {
+    let text = told.recv_timeout(soon()).unwrap();
+    if common::system::HAS_FIGURES {
         assert!(
             text.starts_with("Trimmed { bytes: 13") && text.ends_with("trimmed 1.3 MiB while idle"),
             "{text}"
@@ -183,7 +187,7 @@ fn it_tells_what_the_system_refuses() {
         }
     });
     let _monitor = monitor.start().unwrap();
-    assert_eq!(told.recv_timeout(SOON).unwrap(), MemoryOption::Lock);
+    assert_eq!(told.recv_timeout(soon()).unwrap(), MemoryOption::Lock);
     std::thread::sleep(20 * OFTEN);
     assert!(told.try_recv().is_err(), "once");
 }

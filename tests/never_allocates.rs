@@ -217,7 +217,7 @@ fn statistics_questions_switches_and_trims_allocate_nothing() {
 }
 
 /// The pools are reserved within the first allocation, long before this test.
-#[cfg(all(unix, not(framepool_os = "none")))]
+#[cfg(all(any(unix, windows), not(framepool_os = "none")))]
 #[test]
 fn the_environment_is_read_without_allocating() {
     let test = the_environment_is_read_without_allocating;

@@ -8,7 +8,7 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use common::{Block, layout, whole};
-use framepool::{Bypass, Class, Config, Limit, PoolAlloc, Reservation};
+use framepool::{Bypass, Class, Config, PoolAlloc};
 
 #[global_allocator]
 static ALLOC: PoolAlloc = PoolAlloc::new();
@@ -16,6 +16,8 @@ static ALLOC: PoolAlloc = PoolAlloc::new();
 #[cfg(unix)]
 mod limits {
     use std::os::unix::process::CommandExt;
+
+    use framepool::{Limit, Reservation};
 
     use super::*;
 

@@ -6,18 +6,17 @@
 mod common;
 
 use std::alloc::GlobalAlloc;
-use std::sync::atomic::{
-    AtomicBool,
-    Ordering::{Relaxed, SeqCst},
-};
+#[cfg(unix)]
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Barrier, Mutex};
 use std::thread;
 
-use common::{Block, Random, child, layout, run_to_success, whole};
+use common::system::{TRIM_CLEANS, TRIMS};
+use common::{Block, layout, whole};
+#[cfg(unix)]
+use common::{Random, child, run_to_success};
 use framepool::{Class, Config, PoolAlloc, Reservation};
-
-/// Whether this system can take memory back.
-const TRIMS: bool = cfg!(all(unix, not(framepool_os = "none")));
 
 /// Makes a pool that lives as long as the process, as its threads' places do.
 fn pool(config: Config) -> &'static PoolAlloc {
@@ -86,7 +85,7 @@ fn zeroed_memory_needs_no_memset_after_a_trim_and_is_zero() {
         for class in Class::ALL {
             for _ in 0..2 {
                 use_zeroed(pool, pool.stats().class(class).slot_bytes as usize);
-                blocks += u64::from(TRIMS);
+                blocks += u64::from(TRIM_CLEANS);
                 pool.trim();
             }
         }

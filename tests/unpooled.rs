@@ -189,16 +189,19 @@ fn what_a_fallback_asks_for_is_its_own_however_far_out_it_asks() {
 }
 
 /// A fallback that raises a signal inside one call if `RAISES` is set.
+#[cfg(unix)]
 struct Interrupted;
 
+#[cfg(unix)]
 static RAISES: AtomicBool = AtomicBool::new(false);
+#[cfg(unix)]
 static CALLS_OF_INTERRUPTED: AtomicU64 = AtomicU64::new(0);
 
 // SAFETY: `System` keeps the contract.
+#[cfg(unix)]
 unsafe impl GlobalAlloc for Interrupted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         CALLS_OF_INTERRUPTED.fetch_add(1, Relaxed);
-        #[cfg(unix)]
         if RAISES.swap(false, Relaxed) {
             // SAFETY: the signal has a handler.
             unsafe { libc::raise(libc::SIGUSR2) };
@@ -213,7 +216,9 @@ unsafe impl GlobalAlloc for Interrupted {
     }
 }
 
+#[cfg(unix)]
 static NOTED: PoolAlloc<Interrupted> = PoolAlloc::with_fallback(Interrupted, Config::new());
+#[cfg(unix)]
 static PLAIN: PoolAlloc<Interrupted> = PoolAlloc::with_plain_fallback(Interrupted, Config::new());
 
 /// The two constructors differ in how they serve a request that comes during a call into the fallback. Such a

@@ -1,7 +1,6 @@
 //! Waiting for a slot: no thread sleeps while a slot is free, threads are served in the order in which they
 //! came, and a wait ends at its timeout.
 
-#[cfg(unix)]
 mod common;
 
 use std::sync::Barrier;
@@ -14,7 +13,11 @@ use common::in_forked_child;
 use framepool::{BufferPool, Class, Config, WaitError};
 
 const FRAME: usize = 1_382_400;
-const LONG: Duration = Duration::from_secs(20);
+
+/// Returns a time that no wait takes.
+fn long() -> Duration {
+    common::patience(Duration::from_secs(20))
+}
 
 fn pool(slots: usize) -> BufferPool {
     BufferPool::with_config(Config::new().class(Class::XLarge, FRAME, slots))
@@ -25,15 +28,15 @@ fn a_free_slot_is_had_at_once_and_a_length_that_never_will_be_is_refused_at_once
     let pool = pool(1);
     let began = Instant::now();
     assert!(pool.wait_pooled(FRAME, Duration::MAX).unwrap().is_pooled());
-    assert_eq!(pool.wait_pooled(FRAME + 1, LONG).unwrap_err(), WaitError::NeverPooled);
-    assert_eq!(pool.wait_pooled(usize::MAX, LONG).unwrap_err(), WaitError::NeverPooled);
-    assert_eq!(pool.wait_pooled(0, LONG).unwrap().capacity(), 0);
+    assert_eq!(pool.wait_pooled(FRAME + 1, long()).unwrap_err(), WaitError::NeverPooled);
+    assert_eq!(pool.wait_pooled(usize::MAX, long()).unwrap_err(), WaitError::NeverPooled);
+    assert_eq!(pool.wait_pooled(0, long()).unwrap().capacity(), 0);
     let floor = BufferPool::with_config(Config::new().floor(Class::Small, 100));
-    assert_eq!(floor.wait_pooled(99, LONG).unwrap_err(), WaitError::NeverPooled);
+    assert_eq!(floor.wait_pooled(99, long()).unwrap_err(), WaitError::NeverPooled);
     let held = BufferPool::with_config(Config::new().hold_back(Class::Small, 1_024, 100));
-    assert_eq!(held.wait_pooled(99, LONG).unwrap_err(), WaitError::NeverPooled);
-    assert!(held.wait_pooled(100, LONG).is_ok());
-    assert!(began.elapsed() < LONG);
+    assert_eq!(held.wait_pooled(99, long()).unwrap_err(), WaitError::NeverPooled);
+    assert!(held.wait_pooled(100, long()).is_ok());
+    assert!(began.elapsed() < long());
     let text = "no slot will ever serve this length";
     assert_eq!(WaitError::NeverPooled.to_string(), text);
 }
@@ -59,13 +62,13 @@ fn a_give_wakes_a_waiting_thread_and_counts_one_hit() {
     let pool = pool(1);
     let frame = pool.alloc(FRAME);
     thread::scope(|scope| {
-        let waiter = scope.spawn(|| pool.wait_pooled(FRAME, LONG).map(|buf| (buf, Instant::now())));
+        let waiter = scope.spawn(|| pool.wait_pooled(FRAME, long()).map(|buf| (buf, Instant::now())));
         thread::sleep(Duration::from_millis(50));
         assert!(!waiter.is_finished());
         let given = Instant::now();
         drop(frame);
         let (buf, woken) = waiter.join().unwrap().unwrap();
-        assert!(buf.is_pooled() && woken - given < LONG / 2);
+        assert!(buf.is_pooled() && woken - given < long() / 2);
     });
     let stats = pool.stats().class(Class::XLarge);
     assert_eq!((stats.hits, stats.returns, stats.misses, stats.peak), (2, 2, 0, 1));
@@ -83,7 +86,7 @@ fn the_first_to_wait_is_the_first_served() {
             let next = &next;
             scope.spawn(move || {
                 thread::sleep(Duration::from_millis(100 * place));
-                let buf = pool.wait_pooled(FRAME, LONG).unwrap();
+                let buf = pool.wait_pooled(FRAME, long()).unwrap();
                 assert_eq!(next.fetch_add(1, Relaxed), place);
                 drop(buf);
             });
@@ -102,9 +105,9 @@ fn a_thread_that_cannot_be_served_does_not_hold_up_the_others() {
     let (small, large) = (pool.alloc(FRAME - 1), pool.alloc(FRAME));
     assert!(small.is_pooled() && large.is_pooled());
     thread::scope(|scope| {
-        let first = scope.spawn(|| pool.wait_pooled(FRAME - 1, LONG).unwrap());
+        let first = scope.spawn(|| pool.wait_pooled(FRAME - 1, long()).unwrap());
         thread::sleep(Duration::from_millis(50));
-        let second = scope.spawn(|| pool.wait_pooled(FRAME, LONG).unwrap());
+        let second = scope.spawn(|| pool.wait_pooled(FRAME, long()).unwrap());
         thread::sleep(Duration::from_millis(50));
         drop(large);
         assert!(second.join().unwrap().is_pooled());
@@ -126,7 +129,7 @@ fn what_a_trim_held_goes_to_a_waiting_thread() {
             }
         });
         for id in 0..1_000 {
-            let frame = pool.wait_pooled(FRAME, LONG);
+            let frame = pool.wait_pooled(FRAME, long());
             let is_served = frame.map(|mut frame| frame.resize(FRAME, id as u8)).is_ok();
             if !is_served {
                 done.store(true, Relaxed);
@@ -151,7 +154,7 @@ fn crowd(time: Duration) {
             scope.spawn(move || {
                 start.wait();
                 while !done.load(Relaxed) {
-                    let mut buf = pool.wait_pooled(FRAME, LONG).expect("a waiting thread was forgotten");
+                    let mut buf = pool.wait_pooled(FRAME, long()).expect("a waiting thread was forgotten");
                     buf.extend_from_slice(&[id; 64]);
                     if id % 2 == 0 {
                         thread::yield_now();
@@ -220,7 +223,7 @@ fn assert_child_has_a_queue_of_its_own(before: impl FnOnce()) {
     let pool = pool(1);
     let frame = pool.alloc(FRAME);
     thread::scope(|scope| {
-        let waits = || pool.wait_pooled(FRAME, LONG).map(drop);
+        let waits = || pool.wait_pooled(FRAME, long()).map(drop);
         let waiting = [scope.spawn(waits), scope.spawn(waits)];
         // By then both threads sleep, most probably.
         thread::sleep(Duration::from_millis(50));

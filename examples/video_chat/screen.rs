@@ -14,8 +14,9 @@ use crossterm::{execute, queue};
 
 use crate::failure::Failure;
 
-/// The bytes that [`restore`] writes, for a signal handler, which may not format: colours, wrap, cursor,
+/// The bytes that [`restore`] writes on Unix, for a signal handler, which may not format: colours, wrap, cursor,
 /// screen.
+#[cfg(unix)]
 const RESTORE: &[u8] = b"\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
 
 /// The open alternate screen.
@@ -83,7 +84,22 @@ pub(crate) fn restore() {
     let _ = execute!(io::stderr(), EnableLineWrap, Show, LeaveAlternateScreen);
 }
 
+/// Has the terminal restored before Ctrl-C or a closed window ends the process.
+#[cfg(windows)]
+fn catch_signals() {
+    use windows_sys::Win32::System::Console::SetConsoleCtrlHandler;
+
+    /// Runs on a thread of its own. What it returns says that the process is to end.
+    unsafe extern "system" fn leave(_: u32) -> i32 {
+        restore();
+        0
+    }
+    // SAFETY: the handler is a function of this program. If it is denied, the terminal stays as it is then.
+    unsafe { SetConsoleCtrlHandler(Some(leave), 1) };
+}
+
 /// Installs handlers for SIGINT, SIGTERM and SIGHUP, which restore the terminal before the process ends.
+#[cfg(unix)]
 fn catch_signals() {
     extern "C" fn leave(signal: libc::c_int) {
         // SAFETY: both calls may be made in a signal handler; the bytes are a constant.

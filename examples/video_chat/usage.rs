@@ -1,7 +1,5 @@
 //! The figures of the operating system about this process: page faults, processor time, memory.
 
-use std::mem;
-
 /// Counts since the process started.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
@@ -12,12 +10,7 @@ pub(crate) struct Usage {
 impl Usage {
     /// Reads the counts of all threads of this process until now.
     pub(crate) fn now() -> Self {
-        let usage = rusage();
-        let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
-        Self {
-            page_faults: (usage.ru_minflt + usage.ru_majflt) as u64,
-            cpu_seconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
-        }
+        system::read().0
     }
 }
 
@@ -25,10 +18,8 @@ impl Usage {
 ///
 /// On Linux it comes from `/proc`, because `ru_maxrss` there starts from the parent's value.
 pub(crate) fn peak_resident_bytes() -> u64 {
-    // The unit is KiB on all systems except Apple's.
-    let unit = if cfg!(target_vendor = "apple") { 1 } else { 1024 };
     let peak = status().and_then(|status| bytes(&status, "VmHWM:"));
-    peak.unwrap_or_else(|| rusage().ru_maxrss as u64 * unit)
+    peak.unwrap_or_else(|| system::read().1)
 }
 
 /// The current memory and threads of the process, which only Linux reports.
@@ -60,12 +51,53 @@ fn bytes(status: &str, name: &str) -> Option<u64> {
     Some(kib * 1024)
 }
 
-fn rusage() -> libc::rusage {
-    // SAFETY: an rusage consists of integers only, for which all zeros are valid.
-    let mut usage: libc::rusage = unsafe { mem::zeroed() };
-    // SAFETY: `usage` is an rusage that the call may write; with these arguments it cannot fail.
-    unsafe { libc::getrusage(libc::RUSAGE_SELF, &mut usage) };
-    usage
+/// The counts of this process, and the maximum of its resident bytes.
+#[cfg(unix)]
+mod system {
+    use super::Usage;
+
+    pub(super) fn read() -> (Usage, u64) {
+        // SAFETY: an rusage consists of integers only, for which all zeros are valid.
+        let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+        // SAFETY: `usage` is an rusage that the call may write; with these arguments it cannot fail.
+        unsafe { libc::getrusage(libc::RUSAGE_SELF, &mut usage) };
+        let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+        let counts = Usage {
+            page_faults: (usage.ru_minflt + usage.ru_majflt) as u64,
+            cpu_seconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
+        };
+        // The unit is KiB on all systems except Apple's.
+        let unit = if cfg!(target_vendor = "apple") { 1 } else { 1024 };
+        (counts, usage.ru_maxrss as u64 * unit)
+    }
+}
+
+/// The counts of this process, and the maximum of its resident bytes.
+#[cfg(windows)]
+mod system {
+    use windows_sys::Win32::Foundation::FILETIME;
+    use windows_sys::Win32::System::ProcessStatus::{K32GetProcessMemoryInfo, PROCESS_MEMORY_COUNTERS};
+    use windows_sys::Win32::System::Threading::{GetCurrentProcess, GetProcessTimes};
+
+    use super::Usage;
+
+    pub(super) fn read() -> (Usage, u64) {
+        let mut memory = PROCESS_MEMORY_COUNTERS::default();
+        let [mut created, mut ended, mut kernel, mut user] = [FILETIME::default(); 4];
+        let bytes = size_of::<PROCESS_MEMORY_COUNTERS>() as u32;
+        // SAFETY: the calls may write all of these; with these arguments they cannot fail.
+        unsafe {
+            K32GetProcessMemoryInfo(GetCurrentProcess(), &mut memory, bytes);
+            GetProcessTimes(GetCurrentProcess(), &mut created, &mut ended, &mut kernel, &mut user);
+        }
+        // The unit is 100 ns.
+        let units = |time: FILETIME| u64::from(time.dwHighDateTime) << 32 | u64::from(time.dwLowDateTime);
+        let counts = Usage {
+            page_faults: memory.PageFaultCount.into(),
+            cpu_seconds: (units(kernel) + units(user)) as f64 / 1e7,
+        };
+        (counts, memory.PeakWorkingSetSize as u64)
+    }
 }
 
 #[cfg(test)]

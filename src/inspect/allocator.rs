@@ -130,6 +130,7 @@ impl<'a> Allocator<'a> {
             resident_bytes: figures.resident,
             huge_bytes: figures.huge,
             locked_bytes: figures.locked,
+            huge_page_bytes: os::huge_page_bytes(),
             ..Residency::default()
         })
     }

@@ -114,7 +114,7 @@ fn it_is_emptied_from_the_top_by_batches() {
     for batch in [42..=57, 26..=41, 10..=25, 1..=9] {
         assert_eq!(numbers(&magazine.drain()), batch.collect::<Vec<_>>());
     }
-    assert_eq!(numbers(&magazine.drain()), []);
+    assert_eq!(numbers(&magazine.drain()), [0_usize; 0]);
     assert!(magazine.is_empty());
 }
 

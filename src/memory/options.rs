@@ -99,6 +99,7 @@ impl AppliedOptions {
             resident_bytes: figures.resident,
             huge_bytes: figures.huge,
             locked_bytes: figures.locked,
+            huge_page_bytes: os::huge_page_bytes(),
             ..self.denials()
         }
     }

@@ -87,10 +87,13 @@ pub struct Residency {
     pub reserved_bytes: u64,
     /// Bytes of `reserved_bytes` that have memory of their own, so that writing there causes no page fault.
     pub resident_bytes: u64,
-    /// Bytes of `resident_bytes` in huge pages (2 MiB on most machines).
+    /// Bytes of `resident_bytes` in huge pages.
     pub huge_bytes: u64,
     /// Bytes of `resident_bytes` that the system may not page out.
     pub locked_bytes: u64,
+    /// Bytes of a huge page: 2 MiB on x86-64, 32 or 512 MiB where small pages have 16 or 64 KiB. Only slots that fill a
+    /// huge page from its first byte to its last can lie in one. 0 if the system has none, or does not tell.
+    pub huge_page_bytes: u64,
     /// The time that the requests and the reading of the figures took.
     pub elapsed: Duration,
     /// A bit for each option.
@@ -129,10 +132,11 @@ impl fmt::Display for Residency {
         let percent = 100.0 * self.resident_bytes as f64 / self.reserved_bytes.max(1) as f64;
         write!(
             f,
-            "Residency: resident={:.1}/{:.1} MiB ({percent:.1}%) huge={:.1} MiB locked={:.1} MiB in {:.1} ms",
+            "Residency: resident={:.1}/{:.1} MiB ({percent:.1}%) huge={:.1} MiB (of {} KiB) locked={:.1} MiB in {:.1} ms",
             mib(self.resident_bytes),
             mib(self.reserved_bytes),
             mib(self.huge_bytes),
+            self.huge_page_bytes >> 10,
             mib(self.locked_bytes),
             self.elapsed.as_secs_f64() * 1e3,
         )?;
@@ -156,11 +160,12 @@ impl serde::Serialize for Residency {
         let denied = |option: MemoryOption| Some((option.name(), self.denied(option)?.to_string()));
         let denied: std::collections::BTreeMap<_, _> =
             MemoryOption::ALL.iter().copied().filter_map(denied).collect();
-        let mut fields = serializer.serialize_struct("Residency", 7)?;
+        let mut fields = serializer.serialize_struct("Residency", 8)?;
         fields.serialize_field("reserved_bytes", &self.reserved_bytes)?;
         fields.serialize_field("resident_bytes", &self.resident_bytes)?;
         fields.serialize_field("huge_bytes", &self.huge_bytes)?;
         fields.serialize_field("locked_bytes", &self.locked_bytes)?;
+        fields.serialize_field("huge_page_bytes", &self.huge_page_bytes)?;
         fields.serialize_field("elapsed_ns", &(self.elapsed.as_nanos() as u64))?;
         fields.serialize_field("requested", &requested)?;
         fields.serialize_field("denied", &denied)?;
@@ -179,10 +184,11 @@ mod tests {
             resident_bytes: 64 << 20,
             huge_bytes: 63 << 20,
             locked_bytes: 8 << 20,
+            huge_page_bytes: 2 << 20,
             elapsed: Duration::from_micros(41_260),
             ..Residency::default()
         };
-        let figures = "Residency: resident=64.0/141.0 MiB (45.4%) huge=63.0 MiB locked=8.0 MiB in 41.3 ms";
+        let figures = "Residency: resident=64.0/141.0 MiB (45.4%) huge=63.0 MiB (of 2048 KiB) locked=8.0 MiB in 41.3 ms";
         assert_eq!(residency.to_string(), figures);
         residency.denied[MemoryOption::Lock as usize] = Errno::code_of(Err(Errno::UNSUPPORTED));
         assert_eq!(residency.to_string(), format!("{figures}\nDenied: locked memory: unsupported"));
@@ -193,7 +199,7 @@ mod tests {
         let none = Residency::default();
         assert_eq!(
             none.to_string(),
-            "Residency: resident=0.0/0.0 MiB (0.0%) huge=0.0 MiB locked=0.0 MiB in 0.0 ms"
+            "Residency: resident=0.0/0.0 MiB (0.0%) huge=0.0 MiB (of 0 KiB) locked=0.0 MiB in 0.0 ms"
         );
         assert!(
             MemoryOption::ALL.iter().all(|&option| !none.requested(option) && none.denied(option).is_none())

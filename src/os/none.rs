@@ -11,7 +11,19 @@ use core::ops::Range;
 use core::ptr::NonNull;
 use std::io::Write;
 
-use super::{Errno, Mapping, OnThreadExit, Source};
+#[cfg(unix)]
+pub(crate) use super::clock::{monotonic_nanos, process_nanos};
+pub(crate) use super::other_heap::{CONSOLIDATES, CONSOLIDATES_FROM, consolidate_heap};
+pub(crate) use super::portable::{
+    leave_out_of_core_dumps, limit_behind, name, page_figures_of, populate, use_huge_pages,
+};
+#[cfg(unix)]
+pub(crate) use super::signals::with_signals_blocked;
+pub(crate) use super::unknown::{
+    can_fence_all, fence_all, huge_page_bytes, is_first_thread, is_gone, map_wiped_on_fork, page_figures,
+    resident, this_thread,
+};
+use super::{Errno, Mapping, Source};
 
 /// The alignment of memory for the metadata: more than any type in it needs.
 const METADATA_ALIGN: usize = 4096;
@@ -70,18 +82,42 @@ pub(crate) fn lock(_: NonNull<[u8]>) -> Result<(), Errno> {
     Err(Errno::UNSUPPORTED)
 }
 
+/// Whether the requests made for pages outlast [`discard`].
+pub(crate) const DISCARD_KEEPS_REQUESTS: bool = false;
+
+/// Whether pages read as zeros after [`discard`].
+pub(crate) const DISCARD_LEAVES_ZEROS: bool = false;
+
+/// Returns `false`: every discard is denied.
+pub(crate) fn may_discard() -> bool {
+    false
+}
+
 /// Returns [`Errno::UNSUPPORTED`]: there is no call for it.
 ///
 /// # Safety
 ///
 /// No requirements.
-pub(super) unsafe fn map_anew(_: NonNull<[u8]>) -> Result<(), Errno> {
+pub(crate) unsafe fn discard(_: NonNull<[u8]>) -> Result<(), Errno> {
     Err(Errno::UNSUPPORTED)
 }
 
-/// Returns `false` without a trial: every discard is denied.
-pub(crate) fn discard_leaves_zeros() -> bool {
-    false
+/// Returns the number of this process; 0 if the system has no such numbers.
+pub(crate) fn this_process() -> u64 {
+    if cfg!(unix) { std::process::id().into() } else { 0 }
+}
+
+/// Returns 0: no error of the system is looked at.
+pub(crate) fn last_error() -> i32 {
+    0
+}
+
+/// Does nothing.
+pub(crate) fn set_last_error(_: i32) {}
+
+/// Returns the only error that files have here, in words.
+pub(crate) fn error_words(_: i32) -> Option<&'static str> {
+    Some("not on this system")
 }
 
 pub(crate) fn write_to_stderr(text: &[u8]) {
@@ -129,20 +165,11 @@ pub(crate) fn variable() -> Option<&'static [u8]> {
     None
 }
 
-#[cfg(unix)]
-pub(crate) fn keep_variable() {}
-
-/// Does nothing: there is no call for it.
-pub(crate) fn at_exit(_: extern "C" fn()) {}
-
 /// A hook for the exit of a thread, which does not exist here.
 #[derive(Clone, Copy)]
 pub(crate) struct ExitHook(Infallible);
 
 impl ExitHook {
-    #[cfg(unix)]
-    pub(crate) fn install(_: OnThreadExit) {}
-
     pub(crate) fn get() -> Option<Self> {
         None
     }
@@ -154,4 +181,22 @@ impl ExitHook {
     pub(crate) fn watch_this_thread(self, _: NonNull<c_void>) -> bool {
         match self.0 {}
     }
+}
+
+/// Returns 0: the system has no such clock here.
+#[cfg(not(unix))]
+pub(crate) fn monotonic_nanos() -> u64 {
+    0
+}
+
+/// Returns `None`: the system does not tell.
+#[cfg(not(unix))]
+pub(crate) fn process_nanos() -> Option<u64> {
+    None
+}
+
+/// Runs `f`. The system has no signals.
+#[cfg(not(unix))]
+pub(crate) fn with_signals_blocked<R>(f: impl FnOnce() -> R) -> R {
+    f()
 }

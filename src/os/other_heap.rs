@@ -9,7 +9,3 @@ pub(crate) const CONSOLIDATES_FROM: usize = usize::MAX;
 /// Does nothing.
 #[inline]
 pub(crate) fn consolidate_heap() {}
-
-/// Does nothing.
-#[cfg(unix)]
-pub(crate) fn read_tunables() {}

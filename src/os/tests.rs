@@ -3,7 +3,7 @@
 
 use core::ptr::NonNull;
 use std::alloc::System;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed, compiler_fence};
 
 use super::*;
 
@@ -43,6 +43,54 @@ fn touching_loses_nothing_that_others_write_meanwhile() {
     });
 }
 
+/// Two threads store and then load what the other one stores. Without a fence on both sides, each may miss the other's
+/// store, because a processor holds stores back. The thread that loads often has a compiler's fence only.
+///
+/// This is the test "store buffering" of the literature on weak memory. Without the call of `fence_all` it fails within
+/// the first thousand rounds.
+#[test]
+fn a_fence_reaches_the_other_threads() {
+    const ROUNDS: u32 = 20_000;
+    #[repr(align(128))]
+    struct Line(AtomicU32);
+    let [light, heavy, seen_by_light, go, done] = [const { Line(AtomicU32::new(0)) }; 5];
+    if !can_fence_all() {
+        return;
+    }
+    let wait_for = |line: &Line, round| {
+        while line.0.load(std::sync::atomic::Ordering::Acquire) != round {
+            core::hint::spin_loop();
+        }
+    };
+    let signal = |line: &Line, round| line.0.store(round, std::sync::atomic::Ordering::Release);
+    let missed = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 1..=ROUNDS {
+                wait_for(&go, round);
+                light.0.store(round, Relaxed);
+                compiler_fence(std::sync::atomic::Ordering::SeqCst);
+                seen_by_light.0.store(heavy.0.load(Relaxed), Relaxed);
+                signal(&done, round);
+            }
+        });
+        let mut missed = 0;
+        for round in 1..=ROUNDS {
+            signal(&go, round);
+            // So that both store at once in some rounds.
+            (0..round % 32).for_each(|_| core::hint::spin_loop());
+            heavy.0.store(round, Relaxed);
+            compiler_fence(std::sync::atomic::Ordering::SeqCst);
+            let is_fenced = fence_all();
+            let seen_by_heavy = light.0.load(Relaxed);
+            wait_for(&done, round);
+            missed +=
+                u32::from(is_fenced && seen_by_heavy != round && seen_by_light.0.load(Relaxed) != round);
+        }
+        missed
+    });
+    assert_eq!(missed, 0, "of {ROUNDS} rounds");
+}
+
 #[cfg(all(target_os = "linux", not(framepool_os = "none")))]
 #[test]
 fn touched_pages_are_resident_and_keep_what_they_say() {
@@ -66,19 +114,21 @@ fn touched_pages_are_resident_and_keep_what_they_say() {
 }
 
 #[test]
-fn discarded_memory_reads_as_zeros() {
+fn discarded_memory_reads_as_zeros_if_the_backend_says_so() {
     let pages = memory();
     let bytes = page_bytes();
     // SAFETY: the pages are this test's own.
     unsafe {
         pages.cast::<u8>().write_bytes(0xAA, pages.len());
         let middle = NonNull::slice_from_raw_parts(pages.cast::<u8>().add(bytes), bytes);
-        let outcome = requests::discard(middle);
-        let expected = if cfg!(all(unix, not(framepool_os = "none"))) { 0 } else { 0xAA };
-        assert_eq!(outcome.is_ok(), expected == 0);
+        let outcome = discard(middle);
+        assert_eq!(outcome.is_ok(), cfg!(all(any(unix, windows), not(framepool_os = "none"))));
+        let expected = if DISCARD_LEAVES_ZEROS { 0 } else { 0xAA };
         let found = core::slice::from_raw_parts(pages.cast::<u8>().as_ptr(), pages.len());
         let stale = |page: usize| found[page * bytes..(page + 1) * bytes].iter().all(|&byte| byte == 0xAA);
         assert!(stale(0) && (2..PAGES).all(stale));
-        assert!(found[bytes..2 * bytes].iter().all(|&byte| byte == expected));
+        // On Windows they may be zeros or not.
+        let is_expected = found[bytes..2 * bytes].iter().all(|&byte| byte == expected);
+        assert!(is_expected || outcome.is_ok() && !DISCARD_LEAVES_ZEROS);
     }
 }

@@ -5,18 +5,25 @@
 //! texts at abort and exit; never on a hit. On Linux, what start-up and a thread's first use call does no
 //! more than make system calls.
 
-use core::cell::UnsafeCell;
-use core::ffi::{CStr, c_void};
 use core::ops::Range;
 use core::ptr::{self, NonNull};
-// Below `sync`: a model checker has no pthread keys.
-use core::sync::atomic::{
-    AtomicUsize,
-    Ordering::{Acquire, Release},
-};
 
-use super::files;
-use super::{Errno, Mapping, OnThreadExit, Source, calls, keeping_errno, pin::stays_mapped};
+use super::{Errno, Hooks, Mapping, Source};
+
+pub(crate) mod calls;
+mod errno;
+mod exit_hook;
+mod files;
+mod pin;
+mod signals;
+mod trial;
+mod variable;
+
+pub(crate) use errno::{error_words, last_error, set_last_error};
+pub(crate) use exit_hook::ExitHook;
+pub(crate) use files::{ExitOutput, read_file};
+pub(crate) use trial::may_discard;
+pub(crate) use variable::{keep_variable, variable};
 
 /// The flag that keeps a private mapping from counting against a commit limit, on systems that would count
 /// it. Most slots are never touched.
@@ -27,7 +34,7 @@ use super::{Errno, Mapping, OnThreadExit, Source, calls, keeping_errno, pin::sta
     target_os = "illumos",
     target_os = "solaris"
 ))]
-const NO_RESERVE: libc::c_int = libc::MAP_NORESERVE;
+pub(super) const NO_RESERVE: libc::c_int = libc::MAP_NORESERVE;
 #[cfg(not(any(
     target_os = "linux",
     target_os = "android",
@@ -35,7 +42,7 @@ const NO_RESERVE: libc::c_int = libc::MAP_NORESERVE;
     target_os = "illumos",
     target_os = "solaris"
 )))]
-const NO_RESERVE: libc::c_int = 0;
+pub(super) const NO_RESERVE: libc::c_int = 0;
 
 fn map(bytes: usize, protection: libc::c_int, flags: libc::c_int) -> Option<NonNull<u8>> {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANON | flags;
@@ -143,101 +150,10 @@ pub(crate) fn lock(pages: NonNull<[u8]>) -> Result<(), Errno> {
     if denied == 0 { Ok(()) } else { Err(Errno::last()) }
 }
 
-/// Maps zeroed memory in the place of `pages`.
-///
-/// # Safety
-///
-/// The pages are a page-aligned piece of a mapping made here, and no thread uses them.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) unsafe fn map_anew(pages: NonNull<[u8]>) -> Result<(), Errno> {
-    let (protection, fixed) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_FIXED);
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANON | fixed | NO_RESERVE;
-    // SAFETY: the caller gives up the pages that are replaced.
-    let base = unsafe { calls::mmap(pages.cast().as_ptr(), pages.len(), protection, flags) };
-    if base == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(()) }
-}
-
 /// Writes the whole text, without std's lock, which a thread may hold until the process ends.
 pub(crate) fn write_to_stderr(text: &[u8]) {
     // There is no place to report a failure.
     let _ = files::write_to(libc::STDERR_FILENO, text);
-}
-
-/// The environment variable `FRAMEPOOL` as it was when this code was loaded.
-///
-/// A program may change its environment later, while a first allocation would read it. std guards such
-/// changes by a lock of its own.
-struct KeptVariable {
-    /// `NOT_KEPT`, `UNSET`, or the value's length plus `FIRST_LENGTH`. Written by the constructor (Release),
-    /// and read (Acquire) for the bytes.
-    state: AtomicUsize,
-    bytes: UnsafeCell<[u8; KEPT_BYTES]>,
-}
-
-/// The maximum length of a value that is kept. The buffer takes memory only if there is a value.
-const KEPT_BYTES: usize = 4096;
-const NOT_KEPT: usize = 0;
-const UNSET: usize = 1;
-const FIRST_LENGTH: usize = 2;
-
-static VARIABLE: KeptVariable =
-    KeptVariable { state: AtomicUsize::new(NOT_KEPT), bytes: UnsafeCell::new([0; KEPT_BYTES]) };
-
-// SAFETY: the constructor writes the bytes, before `state` says that they are there.
-unsafe impl Sync for KeptVariable {}
-
-/// Keeps the value for [`variable`]. For the constructor, which runs once.
-pub(crate) fn keep_variable() {
-    let state = match variable_in_place() {
-        None => UNSET,
-        Some(value) if value.len() <= KEPT_BYTES => {
-            // SAFETY: only the constructor writes the bytes, before `state` says that they are there. The
-            // value has as many bytes as are copied, and the buffer has room for them.
-            unsafe {
-                VARIABLE.bytes.get().cast::<u8>().copy_from_nonoverlapping(value.as_ptr(), value.len())
-            };
-            value.len() + FIRST_LENGTH
-        }
-        // Too long to keep: the value is read in place after all.
-        Some(_) => NOT_KEPT,
-    };
-    VARIABLE.state.store(state, Release);
-}
-
-/// Returns the value of `FRAMEPOOL`. `None` if it is not set, or if the program has rights that its caller
-/// does not have.
-pub(crate) fn variable() -> Option<&'static [u8]> {
-    match VARIABLE.state.load(Acquire) {
-        NOT_KEPT => variable_in_place(),
-        UNSET => None,
-        state => {
-            let (start, length) = (VARIABLE.bytes.get().cast(), state - FIRST_LENGTH);
-            // SAFETY: that many bytes were written before `state`, and are not written again.
-            Some(unsafe { core::slice::from_raw_parts(start, length) })
-        }
-    }
-}
-
-fn variable_in_place() -> Option<&'static [u8]> {
-    if has_rights_of_its_own() {
-        return None;
-    }
-    // SAFETY: the name is valid. In the constructor of a program there are no other threads yet.
-    let value = unsafe { libc::getenv(c"FRAMEPOOL".as_ptr()) };
-    // SAFETY: null, or a string that stays where it is until the program changes the environment. It is read
-    // at once.
-    if value.is_null() { None } else { Some(unsafe { CStr::from_ptr(value) }.to_bytes()) }
-}
-
-/// Whether the program was started with a set-user-ID bit or the like.
-fn has_rights_of_its_own() -> bool {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    // SAFETY: the call takes a number, and only reads.
-    let answer = unsafe { libc::getauxval(libc::AT_SECURE) != 0 };
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    // SAFETY: the calls take nothing, and cannot fail.
-    let answer = unsafe { libc::getuid() != libc::geteuid() || libc::getgid() != libc::getegid() };
-    answer
 }
 
 /// Registers `run` to be called when the program exits normally.
@@ -248,56 +164,12 @@ pub(crate) fn at_exit(run: extern "C" fn()) {
     let _ = unsafe { calls::atexit(run) };
 }
 
-/// The pthread key of this copy of the crate. Its destructor runs at a thread's exit if the thread has a
-/// value for it. All allocators share the key: a process has 1,024 keys, or 128 with musl.
-#[derive(Clone, Copy)]
-pub(crate) struct ExitHook(libc::pthread_key_t);
-
-/// The state of the key: `NOT_YET`, `NEVER`, or the key plus `FIRST_KEY`. Written by the constructor
-/// (Release), and read (Acquire).
-static KEY: AtomicUsize = AtomicUsize::new(NOT_YET);
-/// The constructor has not run yet.
-const NOT_YET: usize = 0;
-/// There will never be a key.
-const NEVER: usize = 1;
-const FIRST_KEY: usize = 2;
-
-impl ExitHook {
-    /// Makes the key, unless this code may be unloaded while threads live, or the process has no key left. For
-    /// the constructor.
-    pub(crate) fn install(on_exit: OnThreadExit) {
-        let create = || {
-            let mut key = 0;
-            // SAFETY: the place for the key is valid. The destructor has the right type and stays mapped.
-            let denied = unsafe { libc::pthread_key_create(&mut key, Some(on_exit)) };
-            if denied == 0 { key as usize + FIRST_KEY } else { NEVER }
-        };
-        keeping_errno(|| KEY.store(if stays_mapped() { create() } else { NEVER }, Release));
-    }
-
-    /// Returns the key; `None` if there is none yet, or if there will never be one.
-    pub(crate) fn get() -> Option<Self> {
-        let key = KEY.load(Acquire);
-        (key >= FIRST_KEY).then(|| Self((key - FIRST_KEY) as libc::pthread_key_t))
-    }
-
-    /// Whether there will never be a key.
-    pub(crate) fn is_never() -> bool {
-        KEY.load(Acquire) == NEVER
-    }
-
-    /// Registers the destructor to be called with `value` when this thread exits. Returns `false` if the
-    /// system denies that.
-    ///
-    /// glibc has room in each thread for keys below 32, and allocates for others. This call may come from a
-    /// signal handler that interrupted `malloc`. So for a key of 32 or more, nothing is called at the
-    /// thread's exit. The thread's place is found [by a later claim](crate::lifecycle::orphans).
-    pub(crate) fn watch_this_thread(self, value: NonNull<c_void>) -> bool {
-        const KEYS_WITH_ROOM: libc::pthread_key_t = 32;
-        if cfg!(target_env = "gnu") && self.0 >= KEYS_WITH_ROOM {
-            return true;
-        }
-        // SAFETY: the key was created and is never deleted.
-        keeping_errno(|| unsafe { calls::pthread_setspecific(self.0, value.as_ptr()) == 0 })
+/// Does what the constructor has to do on every Unix.
+pub(crate) fn at_load(hooks: &Hooks) {
+    keep_variable();
+    ExitHook::install(hooks.thread_exit);
+    // If the variable is not set, no allocator has anything to write.
+    if variable().is_some() {
+        at_exit(hooks.program_exit);
     }
 }

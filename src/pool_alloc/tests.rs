@@ -6,7 +6,7 @@ use core::cell::Cell;
 use std::sync::Barrier;
 use std::thread;
 
-use crate::os::calls::inject_failure::{Call, inject_failure};
+use crate::os::unix::calls::inject_failure::{Call, inject_failure};
 use crate::{Class, Config, PoolAlloc, Stats};
 
 /// A table that requests everything the system can be asked for. It has few slots, because a trim takes them

@@ -33,7 +33,7 @@ impl Pools {
         let mut is_complete = true;
         // Tried in each trim that has something to discard: a filter of system calls may be new since the
         // last one.
-        let mut leaves_zeros = None;
+        let mut may_discard = None;
         for lane in Lane::ALL {
             // Lane by lane. A thread that is stopped with the reclaim lock then keeps back the cached slots
             // of one lane only.
@@ -41,7 +41,7 @@ impl Pools {
                 [closed[lane.index()]] = metadata.with_reclaim(|reclaim| reclaim.revoke(metadata, [lane]));
             }
             is_complete &= trim_lane(metadata, lane, os::page_bytes(), is_warm, |offsets| {
-                if !*leaves_zeros.get_or_insert_with(os::discard_leaves_zeros) {
+                if !*may_discard.get_or_insert_with(os::may_discard) {
                     return None;
                 }
                 let pages = reserved.pages_at(offsets);
@@ -49,7 +49,7 @@ impl Pools {
                 // SAFETY: pages of a slab, all of whose slots are free and held by `trim_lane`.
                 unsafe { os::discard(pages) }.ok()?;
                 bytes += resident;
-                Some(())
+                os::DISCARD_LEAVES_ZEROS.then_some(())
             });
             metadata.peaks[lane.class()].look_anew();
             metadata.with_reclaim(|reclaim| reclaim.resume_caching(metadata, &mut closed));

@@ -4,6 +4,7 @@ use core::ptr::{from_ref, null_mut};
 
 use super::state::ThreadState;
 use crate::magazine::Magazine;
+use crate::os::local::thread_value;
 use crate::slots::lane::Lane;
 use crate::stats::counters::{Counters, LaneCounters};
 use crate::stats::refused::RefusedBySize;
@@ -15,7 +16,7 @@ static NOT_YET_BOUND: ThreadState = ThreadState::stand_in(1);
 /// a fallback](super::nested).
 static NO_PLACE: ThreadState = ThreadState::stand_in(2);
 
-thread_local! {
+thread_value! {
     /// The state that requests look at; never null. It is atomic because signal handlers on the same thread
     /// write it too. Relaxed is enough, because no other thread does.
     static STATE: AtomicPtr<ThreadState> = const { AtomicPtr::new(from_ref(&NOT_YET_BOUND).cast_mut()) };

@@ -37,6 +37,7 @@
 //! | `THREADS` | each thread that enters for the first time (Relaxed) | nothing |
 
 use crate::fatal::invariant;
+use crate::os::local::thread_value;
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, light_fence};
 use crate::thread::current;
 use crate::tunables::NESTED_ALLOCATORS;
@@ -61,7 +62,7 @@ struct Row {
     depth: AtomicU32,
 }
 
-thread_local! {
+thread_value! {
     static DEPTHS: Depths = const {
         Depths {
             thread: AtomicU64::new(0),

@@ -12,6 +12,7 @@
 //! | both | their thread and the signal handlers on it (Relaxed) | nothing: no other thread reads them |
 
 use crate::fatal::invariant;
+use crate::os::local::thread_value;
 use crate::sync::{AtomicU32, AtomicUsize, Ordering::Relaxed, light_fence};
 
 /// The maximum number of sections, of a thread and the handlers that interrupt it, whose allocators are kept.
@@ -24,7 +25,7 @@ struct Sections {
     allocators: [AtomicUsize; MAX],
 }
 
-thread_local! {
+thread_value! {
     static SECTIONS: Sections = const {
         Sections { depth: AtomicU32::new(0), allocators: [const { AtomicUsize::new(0) }; MAX] }
     };

@@ -47,6 +47,20 @@ pub(crate) struct ThreadState {
 struct LaneState {
     counters: LaneCounters,
     magazine: Magazine,
+    /// Pointers of 4 bytes leave room.
+    #[cfg(target_pointer_width = "32")]
+    room: [u8; 128],
+}
+
+impl LaneState {
+    const fn new() -> Self {
+        Self {
+            counters: LaneCounters::new(),
+            magazine: Magazine::new(),
+            #[cfg(target_pointer_width = "32")]
+            room: [0; 128],
+        }
+    }
 }
 
 const _: () =
@@ -70,7 +84,7 @@ impl ThreadState {
             gate: Gate::new(key),
             owner: AtomicU64::new(0),
             counters: Counters::new(),
-            lanes: [const { LaneState { counters: LaneCounters::new(), magazine: Magazine::new() } }; LANES],
+            lanes: [const { LaneState::new() }; LANES],
             refused: RefusedBySize::new(),
         }
     }

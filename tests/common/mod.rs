@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "every test file compiles this module for itself and uses a part of it")]
 
+pub(crate) mod system;
+
 use std::alloc::{GlobalAlloc, Layout};
 use std::env;
 use std::process::{Command, Output, Stdio};
@@ -13,8 +15,22 @@ use std::time::{Duration, Instant};
 use framepool::{Class, PoolAlloc};
 
 /// The time after which a child counts as hanging, unless its test has another limit.
-pub(crate) const TIME_OUT: Duration = Duration::from_secs(30);
+const TIME_OUT: Duration = Duration::from_secs(30);
+/// The variable that makes every limit of time as many times longer, for emulators and slow machines.
+const SLOWDOWN: &str = "FRAMEPOOL_TEST_SLOWDOWN";
 const CASE: &str = "FRAMEPOOL_TEST_CASE";
+
+/// Returns the limit for a test that takes at most this long on a machine of its own.
+pub(crate) fn patience(limit: Duration) -> Duration {
+    let slowdown =
+        env::var(SLOWDOWN).map_or(1, |times| times.parse().expect("FRAMEPOOL_TEST_SLOWDOWN is a number"));
+    limit * slowdown
+}
+
+/// Returns the time after which a child counts as hanging.
+pub(crate) fn time_out() -> Duration {
+    patience(TIME_OUT)
+}
 
 pub(crate) fn layout(size: usize, align: usize) -> Layout {
     Layout::from_size_align(size, align).unwrap()
@@ -157,7 +173,7 @@ pub(crate) fn this_binary(case: &str) -> Command {
 
 /// Runs a child to its end. Panics if it hangs. The child must print less than a pipe holds.
 pub(crate) fn run(command: Command) -> Output {
-    run_within(TIME_OUT, command)
+    run_within(time_out(), command)
 }
 
 fn run_within(limit: Duration, mut command: Command) -> Output {
@@ -176,7 +192,7 @@ fn run_within(limit: Duration, mut command: Command) -> Output {
 
 /// Runs a child, which must pass its test.
 pub(crate) fn run_to_success(command: Command) {
-    run_to_success_within(TIME_OUT, command);
+    run_to_success_within(time_out(), command);
 }
 
 /// Runs a child, which must pass its test within `limit`.
@@ -210,7 +226,7 @@ pub(crate) fn in_forked_child(f: impl FnOnce()) -> Result<(), String> {
         -1 => panic!("no child: {}", Error::last_os_error()),
         0 => {
             // SAFETY: takes no pointer. SIGALRM ends a child that hangs.
-            unsafe { libc::alarm(20) };
+            unsafe { libc::alarm(patience(Duration::from_secs(20)).as_secs() as _) };
             let outcome = catch_unwind(AssertUnwindSafe(f));
             if let Err(panic) = &outcome {
                 let text = panic.downcast_ref::<String>().map(String::as_str);

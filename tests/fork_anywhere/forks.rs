@@ -153,7 +153,7 @@ pub(crate) fn in_a_process(test: impl Fn(), stride: usize, body: impl FnOnce(By)
         None => {
             for case in ["thread", "handler"] {
                 // A fork takes a millisecond, and a trim 50,000 instructions.
-                let limit = if stride == 1 { Duration::from_secs(600) } else { common::TIME_OUT };
+                let limit = if stride == 1 { Duration::from_secs(600) } else { common::time_out() };
                 run_to_success_within(limit, child(&test, case));
             }
         }

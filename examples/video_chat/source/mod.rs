@@ -8,8 +8,6 @@ mod y4m;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
-use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::{env, fs, process};
 
@@ -31,12 +29,12 @@ pub(crate) fn open(path: &Path) -> Result<File, Failure> {
         return spool(io::stdin().lock(), MAX_BYTES);
     }
     let failed = |error: io::Error| Failure::bad_input(format!("cannot read {}: {error}", path.display()));
-    let file = File::open(path).map_err(failed)?;
-    let kind = file.metadata().map_err(failed)?.file_type();
-    if kind.is_dir() {
+    // Not every system opens a directory, so its kind is asked for by its name.
+    if fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
         return Err(Failure::bad_input(format!("cannot read {}: it is a directory", path.display())));
     }
-    if kind.is_file() { Ok(file) } else { spool(file, MAX_BYTES) }
+    let file = File::open(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.is_file() { Ok(file) } else { spool(file, MAX_BYTES) }
 }
 
 /// Reads the clip in `file`. `name` is its name in messages.
@@ -60,7 +58,10 @@ pub(crate) fn read(mut file: &File, name: &str) -> Result<Clip, Failure> {
 ///
 /// Standard input is closed.
 pub(crate) fn inherited() -> Result<File, Failure> {
-    let input = io::stdin().as_fd().try_clone_to_owned();
+    #[cfg(unix)]
+    let input = std::os::fd::AsFd::as_fd(&io::stdin()).try_clone_to_owned();
+    #[cfg(windows)]
+    let input = std::os::windows::io::AsHandle::as_handle(&io::stdin()).try_clone_to_owned();
     input.map(File::from).map_err(|error| Failure::broken(format!("no clip on standard input: {error}")))
 }
 
@@ -93,11 +94,14 @@ fn spool(input: impl Read, max: u64) -> Result<File, Failure> {
     }
 }
 
-/// Makes a new file in `folder` that no other process can open. It vanishes with its last user.
+/// Makes a new file in `folder` that no other user can open. It vanishes with its last user.
 fn unnamed(folder: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create_new(true).mode(0o600);
-    // A name is taken only until its file is unlinked. A process that dies in between leaves its name taken.
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // On Windows, a file that is removed keeps its name until its last user has closed it.
+    // Elsewhere a name is taken only until its file is unlinked. A process that dies in between leaves its name taken.
     let names = (0..100).map(|attempt| folder.join(format!("video_chat-{}-{attempt}.y4m", process::id())));
     let mut error = io::Error::from(io::ErrorKind::AlreadyExists);
     for name in names {
@@ -127,7 +131,7 @@ mod tests {
     #[test]
     fn files_that_cannot_be_read_are_refused() {
         let missing = rejection(open(Path::new("/no/such/clip.y4m")));
-        assert!(missing.starts_with("cannot read /no/such/clip.y4m: No such file"), "{missing}");
+        assert!(missing.starts_with("cannot read /no/such/clip.y4m: "), "{missing}");
         assert_eq!(rejection(open(Path::new("/"))), "cannot read /: it is a directory");
     }
 

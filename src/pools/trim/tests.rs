@@ -1,7 +1,9 @@
 //! The state of magazines, lanes and peaks after a trim.
 
 use core::alloc::Layout;
+use core::ptr;
 use std::alloc::System;
+use std::collections::BTreeSet;
 
 use super::*;
 use crate::config::Config;
@@ -96,4 +98,73 @@ fn a_peak_is_seen_although_a_trim_made_the_sets_look_emptier_than_ever() {
     blocks.extend((40..56).map(|_| take(pools, Class::XLarge)));
     blocks.into_iter().for_each(|block| give(pools, Class::XLarge, block));
     assert_eq!(pools.stats().class(Class::XLarge).peak, 56);
+}
+
+/// Pages that a live slot touches stay, all of them, and all other pages are given back.
+#[test]
+fn larger_pages_are_given_back_as_a_whole_or_not_at_all() {
+    const SIZES: [(usize, usize); 2] = [(320, 1_000), (9_920, 90)];
+    const TABLE: Config = Config::new()
+        .class(Class::Small, SIZES[0].0, SIZES[0].1)
+        .class(Class::Medium, SIZES[1].0, SIZES[1].1)
+        .hold_back(Class::Small, 0, 0)
+        .hold_back(Class::Medium, 0, 0);
+    let system = os::page_bytes();
+    for page_bytes in [16_usize << 10, 64 << 10].into_iter().filter(|bytes| bytes.is_multiple_of(system)) {
+        let trim = || {
+            let pools = pools_with(TABLE);
+            let slots = SIZES.map(|(bytes, slots)| use_all_but_some(pools, bytes, slots));
+            let trimmed = pools.trim();
+            let mut given_back = BTreeSet::new();
+            for (starts, (bytes, _)) in slots.iter().zip(SIZES) {
+                let pages =
+                    |start: &usize, page_bytes| start / page_bytes..(start + bytes).div_ceil(page_bytes);
+                let live: BTreeSet<usize> = starts
+                    .iter()
+                    .skip(FIRST_LIVE)
+                    .step_by(LIVE)
+                    .flat_map(|start| pages(start, page_bytes))
+                    .collect();
+                for start in starts {
+                    // SAFETY: a slot of the pools, which stay mapped and which only this test uses.
+                    let slot = unsafe {
+                        core::slice::from_raw_parts(ptr::with_exposed_provenance::<u8>(*start), bytes)
+                    };
+                    for (byte, address) in slot.iter().zip(*start..) {
+                        let stays = live.contains(&(address / page_bytes));
+                        assert_eq!(*byte, if stays { 0xAA } else { 0 }, "pages of {page_bytes} bytes");
+                    }
+                    let stays = |page: &usize| live.contains(&(page * system / page_bytes));
+                    given_back.extend(pages(start, system).filter(|page| !stays(page)));
+                }
+            }
+            assert_eq!(trimmed, given_back.len() * system);
+        };
+        // A thread has a place with one allocator only.
+        let trim = || os::coarse_pages::with_page_bytes(page_bytes, trim);
+        std::thread::scope(|scope| scope.spawn(trim).join().unwrap());
+    }
+}
+
+/// One slot in `LIVE` stays live.
+const LIVE: usize = 70;
+const FIRST_LIVE: usize = 35;
+
+/// Takes and writes all slots of a size, and gives back all but some. Returns where they start, lowest first.
+fn use_all_but_some(pools: &Pools, bytes: usize, slots: usize) -> Vec<usize> {
+    let layout = Layout::from_size_align(bytes, 1).unwrap();
+    let mut blocks: Vec<Block> =
+        (0..slots).map(|_| pools.take(Tally::Own(pools.own().unwrap()), layout).unwrap()).collect();
+    blocks.sort_unstable_by_key(|block| block.start);
+    let starts = blocks.iter().map(|block| block.start.expose_provenance()).collect();
+    for (number, block) in blocks.into_iter().enumerate() {
+        // SAFETY: a live block of that size, this test's alone.
+        unsafe { block.start.write_bytes(0xAA, bytes) };
+        if number % LIVE != FIRST_LIVE {
+            let found = pools.find(block.start, layout);
+            // SAFETY: just found, and the block is not used any more.
+            unsafe { pools.give(Tally::Own(pools.own().unwrap()), found) };
+        }
+    }
+    starts
 }

@@ -101,6 +101,19 @@ pub extern "C" fn addon_live() -> u64 {
     Class::ALL.into_iter().map(|class| stats.class(class).in_use).sum()
 }
 
+/// Starts threads of the addon's own that use the allocator until the process ends.
+#[unsafe(no_mangle)]
+pub extern "C" fn addon_keep_busy(threads: u32) {
+    for _ in 0..threads {
+        // The handle is dropped, so no thread joins this one.
+        thread::spawn(|| {
+            loop {
+                use_all();
+            }
+        });
+    }
+}
+
 /// Starts a thread of the addon's own. It uses the allocator, sets `step` to 1, waits until the host sets it
 /// to 2, uses the allocator again, sets it to 3, and exits.
 ///

@@ -15,7 +15,7 @@ macro_rules! deniable {
             ///
             /// The contract is that of the call.
             #[inline]
-            pub(super) unsafe fn $name($($argument: $type),*) -> $answer {
+            pub(in crate::os) unsafe fn $name($($argument: $type),*) -> $answer {
                 #[cfg(test)]
                 if let Some(errno) = inject_failure::ask(stringify!($name)) {
                     let denied: fn(c_int) -> $answer = $denied;
@@ -107,8 +107,7 @@ pub(crate) mod inject_failure {
             let Plan { denied, errno, calls } = plan.as_mut()?;
             let was_denied = denied.contains(&calls.len());
             calls.push(Call { name, was_denied });
-            // SAFETY: this is the thread's own `errno`, which a call that fails writes too.
-            was_denied.then(|| unsafe { *super::super::errno::location() = *errno });
+            was_denied.then(|| super::super::errno::set_last_error(*errno));
             was_denied.then_some(*errno)
         })
     }

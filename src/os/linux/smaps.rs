@@ -7,7 +7,7 @@
 
 use core::ops::Range;
 
-use super::PageFigures;
+use super::super::PageFigures;
 
 /// Bytes of a line that are kept. That is more than the flags of a mapping take, the longest line that
 /// matters.

@@ -6,9 +6,9 @@
 
 use core::ffi::CStr;
 
-use super::Errno;
+use super::super::Errno;
+use super::super::this_process;
 use super::signals::without_signals_of_writes;
-use super::threads::this_process;
 
 /// Reads the beginning of a file, as much as `buffer` has room for, and returns how many bytes these are.
 ///

@@ -9,7 +9,7 @@
 use core::hint::black_box;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use super::errno::keeping_errno;
+use super::super::keeping_errno;
 
 /// Whether [`consolidate_heap`] does something.
 pub(crate) const CONSOLIDATES: bool = true;

@@ -4,14 +4,15 @@
 //! they ignore. If a slot counted as zeroed on such an answer, the next `alloc_zeroed` would show the slot's
 //! last frame. A trial makes four system calls, never on a hit.
 
-use super::{calls, map_zeroed, page_bytes, requests, unmap};
+use super::super::discard;
+use super::{calls, map_zeroed, page_bytes, unmap};
 use std::alloc::System;
 
-/// Whether [`discard`](super::discard) leaves zeros at this moment: writes to a new page, discards it, and
+/// Whether [`discard`] leaves zeros at this moment: writes to a new page, discards it, and
 /// reads it.
 ///
 /// `false` too if there is no page for the trial.
-pub(crate) fn discard_leaves_zeros() -> bool {
+pub(crate) fn may_discard() -> bool {
     const MARK: u8 = 0xA5;
     let bytes = page_bytes();
     let Some(page) = map_zeroed(bytes, &System) else { return false };
@@ -25,7 +26,7 @@ pub(crate) fn discard_leaves_zeros() -> bool {
         first.write_volatile(MARK);
         last.write_volatile(MARK);
         let leaves_zeros =
-            requests::discard(page.pages).is_ok() && first.read_volatile() == 0 && last.read_volatile() == 0;
+            discard(page.pages).is_ok() && first.read_volatile() == 0 && last.read_volatile() == 0;
         unmap(page, &System);
         leaves_zeros
     }

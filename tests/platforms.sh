@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Builds and tests framepool for other platforms than x86-64 Linux with glibc, on such a machine, by cross compilers and emulators.
+#
+#     bash tests/platforms.sh run aarch64|musl|i686|windows|wasm [ARGUMENTS of cargo test]
+#     bash tests/platforms.sh check        type-checks the library for systems that nothing here can run
+#     bash tests/platforms.sh need         what has to be installed, on Debian
+#
+# On a machine of the platform itself, plain `cargo test --features full` is all. Without rustup, std is built from its source (BUILD_STD=1). Tests
+# that an emulator cannot run are skipped by name, with the reason, and counted at the end. Takes 5 to 30 minutes for a target.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+need() {
+  cat <<'TEXT'
+aarch64   gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static (its tests start themselves again, so the kernel has to know the emulator)
+musl      musl-tools
+i686      gcc-i686-linux-gnu libc6-dev-i386-cross
+windows   gcc-mingw-w64-x86-64 wine64
+wasm      nothing to build; wasmtime to run
+all       rustup, or cargo with rust-src
+TEXT
+}
+
+command -v rustup >/dev/null || BUILD_STD=1
+std=()
+[ -z "${BUILD_STD-}" ] || { std=(-Zbuild-std); export RUSTC_BOOTSTRAP=1; }
+
+# Has the standard library for a target.
+prepare() { [ -n "${BUILD_STD-}" ] || rustup -q target add "$1"; }
+
+skipped=()
+# Leaves out the tests whose names have this in them: skip REASON NAME...
+skip() {
+  local reason=$1
+  shift
+  for name in "$@"; do
+    skips+=(--skip "$name")
+    skipped+=("$name: $reason")
+  done
+}
+
+run() {
+  local target skips=()
+  case $1 in
+  aarch64)
+    target=aarch64-unknown-linux-gnu
+    export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=${CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER:-aarch64-linux-gnu-gcc}
+    export QEMU_LD_PREFIX=${QEMU_LD_PREFIX:-/usr/aarch64-linux-gnu} FRAMEPOOL_TEST_SLOWDOWN=${FRAMEPOOL_TEST_SLOWDOWN:-20}
+    ;;
+  musl) target=x86_64-unknown-linux-musl ;;
+  i686)
+    target=i686-unknown-linux-gnu
+    export CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_LINKER=${CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_LINKER:-i686-linux-gnu-gcc}
+    ;;
+  windows)
+    target=x86_64-pc-windows-gnu
+    export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER=${CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER:-x86_64-w64-mingw32-gcc}
+    export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER=${CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER:-wine} WINEDEBUG=${WINEDEBUG:--all}
+    export FRAMEPOOL_TEST_SLOWDOWN=${FRAMEPOOL_TEST_SLOWDOWN:-10}
+    ;;
+  wasm)
+    target=wasm32-wasip1
+    prepare "$target"
+    cargo build "${std[@]}" --target "$target" --example hello
+    if command -v wasmtime >/dev/null; then wasmtime "target/$target/debug/examples/hello.wasm"; else echo "platforms: built, not run: no wasmtime"; fi
+    return
+    ;;
+  *) echo "platforms: aarch64, musl, i686, windows or wasm"; exit 2 ;;
+  esac
+  shift
+  [ $# -gt 0 ] || set -- --lib --tests --features full
+  prepare "$target"
+  cargo test --no-fail-fast "${std[@]}" --target "$target" "$@" -- "${skips[@]}"
+  [ ${#skipped[@]} -eq 0 ] || printf 'skipped: %s\n' "${skipped[@]}"
+  echo "platforms: $target passes, ${#skipped[@]} names skipped"
+}
+
+check() {
+  local failed=()
+  for target in aarch64-apple-darwin aarch64-linux-android armv7-linux-androideabi x86_64-unknown-freebsd x86_64-unknown-netbsd \
+    x86_64-unknown-openbsd x86_64-unknown-illumos x86_64-pc-windows-msvc x86_64-pc-windows-gnullvm i686-pc-windows-msvc aarch64-pc-windows-msvc \
+    armv7-unknown-linux-gnueabihf riscv64gc-unknown-linux-gnu i686-unknown-linux-gnu wasm32-wasip1; do
+    prepare "$target" 2>/dev/null || true
+    if cargo clippy -q "${std[@]}" --target "$target" --lib --features full -- -D warnings; then echo "$target: ok"; else failed+=("$target"); fi
+  done
+  [ ${#failed[@]} -eq 0 ] || { echo "platforms: fails for ${failed[*]}"; exit 1; }
+}
+
+"${1:?run TARGET, check or need}" "${@:2}"
