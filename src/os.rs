@@ -68,6 +68,8 @@ pub(crate) use backend::{
     this_thread, with_signals_blocked,
 };
 // The constructor (not in `none.rs`), the environment, files, and standard error.
+#[cfg(all(windows, not(framepool_os = "none")))]
+pub(crate) use backend::at_exit;
 #[cfg(all(any(unix, windows), not(framepool_os = "none")))]
 pub(crate) use backend::at_load;
 pub(crate) use backend::{ExitOutput, read_file, variable, write_to_stderr};

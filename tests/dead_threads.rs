@@ -84,7 +84,8 @@ fn start(run: extern "C-unwind" fn(*mut c_void) -> *mut c_void) -> libc::pthread
             extern "C" fn(*mut c_void) -> *mut c_void,
         >(run)
     };
-    let mut thread = 0;
+    // SAFETY: a number, or an address that is not used.
+    let mut thread = unsafe { std::mem::zeroed() };
     IS_BUSY.store(false, SeqCst);
     // SAFETY: room for the thread's id, and a function that any thread may run.
     assert_eq!(unsafe { libc::pthread_create(&mut thread, null(), run, null_mut()) }, 0);

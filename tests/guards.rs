@@ -85,6 +85,18 @@ mod pages {
         return 4096;
     }
 
+    /// Has a fault end this process at once, without a window and without a debugger.
+    #[cfg(windows)]
+    fn show_no_window() {
+        #[link(name = "kernel32")]
+        unsafe extern "system" {
+            fn SetErrorMode(mode: u32) -> u32;
+        }
+        const NO_FAULT_BOX: u32 = 2;
+        // SAFETY: the call takes a number.
+        unsafe { SetErrorMode(NO_FAULT_BOX) };
+    }
+
     /// Whether a process was ended because of a fault.
     fn has_faulted(status: std::process::ExitStatus) -> bool {
         #[cfg(unix)]
@@ -132,6 +144,8 @@ mod pages {
             after.sub(1).write_volatile(1);
         }
         println!("inside is fine");
+        #[cfg(windows)]
+        show_no_window();
         let outside = if end == "before" { first.wrapping_sub(1) } else { after };
         // SAFETY: none, on purpose: this has to fault.
         unsafe { outside.write_volatile(1) };

@@ -175,7 +175,7 @@ fn signal_handlers_that_interrupt_the_allocator_and_each_other_allocate_and_are_
     }
     use_every_class(&POOL, 0);
     // SAFETY: a query that takes no pointer.
-    let this_thread = unsafe { libc::pthread_self() };
+    let this_thread = unsafe { libc::pthread_self() } as usize;
     let sender = thread::spawn(move || {
         // On a busy machine each signal takes a while.
         let deadline = Instant::now() + Duration::from_secs(2);
@@ -183,7 +183,7 @@ fn signal_handlers_that_interrupt_the_allocator_and_each_other_allocate_and_are_
         while sent < INTERRUPTIONS && Instant::now() < deadline {
             sent += 1;
             // SAFETY: that thread lives until it has joined this one.
-            assert_eq!(unsafe { libc::pthread_kill(this_thread, SIGNALS[sent as usize % 2]) }, 0);
+            assert_eq!(unsafe { libc::pthread_kill(this_thread as _, SIGNALS[sent as usize % 2]) }, 0);
             // Every 16th signal interrupts the other handler if it can. Otherwise the thread goes on first: a
             // signal sent at once would find it where the last one did.
             while HANDLED.load(SeqCst) + u64::from(sent % 16 == 0) < sent {

@@ -33,7 +33,7 @@ fn where_all_that_comes_is_locked_and_the_limit_is_below_the_pools_everything_go
         let test =
             where_all_that_comes_is_locked_and_the_limit_is_below_the_pools_everything_goes_to_the_fallback;
         let mut command = child(test, "locked");
-        limit(&mut command, libc::RLIMIT_MEMLOCK, 8 * MIB);
+        limit(&mut command, libc::RLIMIT_MEMLOCK as _, 8 * MIB);
         return run_to_success(command);
     }
     if may_lock_anything() {

@@ -215,8 +215,9 @@ struct Sleeps(Option<std::fs::File>);
 
 impl Sleeps {
     fn of_thread(name: &str) -> Self {
-        let tasks =
-            std::fs::read_dir("/proc/self/task").into_iter().flatten().map(|task| task.unwrap().path());
+        // In Wine the folder is there, and what is in it cannot be read.
+        let tasks = if cfg!(unix) { std::fs::read_dir("/proc/self/task").ok() } else { None };
+        let tasks = tasks.into_iter().flatten().map(|task| task.unwrap().path());
         let mut found =
             tasks.filter(|task| std::fs::read_to_string(task.join("comm")).unwrap().trim() == name);
         Self(found.next().map(|task| std::fs::File::open(task.join("status")).unwrap()))

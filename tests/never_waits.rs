@@ -184,7 +184,7 @@ fn a_thread_stopped_anywhere_in_the_allocator_keeps_back_what_it_had_cached_at_m
     for _ in 0..STOPS {
         (0..random.below(1 << 12)).for_each(|_| std::hint::spin_loop());
         // SAFETY: the thread lives until it is joined.
-        assert_eq!(unsafe { libc::pthread_kill(target, libc::SIGUSR1) }, 0);
+        assert_eq!(unsafe { libc::pthread_kill(target as _, libc::SIGUSR1) }, 0);
         while !STOPPED.load(SeqCst) {
             thread::yield_now();
         }

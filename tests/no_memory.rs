@@ -23,9 +23,9 @@ mod limits {
 
     /// Runs a test in a child process, which is limited to `bytes` of `resource` from its first instruction
     /// on.
-    fn run_within(test: impl Fn(), resource: u32, bytes: u64) {
+    fn run_within(test: impl Fn(), resource: libc::c_int, bytes: u64) {
         let mut child = common::child(test, "limited");
-        let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+        let limit = libc::rlimit { rlim_cur: bytes as _, rlim_max: bytes as _ };
         let apply = move || {
             // SAFETY: a valid limit.
             let failed = unsafe { libc::setrlimit(resource as _, &limit) };
@@ -43,7 +43,7 @@ mod limits {
     fn with_too_little_address_space_everything_goes_to_the_fallback() {
         if common::case().is_none() {
             let test = with_too_little_address_space_everything_goes_to_the_fallback;
-            return run_within(test, libc::RLIMIT_AS, TOO_LITTLE);
+            return run_within(test, libc::RLIMIT_AS as _, TOO_LITTLE);
         }
         the_fallback_serves_everything(Limit::AddressSpace);
     }
@@ -55,7 +55,7 @@ mod limits {
     fn with_too_little_data_space_everything_goes_to_the_fallback() {
         if common::case().is_none() {
             let test = with_too_little_data_space_everything_goes_to_the_fallback;
-            return run_within(test, libc::RLIMIT_DATA, TOO_LITTLE);
+            return run_within(test, libc::RLIMIT_DATA as _, TOO_LITTLE);
         }
         the_fallback_serves_everything(Limit::Data);
         if cfg!(not(framepool_os = "none")) {
@@ -105,6 +105,8 @@ mod limits {
     }
 }
 
+// A 32-bit process may have as much.
+#[cfg(target_pointer_width = "64")]
 #[test]
 fn a_vec_beyond_memory_is_an_error() {
     for class in Class::ALL {

@@ -41,7 +41,7 @@ fn is_in_child(test: impl Fn()) -> bool {
 
 /// Runs the calling test once more, in a child process with a limit. Returns `true` in the child, unless it
 /// may exceed the limit.
-fn is_within(test: impl Fn(), resource: u32, bytes: u64) -> bool {
+fn is_within(test: impl Fn(), resource: libc::c_int, bytes: u64) -> bool {
     let is_child = common::case().is_some();
     if !is_child {
         let mut command = child(test, "limited");
@@ -66,7 +66,7 @@ fn all_bytes() -> u64 {
 fn without_the_right_to_lock_nothing_is_locked_and_everything_else_is_as_asked() {
     static POOL: PoolAlloc = PoolAlloc::with_config(Config::new().lock_memory(true));
     let test = without_the_right_to_lock_nothing_is_locked_and_everything_else_is_as_asked;
-    if is_within(test, libc::RLIMIT_MEMLOCK, 0) {
+    if is_within(test, libc::RLIMIT_MEMLOCK as _, 0) {
         let residency = POOL.prewarm();
         assert_eq!(code(&residency, MemoryOption::Lock), Some(libc::EPERM));
         assert_eq!((residency.locked_bytes, residency.resident_bytes), (0, all_bytes()));
@@ -81,7 +81,7 @@ fn without_the_right_to_lock_nothing_is_locked_and_everything_else_is_as_asked()
 fn as_much_as_the_limit_allows_is_locked_the_small_classes_and_the_lowest_slots_first() {
     static POOL: PoolAlloc = PoolAlloc::with_config(Config::new().lock_memory(true));
     let test = as_much_as_the_limit_allows_is_locked_the_small_classes_and_the_lowest_slots_first;
-    if is_within(test, libc::RLIMIT_MEMLOCK, 8 * MIB) {
+    if is_within(test, libc::RLIMIT_MEMLOCK as _, 8 * MIB) {
         // Untouched slots cost nothing, locked or not.
         Block::take(&POOL, whole(Class::Small), 1).give();
         let start = POOL.residency();
@@ -225,7 +225,7 @@ fn without_a_reservation_there_is_nothing_to_warm_and_the_report_is_zeros() {
     static POOL: PoolAlloc =
         PoolAlloc::with_config(Config::new().huge_pages(true).lock_memory(true).prefault(true));
     let test = without_a_reservation_there_is_nothing_to_warm_and_the_report_is_zeros;
-    if is_within(test, libc::RLIMIT_AS, TOO_LITTLE) {
+    if is_within(test, libc::RLIMIT_AS as _, TOO_LITTLE) {
         for residency in [POOL.prewarm(), POOL.prewarm(), POOL.residency()] {
             let Residency { reserved_bytes, resident_bytes, huge_bytes, locked_bytes, .. } = residency;
             assert_eq!((reserved_bytes, resident_bytes, huge_bytes, locked_bytes), (0, 0, 0, 0));

@@ -46,7 +46,7 @@ fn stack_used_by(f: extern "C" fn()) -> usize {
         let mut attributes = std::mem::zeroed();
         assert_eq!(libc::pthread_attr_init(&mut attributes), 0);
         assert_eq!(libc::pthread_attr_setstack(&mut attributes, stack, STACK_BYTES), 0);
-        let mut id = 0;
+        let mut id = std::mem::zeroed();
         assert_eq!(libc::pthread_create(&mut id, &attributes, thread, f as *mut c_void), 0);
         assert_eq!(libc::pthread_join(id, null_mut()), 0);
         let bytes = std::slice::from_raw_parts(stack.cast::<u8>(), STACK_BYTES);

@@ -134,7 +134,7 @@ fn refusal(pid: u32, error: &io::Error) -> Error {
 /// The error for a process that has ended, on Linux.
 const ESRCH: i32 = 3;
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 

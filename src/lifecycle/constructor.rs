@@ -16,7 +16,8 @@
 //! thread's destructors. The callback
 //!
 //! - keeps the library from being unloaded;
-//! - ends the place of a thread that exits, and writes the statistics when the program ends, also by `ExitProcess`.
+//! - ends the place of a thread that exits, and writes the statistics when the program ends, also by `ExitProcess`. In
+//!   Wine it is not called then, so the C library is asked too, at start-up: before, it is not ready.
 //!
 //! If a thread allocates even earlier, it finds no hook. It asks again on its next slow path.
 
@@ -29,6 +30,13 @@ pub(crate) fn exit_hook() -> Option<os::ExitHook> {
     #[cfg(all(any(unix, windows), not(framepool_os = "none")))]
     entry::keep();
     os::ExitHook::get()
+}
+
+/// Has the C library call, when the program ends, what writes the statistics. For a start-up after which there is
+/// something to write. On Unix, the constructor has seen to that.
+pub(crate) fn watch_program_exit() {
+    #[cfg(all(windows, not(framepool_os = "none")))]
+    os::at_exit(HOOKS.program_exit);
 }
 
 #[cfg(all(any(unix, windows), not(framepool_os = "none")))]
@@ -79,7 +87,7 @@ mod entry {
     /// # Safety
     ///
     /// The loader calls this.
-    unsafe extern "system" fn call_back(_: *mut c_void, reason: u32, is_end: *mut c_void) {
+    unsafe extern "system" fn call_back(_: *mut c_void, reason: u32, _: *mut c_void) {
         const PROCESS_DETACH: u32 = 0;
         const PROCESS_ATTACH: u32 = 1;
         const THREAD_DETACH: u32 = 3;
@@ -92,8 +100,8 @@ mod entry {
                     unsafe { (super::HOOKS.thread_exit)(own.cast_mut().cast()) };
                 }
             }
-            // A library that is unloaded cannot be this one, which is kept.
-            PROCESS_DETACH if !is_end.is_null() => (super::HOOKS.program_exit)(),
+            // The end of the process: a library that is unloaded before cannot be this one, which is kept.
+            PROCESS_DETACH => (super::HOOKS.program_exit)(),
             _ => {}
         }
     }

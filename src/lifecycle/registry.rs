@@ -17,7 +17,7 @@ use std::path::Path;
 use crate::metadata::Metadata;
 use crate::os;
 use crate::sync::{
-    AtomicPtr, AtomicUsize,
+    AtomicBool, AtomicPtr, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
 
@@ -69,8 +69,12 @@ pub(super) unsafe extern "C" fn settle_children() {
 }
 
 /// Writes the statistics of the allocators that are asked for them. Runs when the program exits, outside any
-/// allocation.
+/// allocation; on Windows perhaps twice.
 pub(super) extern "C" fn write_exit_outputs() {
+    static IS_WRITTEN: AtomicBool = AtomicBool::new(false);
+    if cfg!(windows) && IS_WRITTEN.swap(true, Relaxed) {
+        return;
+    }
     // A panic must not unwind out of here. The panic hook has reported it already.
     let _ = panic::catch_unwind(show_all);
 }

@@ -1,6 +1,8 @@
 //! Larger pages than the system's, for tests. What may be done with pages of 64 KiB may be done with sixteen pages
 //! of 4 KiB at once.
 
+#![allow(dead_code, reason = "not every system has a test that sets them")]
+
 use core::cell::Cell;
 
 use super::backend;

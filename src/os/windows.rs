@@ -26,7 +26,7 @@ pub(crate) use memory::{
     DISCARD_KEEPS_REQUESTS, DISCARD_LEAVES_ZEROS, discard, lock, map_guarded, map_zeroed, may_discard,
     page_bytes, reserve, unmap,
 };
-pub(crate) use threads::{ExitHook, at_load, is_first_thread, is_gone, this_process, this_thread};
+pub(crate) use threads::{ExitHook, at_exit, at_load, is_first_thread, is_gone, this_process, this_thread};
 pub(crate) use working_set::{huge_page_bytes, page_figures, resident};
 
 /// Returns this thread's last error.

@@ -70,6 +70,9 @@ impl Pools {
         }
         let settings = if self.config.env { self.read_environment(source) } else { None };
         let Settings { is_on, exit_output } = settings.unwrap_or_default();
+        if exit_output.is_some() {
+            constructor::watch_program_exit();
+        }
         let is_off_for_valgrind = is_on.is_none() && os::is_under_valgrind();
         if is_on == Some(false) || is_off_for_valgrind {
             self.set_enabled(false);

@@ -89,8 +89,9 @@ mod tests {
     fn index_and_offset_are_inverse_for_slot_sizes_of_every_shape() {
         for slot_bytes in [64, 192, 1 << 10, 1_600, 65_600, 388_800 / 64 * 64, 3_110_400, 12_441_600, 2 << 20]
         {
-            let slab = Slab::new(1 << 22, slot_bytes, 70_000);
-            for index in [0, 1, 2, 63, 64, 1_023, 65_535, 69_999] {
+            let slots = if usize::BITS == 64 { 70_000 } else { 170 };
+            let slab = Slab::new(1 << 22, slot_bytes, slots);
+            for index in [0, 1, 2, 63, 64, 1_023, 65_535, 69_999].into_iter().filter(|&index| index < slots) {
                 let offset = slab.offset_of(index);
                 assert_eq!(slab.index_of(offset), index, "{slot_bytes} bytes");
                 assert_eq!(slab.locate(offset + slot_bytes - 1), Some((index, slot_bytes - 1)));

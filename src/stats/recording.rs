@@ -47,9 +47,9 @@ pub use cost::RecordingCost;
 const BINS: usize = 2048;
 
 /// The maximum number of live blocks, of requests of one bin, and of bytes of a request that a recording can have.
-const MAX_PLAUSIBLE_BLOCKS: usize = 1 << 40;
+const MAX_PLAUSIBLE_BLOCKS: u64 = 1 << 40;
 const MAX_PLAUSIBLE_REQUESTS: u64 = 1 << 50;
-const MAX_PLAUSIBLE_BYTES: u64 = isize::MAX as u64 >> 16;
+const MAX_PLAUSIBLE_BYTES: u64 = if usize::BITS == 64 { 1 << 47 } else { isize::MAX as u64 };
 
 /// The number of bins below the first size that has 64 steps for each power of two.
 const EVEN_BINS: usize = 64;
@@ -157,7 +157,7 @@ impl Recording {
 
     /// Whether this may be a recording at all: one that was read in another process may be torn, or no recording.
     pub(crate) fn is_plausible(&self) -> bool {
-        let max = |level: &Level| level.max() <= MAX_PLAUSIBLE_BLOCKS;
+        let max = |level: &Level| level.max() as u64 <= MAX_PLAUSIBLE_BLOCKS;
         let is_bin = |bin: &Bin| {
             bin.requests.load(Relaxed) <= MAX_PLAUSIBLE_REQUESTS
                 && [&bin.largest, &bin.largest_asked, &bin.align, &bin.shrunk_from]

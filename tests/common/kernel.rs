@@ -95,7 +95,7 @@ pub(crate) fn faults() -> i64 {
     unsafe {
         let mut usage: libc::rusage = std::mem::zeroed();
         assert_eq!(libc::getrusage(libc::RUSAGE_THREAD, &mut usage), 0);
-        usage.ru_minflt + usage.ru_majflt
+        (usage.ru_minflt + usage.ru_majflt) as _
     }
 }
 
@@ -134,9 +134,9 @@ pub(crate) fn inject_failure(number: libc::c_long, argument: Option<(u32, u32)>,
 }
 
 /// Makes `command` start with a limit, and without the right to exceed the limit on locked memory.
-pub(crate) fn limit(command: &mut Command, resource: u32, bytes: u64) {
+pub(crate) fn limit(command: &mut Command, resource: libc::c_int, bytes: u64) {
     const CAP_IPC_LOCK: libc::c_ulong = 14;
-    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+    let limit = libc::rlimit { rlim_cur: bytes as _, rlim_max: bytes as _ };
     let apply = move || -> Result<()> {
         // SAFETY: a valid limit; only system calls run between fork and exec.
         unsafe {

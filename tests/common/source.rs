@@ -53,7 +53,7 @@ fn collect(folder: &Path, files: &mut Vec<String>) {
         if path.is_dir() {
             collect(&path, files);
         } else if name.ends_with(".rs") {
-            files.push(path.to_str().unwrap().to_owned());
+            files.push(path.to_str().unwrap().replace('\\', "/"));
         }
     }
 }

@@ -7,19 +7,14 @@
 
 use core::ptr::{self, NonNull};
 // Below `sync`: a model checker has no processors.
-use core::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU32,
-    Ordering::{AcqRel, Acquire, Relaxed, Release},
-};
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::super::{Mapping, keeping_errno};
 use super::api;
-use super::memory::page_bytes;
+use super::memory::{map_zeroed, page_bytes};
 
-/// In Wine, a page that belongs to this file; null on Windows.
-static PAGE: AtomicPtr<AtomicU32> = AtomicPtr::new(ptr::null_mut());
-/// Whether a thread is changing the page's protection.
-static IS_CHANGING: AtomicBool = AtomicBool::new(false);
+/// Whether this is Wine. Written by start-ups, before any thread needs a fence.
+static IS_WINE: AtomicBool = AtomicBool::new(false);
 
 fn is_wine() -> bool {
     // SAFETY: both names are valid. Every process has this library.
@@ -40,7 +35,7 @@ fn protection_interrupts() -> bool {
         const LARGEST: u32 = 0x8000_0000;
         const CAPACITIES: u32 = 0x8000_0008;
         const INVLPGB: u32 = 1 << 3;
-        #[allow(unused_unsafe, reason = "safe since Rust 1.94")]
+        #[allow(unused_unsafe, reason = "it is safe in newer compilers")]
         // SAFETY: every processor that Windows runs on has the instruction.
         let cpuid = |leaf| unsafe { __cpuid(leaf) };
         cpuid(LARGEST).eax < CAPACITIES || cpuid(CAPACITIES).ebx & INVLPGB == 0
@@ -49,59 +44,43 @@ fn protection_interrupts() -> bool {
     false
 }
 
-/// Whether there is a fence. Prepares it.
+/// Whether there is a fence.
 pub(crate) fn can_fence_all() -> bool {
-    if !is_wine() || !PAGE.load(Acquire).is_null() {
-        return true;
-    }
-    if !protection_interrupts() {
-        return false;
-    }
-    // SAFETY: a new page where the system likes. If two threads are here at once, one of the pages stays unused.
-    let page = unsafe {
-        let kind = api::MEM_RESERVE | api::MEM_COMMIT;
-        api::VirtualAlloc(ptr::null_mut(), page_bytes(), kind, api::PAGE_READWRITE)
-    };
-    if !page.is_null() {
-        // A page that is paged out has no translation to flush.
-        // SAFETY: the page just made.
-        unsafe { api::VirtualLock(page, page_bytes()) };
-        PAGE.store(page.cast(), Release);
-    }
-    !page.is_null()
+    let is_wine = is_wine();
+    IS_WINE.store(is_wine, Relaxed);
+    !is_wine || protection_interrupts()
 }
 
-/// Returns after every thread of this process has passed a full fence. Takes one system call, or two in Wine.
+/// Returns after every thread of this process has passed a full fence. Takes one system call, and three more in Wine.
 ///
-/// Returns `false`, without a fence, if the system denies a call, or if another thread is here, in Wine.
+/// Returns `false`, without a fence, if the system denies one of those.
 #[must_use]
 pub(crate) fn fence_all() -> bool {
     // SAFETY: the call takes nothing, and cannot fail.
     unsafe { api::FlushProcessWriteBuffers() };
-    let page = PAGE.load(Acquire);
-    page.is_null() || keeping_errno(|| fence_by(page))
+    !IS_WINE.load(Relaxed) || keeping_errno(fence_by_protection)
 }
 
-/// Changes the protection of the page.
-fn fence_by(page: *mut AtomicU32) -> bool {
-    if IS_CHANGING.compare_exchange(false, true, AcqRel, Relaxed).is_err() {
-        return false;
-    }
+/// Makes a page, writes to it, and takes the right to it away. The page is the caller's own, so no thread waits for
+/// another.
+fn fence_by_protection() -> bool {
     let mut old = 0;
-    let mut protect = |protection| {
-        // SAFETY: the page belongs to this file, and a thread writes to it only while it is changing it.
-        unsafe { api::VirtualProtect(page.cast(), page_bytes(), protection, &mut old) != 0 }
-    };
-    let is_done = protect(api::PAGE_READWRITE) && {
-        // SAFETY: the page is never unmapped, and may be written to now.
-        unsafe { (*page).fetch_add(1, AcqRel) };
-        protect(api::PAGE_NOACCESS)
-    };
-    IS_CHANGING.store(false, Release);
-    is_done
+    // SAFETY: a new page where the system likes, which only this call knows.
+    unsafe {
+        let kind = api::MEM_RESERVE | api::MEM_COMMIT;
+        let page = api::VirtualAlloc(ptr::null_mut(), page_bytes(), kind, api::PAGE_READWRITE);
+        if page.is_null() {
+            return false;
+        }
+        // Without that there would be nothing to take away.
+        page.cast::<u8>().write_volatile(1);
+        let is_done = api::VirtualProtect(page, page_bytes(), api::PAGE_NOACCESS, &mut old) != 0;
+        api::VirtualFree(page, 0, api::MEM_RELEASE);
+        is_done
+    }
 }
 
 /// Maps zeroed memory, at least a page. It is never unmapped.
 pub(crate) fn map_wiped_on_fork(bytes: usize) -> Option<NonNull<u8>> {
-    super::memory::map_zeroed(bytes, &std::alloc::System).map(Mapping::base)
+    map_zeroed(bytes, &std::alloc::System).map(Mapping::base)
 }

@@ -5,14 +5,45 @@
 
 use core::ffi::CStr;
 use core::ptr;
+// Below `sync`: a model checker has no environment.
+use core::sync::atomic::{
+    AtomicPtr, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
 use std::alloc::System;
 
 use super::super::{Errno, Mapping};
 use super::api::{self, Handle};
 use super::memory::{map_zeroed, unmap};
 
-/// Returns the value of `FRAMEPOOL`; `None` if it is not set. It keeps the pages that the value is in.
+/// The value of `FRAMEPOOL` when this code was loaded. A program may change its environment later.
+static VALUE: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
+/// `NOT_KEPT`, `UNSET`, or the bytes of the value plus `FIRST_LENGTH`. Written by the loader's callback (Release), and
+/// read (Acquire) for `VALUE` and the bytes there.
+static STATE: AtomicUsize = AtomicUsize::new(NOT_KEPT);
+const NOT_KEPT: usize = 0;
+const UNSET: usize = 1;
+const FIRST_LENGTH: usize = 2;
+
+/// Keeps the value for [`variable`]. For the loader's callback.
+pub(super) fn keep_variable() {
+    let value = read_variable();
+    VALUE.store(value.map_or(ptr::null_mut(), |value| value.as_ptr().cast_mut()), Relaxed);
+    STATE.store(value.map_or(UNSET, |value| value.len() + FIRST_LENGTH), Release);
+}
+
+/// Returns the value of `FRAMEPOOL`; `None` if it is not set.
 pub(crate) fn variable() -> Option<&'static [u8]> {
+    match STATE.load(Acquire) {
+        NOT_KEPT => read_variable(),
+        UNSET => None,
+        // SAFETY: that many bytes, which were written before and stay.
+        state => Some(unsafe { core::slice::from_raw_parts(VALUE.load(Relaxed), state - FIRST_LENGTH) }),
+    }
+}
+
+/// Reads the value of `FRAMEPOOL`; `None` if it is not set. The pages that the value is in stay.
+fn read_variable() -> Option<&'static [u8]> {
     // A unit of UTF-16 takes 3 bytes of UTF-8 at most.
     const MAX_BYTES: usize = 3;
     let name: [u16; 10] = [70, 82, 65, 77, 69, 80, 79, 79, 76, 0];

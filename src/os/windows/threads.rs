@@ -10,6 +10,7 @@ use core::sync::atomic::{
 
 use super::super::{Errno, Hooks, keeping_errno, local};
 use super::api;
+use super::files::keep_variable;
 
 /// Returns the number of this process.
 pub(crate) fn this_process() -> u64 {
@@ -59,16 +60,26 @@ const NOT_YET: u8 = 0;
 const NEVER: u8 = 1;
 const THERE: u8 = 2;
 
-/// Keeps the program or library from being unloaded, because threads call into it when they exit. For the callback,
-/// when it is loaded.
+/// Does what the callback has to do when the program or library is loaded: keeps the environment variable as it is, and
+/// the library from being unloaded, because threads call into it when they exit.
 pub(crate) fn at_load(hooks: &Hooks) {
     // Not called: there is no `fork`, and the callback calls the others.
     let _ = (hooks.child, hooks.thread_exit, hooks.program_exit);
+    keep_variable();
     let mut module = ptr::null_mut();
     let address = (&raw const STATE).cast();
     // SAFETY: an address in this program or library, and a valid place for the answer.
     let stays = unsafe { api::GetModuleHandleExW(api::FROM_ADDRESS_PINNED, address, &mut module) } != 0;
     STATE.store(if local::KEEPS_VALUES && stays { THERE } else { NEVER }, Release);
+}
+
+/// Registers `run` to be called when the program exits normally.
+pub(crate) fn at_exit(run: extern "C" fn()) {
+    unsafe extern "C" {
+        safe fn atexit(run: extern "C" fn()) -> i32;
+    }
+    // If there is no memory for the registration, `run` is not called.
+    let _ = atexit(run);
 }
 
 impl ExitHook {
