@@ -241,7 +241,7 @@ breaks "P13 what fits the limit is locked" src/memory/reservation.rs \
 breaks "P13 an unused slot costs nothing, locked or not" src/os/linux/requests.rs \
   's/const MLOCK_ONFAULT: c_int = 1;/const MLOCK_ONFAULT: c_int = 0;/' residency_denied
 breaks "P13 locks have a lower rung" src/os/linux/requests.rs \
-  's/=> system::lock\(pages\)/=> { let _ = system::lock; Err(denied) }/' residency_denied
+  's/=> unix::lock\(pages\)/=> { let _ = unix::lock; Err(denied) }/' residency_denied
 breaks "P13 prewarm in a forked child locks anew" src/pools/residency.rs \
   's/self\.options\.ask\(reserved, self\.memory_config\(\)\);//' residency_denied
 breaks "P13 without /proc what is resident is told" src/os/linux/requests.rs \
@@ -420,10 +420,10 @@ breaks "env sizes are routed by the table that is tried" src/pools/start_up.rs \
   's/            self\.routes\.set_with\(\|routes\| \*routes = Routes::new\(self\.plan\(\)\)\);\n//' environment
 breaks "env off is off" src/config/environment.rs \
   's/parsed\.is_on = Some\(is\("on"\)\);/parsed.is_on = Some(true);/' environment
-breaks "env stats are written at the end" src/lifecycle/constructor.rs \
-  's/        os::at_exit\(write_exit_outputs\);/        let _ = write_exit_outputs;/' environment
-breaks "env the program's own changes are not seen" src/lifecycle/constructor.rs \
-  's/    os::keep_variable\(\);\n//' environment
+breaks "env stats are written at the end" src/os/unix.rs \
+  's/        at_exit\(hooks\.program_exit\);/        let _ = (at_exit as fn(_), hooks.program_exit);/' environment
+breaks "env the program's own changes are not seen" src/os/unix.rs \
+  's/    keep_variable\(\);\n/    let _ = keep_variable;\n/' environment
 breaks "env the table is written to what standard error was" src/os/unix/files.rs \
   's/\|\| write_to\(self\.descriptor, text\)/|| write_to(libc::STDERR_FILENO, text)/' environment
 breaks "env the table is written into no other file" src/os/unix/files.rs \
