@@ -9,9 +9,8 @@
 //! | `none.rs`: all other systems | from the fallback, no guard pages | unknown | none | none |
 //!
 //! `--cfg framepool_os="none"` builds the last row on any system. A Unix without `mmap` needs it.
-
 //!
-//! [`backend`] is one of them, and what this file re-exports of it is the list of what every backend provides.
+//! The module `backend` is one of them. What this file re-exports of it is the list of what every backend provides.
 
 pub(crate) mod asan;
 mod errno;

@@ -2,6 +2,8 @@
 //! literal is pasted here as a user would paste it.
 
 mod common;
+#[path = "common/system.rs"]
+mod system;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
@@ -102,7 +104,7 @@ fn a_recording_changes_nothing_that_a_program_can_see() {
     let frame = Block::take(pool, layout(1_000, 8), 3);
     assert!(!pool.owns(frame.start));
     frame.give();
-    assert!(pool.trim() > 0 || !common::system::TRIMS);
+    assert!(pool.trim() > 0 || !system::TRIMS);
 }
 
 /// A live block that is resized in place stays in the demand at every moment. Meanwhile this thread takes one

@@ -4,6 +4,8 @@
 //! Here, that has to be the allocator under test.
 
 mod common;
+#[path = "common/system.rs"]
+mod system;
 
 use std::sync::{Barrier, Mutex};
 use std::thread;
@@ -170,7 +172,7 @@ fn a_tool_sees_where_each_slot_is() {
     POOL.slot_states(Class::Small, &mut states);
     let cached = count(&states[..1_024], Cached);
     assert_eq!((count(&states[..1_024], Live), count(&states[..1_024], Free)), (0, 1_024 - cached));
-    assert_eq!(cached > 0, common::system::HAS_MAGAZINES);
+    assert_eq!(cached > 0, system::HAS_MAGAZINES);
 }
 
 /// Each thread also allocates in a destructor of its own, when its place may be given back already. There are more
@@ -201,5 +203,5 @@ fn threads_that_have_ended_keep_no_place() {
         let slots = POOL.slot_states(Class::Medium, &mut states);
         states[..slots].iter().filter(|&&state| state == framepool::SlotState::Cached).count()
     });
-    assert_eq!(cached.join().unwrap() > 0, common::system::HAS_MAGAZINES);
+    assert_eq!(cached.join().unwrap() > 0, system::HAS_MAGAZINES);
 }

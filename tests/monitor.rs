@@ -2,6 +2,8 @@
 //! counted. Also the serialized forms of the feature `serde`.
 
 mod common;
+#[path = "common/system.rs"]
+mod system;
 
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -154,7 +156,7 @@ fn it_gives_memory_back_once_when_nothing_goes_on() {
     assert!(told.try_recv().is_err(), "nothing has gone on yet");
     pool.alloc_zeroed(FRAME).fill(1);
     let text = told.recv_timeout(soon()).unwrap();
-    if common::system::HAS_FIGURES {
+    if system::HAS_FIGURES {
         assert!(
             text.starts_with("Trimmed { bytes: 13") && text.ends_with("trimmed 1.3 MiB while idle"),
             "{text}"

@@ -1,6 +1,8 @@
 //! P6: resizes in place, moves between classes, and moves into the fallback and out of it.
 
 mod common;
+#[path = "common/system.rs"]
+mod system;
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::sync::{Barrier, Mutex};
@@ -280,7 +282,7 @@ fn a_shrink_starts_no_reclaim() {
         done.wait();
         let is_all_cached = states == [SlotState::Cached; 4];
         // Without magazines there is nothing to reclaim.
-        assert!(is_all_cached || !common::system::HAS_MAGAZINES, "{states:?}");
+        assert!(is_all_cached || !system::HAS_MAGAZINES, "{states:?}");
         assert_eq!(block.class().is_none(), is_all_cached);
         assert_eq!(after.class(), Some(Class::Small), "a request reclaims them");
     });

@@ -208,6 +208,9 @@ fn where_the_account_of_mappings_cannot_be_read_the_report_says_so_and_tells_wha
     if is_in_child(where_the_account_of_mappings_cannot_be_read_the_report_says_so_and_tells_what_is_resident)
     {
         let readable = POOL.prewarm();
+        // musl makes the older call where there is one.
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        inject_failure(libc::SYS_open, None, libc::EACCES);
         inject_failure(libc::SYS_openat, None, libc::EACCES);
         let residency = POOL.residency();
         assert_eq!(code(&residency, MemoryOption::Figures), Some(libc::EACCES));

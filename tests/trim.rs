@@ -4,6 +4,8 @@
 //! `trim_memory.rs` checks what the kernel reports about the memory afterwards.
 
 mod common;
+#[path = "common/system.rs"]
+mod system;
 
 use std::alloc::GlobalAlloc;
 #[cfg(unix)]
@@ -12,11 +14,11 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Barrier, Mutex};
 use std::thread;
 
-use common::system::{TRIM_CLEANS, TRIMS};
 use common::{Block, layout, whole};
 #[cfg(unix)]
 use common::{Random, child, run_to_success};
 use framepool::{Class, Config, PoolAlloc, Reservation};
+use system::{TRIM_CLEANS, TRIMS};
 
 /// Makes a pool that lives as long as the process, as its threads' places do.
 fn pool(config: Config) -> &'static PoolAlloc {

@@ -3,8 +3,6 @@
 
 #![allow(dead_code, reason = "every test file compiles this module for itself and uses a part of it")]
 
-pub(crate) mod system;
-
 use std::alloc::{GlobalAlloc, Layout};
 use std::env;
 use std::process::{Command, Output, Stdio};

@@ -1,5 +1,7 @@
 //! The abilities of the pools on this system, by what `src/os.rs` says of its backend.
 
+#![allow(dead_code, reason = "every test file compiles this module for itself and uses a part of it")]
+
 const HAS_BACKEND: bool = cfg!(not(framepool_os = "none"));
 
 /// Whether threads cache slots.
