@@ -66,12 +66,10 @@ pub(crate) use backend::{
     ExitHook, can_fence_all, fence_all, is_first_thread, is_gone, map_wiped_on_fork, this_process,
     this_thread, with_signals_blocked,
 };
-// The constructor (not in `none.rs`), the environment, files, and standard error.
+// The constructor, the environment, files, and standard error.
 #[cfg(all(windows, not(framepool_os = "none")))]
 pub(crate) use backend::at_exit;
-#[cfg(all(any(unix, windows), not(framepool_os = "none")))]
-pub(crate) use backend::at_load;
-pub(crate) use backend::{ExitOutput, read_file, variable, write_to_stderr};
+pub(crate) use backend::{ExitOutput, at_load, read_file, variable, write_to_stderr};
 // Errors: `Errno` uses them.
 use backend::{error_words, last_error, set_last_error};
 // Clocks.

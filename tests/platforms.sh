@@ -5,7 +5,7 @@
 #     bash tests/platforms.sh check        type-checks the library for systems that nothing here can run
 #     bash tests/platforms.sh need         what has to be installed, on Debian
 #
-# On a machine of the platform itself, plain `cargo test --features full` is all. Without rustup, std is built from its source (BUILD_STD=1). Tests
+# On a machine of the platform itself, plain `cargo test --features full` is all. Without rustup, std is built from its source where it is not installed. Tests
 # that an emulator cannot run are skipped by name, with the reason, and counted at the end. Takes 5 to 30 minutes for a target.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,12 +21,17 @@ all       rustup, or cargo with rust-src
 TEXT
 }
 
-command -v rustup >/dev/null || BUILD_STD=1
+# Has the standard library for a target: rustup's, an installed one, or built from its source.
 std=()
-[ -z "${BUILD_STD-}" ] || { std=(-Zbuild-std); export RUSTC_BOOTSTRAP=1; }
-
-# Has the standard library for a target.
-prepare() { [ -n "${BUILD_STD-}" ] || rustup -q target add "$1"; }
+prepare() {
+  std=()
+  if command -v rustup >/dev/null; then
+    rustup -q target add "$1"
+  elif ! compgen -G "$(rustc --print target-libdir --target "$1")/libstd-*" >/dev/null; then
+    std=(-Zbuild-std)
+    export RUSTC_BOOTSTRAP=1
+  fi
+}
 
 skipped=()
 # Leaves out the tests whose names have this in them: skip REASON NAME...

@@ -29,6 +29,9 @@ use crate::os;
 pub(crate) fn exit_hook() -> Option<os::ExitHook> {
     #[cfg(all(any(unix, windows), not(framepool_os = "none")))]
     entry::keep();
+    // There is no constructor, and nothing to do for one.
+    #[cfg(not(all(any(unix, windows), not(framepool_os = "none"))))]
+    os::at_load(&HOOKS);
     os::ExitHook::get()
 }
 
@@ -39,7 +42,6 @@ pub(crate) fn watch_program_exit() {
     os::at_exit(HOOKS.program_exit);
 }
 
-#[cfg(all(any(unix, windows), not(framepool_os = "none")))]
 const HOOKS: os::Hooks = os::Hooks {
     thread_exit: crate::lifecycle::thread::on_thread_exit,
     child: crate::lifecycle::registry::settle_children,

@@ -14,6 +14,7 @@
 //! allocator may use it.)
 
 /// Whether a thread's values stay until its very end.
+#[cfg(all(any(unix, windows), not(framepool_os = "none")))]
 pub(crate) const KEEPS_VALUES: bool = !cfg!(any(
     target_os = "android",
     target_os = "openbsd",

@@ -23,7 +23,7 @@ pub(crate) use super::unknown::{
     can_fence_all, fence_all, huge_page_bytes, is_first_thread, is_gone, map_wiped_on_fork, page_figures,
     resident, this_thread,
 };
-use super::{Errno, Mapping, Source};
+use super::{Errno, Hooks, Mapping, Source};
 
 /// The alignment of memory for the metadata: more than any type in it needs.
 const METADATA_ALIGN: usize = 4096;
@@ -199,4 +199,9 @@ pub(crate) fn process_nanos() -> Option<u64> {
 #[cfg(not(unix))]
 pub(crate) fn with_signals_blocked<R>(f: impl FnOnce() -> R) -> R {
     f()
+}
+
+/// Does nothing.
+pub(crate) fn at_load(hooks: &Hooks) {
+    let _ = (hooks.thread_exit, hooks.child, hooks.program_exit);
 }
