@@ -17,9 +17,11 @@ step "the C library linked statically"
 RUSTFLAGS="-C target-feature=+crt-static" CARGO_TARGET_DIR=$out/static cargo test -q --target "$triple" \
   --lib --test fork --test magazines --test realloc --test stats --test trim --test trim_memory --test vec --test zeroed
 
-# `std` is a Rust dylib too then, so the program's own allocator serves what std allocates, and the crate's generic code is in the program.
+# `std` is a Rust dylib too then, and the crate's generic code is in the program.
 step "the crate as a Rust dylib"
 CARGO_TARGET_DIR=$out/rlibs cargo build -q --release
+# As cargo says it, which does not build this.
+export CARGO_PKG_VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 rlib() { ls -t "$out/rlibs/release/deps/lib$1"-*.rlib | head -1; }
 compile() { rustc --edition 2024 -O -C prefer-dynamic -L "dependency=$out/rlibs/release/deps" --out-dir "$out" "$@"; }
 compile -A warnings --crate-type dylib --crate-name framepool src/lib.rs --extern "libc=$(rlib libc)" --extern "spin=$(rlib spin)"
@@ -31,7 +33,7 @@ compile --crate-name one "$here/one.rs" --extern "framepool=$out/libframepool.so
 step "two versions"
 rm -rf "$out/two" "$out/other"
 mkdir -p "$out/two/src" "$out/other"
-git ls-files -z Cargo.toml src benches examples tests | xargs -0 cp --parents -t "$out/other"
+git ls-files -z Cargo.toml *.md src benches examples tests | xargs -0 cp --parents -t "$out/other"
 sed -i '0,/^version = .*/s//version = "0.0.1"/' "$out/other/Cargo.toml"
 cp "$here/two.rs" "$out/two/src/main.rs"
 cp "$here/work.rs" "$out/two/src/work.rs"
@@ -52,7 +54,7 @@ cp Cargo.lock "$out/two/"
 (cd "$out/two" && CARGO_TARGET_DIR=$out/rlibs cargo run -q --release)
 
 step "CPython and multiprocessing"
-CARGO_TARGET_DIR=$out/rlibs cargo rustc -q --release -p framepool-unloading --crate-type cdylib
+CARGO_TARGET_DIR=$out/rlibs cargo rustc -q --release -p framepool-unloading --lib --crate-type cdylib
 python3 "$here/forks.py" "$out/rlibs/release/libframepool_unloading.so"
 
 echo "builds: all passed"

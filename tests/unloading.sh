@@ -63,6 +63,8 @@ check "Rust dylib" host "$out/dylib/release/libframepool_unloading.so" "${export
 
 # The crate as a Rust dylib, and so `std` as one: what `std` allocates is then not the addon's allocator's (rust-lang/rust#100781), whichever that is. Only
 # the crate stays; the addon goes, and the address space of its pools is lost each time.
+# As cargo says it, which does not build this.
+export CARGO_PKG_VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 rlib() { ls -t "$out/dylib/release/deps/lib$1"-*.rlib | head -1; }
 shared=$out/shared
 mkdir -p "$shared"

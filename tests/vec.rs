@@ -48,9 +48,9 @@ fn buffers_that_cross_threads_keep_their_contents() {
 fn memory_beyond_the_machine_is_an_error_and_no_abort() {
     let mut buffer: Vec<u8> = vec![1, 2, 3];
     assert!(buffer.try_reserve_exact(isize::MAX as usize - 3).is_err());
-    assert!(buffer.try_reserve_exact(isize::MAX as usize - (1 << 20)).is_err());
+    assert!(buffer.try_reserve_exact(1 << 48).is_err());
     let mut frame = vec![9_u8; 1 << 20];
-    assert!(frame.try_reserve_exact(isize::MAX as usize - (1 << 20)).is_err());
+    assert!(frame.try_reserve_exact(1 << 48).is_err());
     assert_eq!(buffer, [1, 2, 3]);
     assert!(frame.iter().all(|&byte| byte == 9));
 }

@@ -126,7 +126,7 @@ fn nanos() -> u64 {
     (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
 }
 
-/// Returns the time of the monotonic clock, whose steps are 100 ns on most machines.
+/// Returns the time of the monotonic clock.
 #[cfg(windows)]
 #[inline]
 fn nanos() -> u64 {

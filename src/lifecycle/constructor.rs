@@ -102,7 +102,7 @@ mod entry {
                     unsafe { (super::HOOKS.thread_exit)(own.cast_mut().cast()) };
                 }
             }
-            // The end of the process: a library that is unloaded before cannot be this one, which is kept.
+            // The end of the process, or of a library that could not be kept.
             PROCESS_DETACH => (super::HOOKS.program_exit)(),
             _ => {}
         }

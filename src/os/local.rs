@@ -7,7 +7,7 @@
 //! | target | what is done |
 //! |---|---|
 //! | Windows with MinGW's libraries | the thread-locals of the system, without std |
-//! | old Android, OpenBSD, illumos, Linux x32 | std's emulated ones; threads get no places |
+//! | Android, OpenBSD, illumos, Linux x32 | std's emulated ones; threads get no places |
 //! | all others | std's |
 //!
 //! (As std 1.93 to 1.97 have it, in `sys/thread_local`. Since 1.93 an emulated one is allocated by `System`, so an
@@ -60,6 +60,20 @@ mod mingw {
         }
     }
 
+    /// The place of the array of this thread's copies, in the thread's own block of the system (TEB).
+    #[cfg(target_arch = "x86_64")]
+    macro_rules! copies {
+        () => {
+            "gs:[0x58]"
+        };
+    }
+    #[cfg(target_arch = "x86")]
+    macro_rules! copies {
+        () => {
+            "fs:[0x2c]"
+        };
+    }
+
     /// Returns the place of this thread's copy. Never inlined: the number and the start must be those of the library
     /// that contains the template, and a generic function may be compiled into another one.
     #[inline(never)]
@@ -68,23 +82,13 @@ mod mingw {
         // SAFETY: written by the loader, before any code of this program or library runs.
         let index = unsafe { _tls_index } as usize;
         let own: *const u8;
-        // SAFETY: the loader keeps an array of the thread's copies in the thread's own block of the system (TEB), at this
-        // place since Windows NT. In assembly, because the compiler would take the copy for the template.
+        // SAFETY: the loader keeps the array there, with an entry for this program or library. In assembly, because the compiler would take the copy for the template.
         unsafe {
-            #[cfg(target_arch = "x86_64")]
             asm!(
-                "mov {own}, gs:[0x58]",
-                "mov {own}, [{own} + 8 * {index}]",
+                concat!("mov {own}, ", copies!()),
+                "mov {own}, [{own} + {bytes} * {index}]",
                 "lea {own}, [{own} + {offset}]",
-                own = out(reg) own, index = in(reg) index, offset = in(reg) offset,
-                options(pure, readonly, nostack, preserves_flags),
-            );
-            #[cfg(target_arch = "x86")]
-            asm!(
-                "mov {own}, fs:[0x2c]",
-                "mov {own}, [{own} + 4 * {index}]",
-                "lea {own}, [{own} + {offset}]",
-                own = out(reg) own, index = in(reg) index, offset = in(reg) offset,
+                own = out(reg) own, index = in(reg) index, offset = in(reg) offset, bytes = const size_of::<usize>(),
                 options(pure, readonly, nostack, preserves_flags),
             );
         }

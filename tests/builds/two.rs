@@ -11,7 +11,14 @@ static ALLOC: PoolAlloc<other::PoolAlloc> =
     PoolAlloc::with_plain_fallback(other::PoolAlloc::with_config(LARGER), framepool::Config::new());
 
 fn main() {
-    work::fork_among_threads(200);
+    work::fork_among_threads(200, |id| {
+        for size in work::SIZES {
+            let mut vector = vec![id; size];
+            vector.resize(size + size / 2, id);
+            assert!(vector.iter().all(|&byte| byte == id));
+            assert!(vec![0_u8; size].iter().all(|&byte| byte == 0));
+        }
+    });
     let (outer, inner) = (ALLOC.stats(), ALLOC.fallback().stats());
     assert!(outer.hits() > 1_000, "{outer}");
     // 3,000,000 bytes and what they grow to are too large for the outer pools. Small blocks below their floor come, too.

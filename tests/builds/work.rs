@@ -4,27 +4,20 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
 /// Sizes in each class, above the classes, and below them.
-const SIZES: [usize; 6] = [40, 900, 50_000, 200_000, 1_382_400, 3_000_000];
+pub const SIZES: [usize; 6] = [40, 900, 50_000, 200_000, 1_382_400, 3_000_000];
 
-/// Makes, grows, checks and drops vectors of every size, until `is_done` or `rounds` are over.
-pub fn use_vectors(id: u8, rounds: usize, is_done: &AtomicBool) {
-    for _ in (0..rounds).take_while(|_| !is_done.load(Relaxed)) {
-        for size in SIZES {
-            let mut vector = vec![id; size];
-            vector.resize(size + size / 2, id);
-            assert!(vector.iter().all(|&byte| byte == id));
-            assert!(vec![0_u8; size].iter().all(|&byte| byte == 0));
-        }
-    }
-}
-
-/// Forks `forks` times among 4 busy threads. Each child uses the allocator on two threads of its own.
-pub fn fork_among_threads(forks: usize) {
+/// Forks `forks` times among 4 busy threads, which call `use_blocks` with a number of their own. Each child does so on
+/// two threads.
+pub fn fork_among_threads(forks: usize, use_blocks: impl Fn(u8) + Sync) {
     let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
         for id in 1..=4 {
-            let is_done = &is_done;
-            scope.spawn(move || use_vectors(id, usize::MAX, is_done));
+            let (is_done, use_blocks) = (&is_done, &use_blocks);
+            scope.spawn(move || {
+                while !is_done.load(Relaxed) {
+                    use_blocks(id);
+                }
+            });
         }
         for fork in 0..forks {
             // SAFETY: the child uses the allocator and threads, and ends without running its parent's exit handlers.
@@ -33,10 +26,9 @@ pub fn fork_among_threads(forks: usize) {
                 0 => {
                     // SAFETY: a child that hangs is ended.
                     unsafe { libc::alarm(60) };
-                    let never = AtomicBool::new(false);
                     thread::scope(|scope| {
-                        scope.spawn(|| use_vectors(11, 3, &never));
-                        use_vectors(10, 3, &never);
+                        scope.spawn(|| (0..3).for_each(|_| use_blocks(11)));
+                        (0..3).for_each(|_| use_blocks(10));
                     });
                     // SAFETY: as above.
                     unsafe { libc::_exit(0) };

@@ -79,11 +79,12 @@ fn read_variable() -> Option<&'static [u8]> {
 /// device is denied, because it would have to be waited for.
 pub(crate) fn read_file(path: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
     let file = open(path, api::GENERIC_READ, api::OPEN_EXISTING)?;
+    if !is_on_disk(file) {
+        close(file);
+        return Err(Errno::from_code(api::ERROR_BAD_FILE_TYPE).unwrap_or(Errno::UNSUPPORTED));
+    }
     let mut len = 0;
     let outcome = loop {
-        if !is_on_disk(file) {
-            break Err(Errno::from_code(api::ERROR_BAD_FILE_TYPE).unwrap_or(Errno::UNSUPPORTED));
-        }
         let rest = &mut buffer[len..];
         let mut read = 0;
         // SAFETY: a valid buffer of that length.
@@ -174,7 +175,7 @@ impl ExitOutput {
 
     /// Writes the whole text, in a file on a disk behind what is there or in its place.
     pub(crate) fn write(self, text: &[u8], is_first: bool) -> Result<(), Errno> {
-        let file = ptr::with_exposed_provenance_mut(self.handle);
+        let file = ptr::without_provenance_mut(self.handle);
         if self.replaces {
             // SAFETY: the calls take a handle and numbers. If they fail, so does the write, or the text is behind the
             // old.

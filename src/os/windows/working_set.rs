@@ -14,7 +14,7 @@ const IS_THERE: usize = 1;
 const IS_LOCKED: usize = 1 << 22;
 const IS_LARGE: usize = 1 << 23;
 
-/// Returns the state of `pages`, and why the system denied it, if it did. About 10 us for each MiB.
+/// Returns the state of `pages`, and why the system denied it, if it did. One system call for each 512 KiB.
 pub(crate) fn page_figures(pages: NonNull<[u8]>) -> (PageFigures, Result<(), Errno>) {
     let start = pages.cast::<u8>().as_ptr();
     let page_at = |number: usize| start.wrapping_add(number * page_bytes()).cast_const().cast();
