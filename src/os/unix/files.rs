@@ -164,6 +164,7 @@ fn status(descriptor: libc::c_int) -> Option<(Identity, bool)> {
     let mut status: libc::stat = unsafe { core::mem::zeroed() };
     // SAFETY: the call accepts any number, and the place for the answer is valid.
     let is_open = unsafe { libc::fstat(descriptor, &mut status) } == 0;
-    let is_regular = status.st_mode & libc::S_IFMT == libc::S_IFREG;
+    // The types differ from system to system.
+    let is_regular = status.st_mode as u64 & libc::S_IFMT as u64 == libc::S_IFREG as u64;
     is_open.then_some(((status.st_dev as u64, status.st_ino as u64), is_regular))
 }
