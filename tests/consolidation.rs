@@ -20,8 +20,8 @@ const CONFIG: Config = Config::new()
 #[global_allocator]
 static ALLOC: PoolAlloc = PoolAlloc::with_config(CONFIG);
 
-/// Fits a fast bin, which has blocks of up to 128 bytes.
-const SMALL: usize = 100;
+/// Fits a fast bin, which has blocks of up to 16 words.
+const SMALL: usize = 12 * size_of::<usize>();
 
 /// The number of free blocks in the fast bins. `None` if this glibc cannot tell: before 2.33.
 fn in_fast_bins() -> Option<usize> {

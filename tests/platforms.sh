@@ -117,7 +117,8 @@ run() {
     set -- --lib --tests --features full
     case $target in i686-*)
       each_unit_test_alone "$target"
-      set -- --test '*' --examples --features full
+      # Every test that is a file has to be built then, the one of `inspect` too.
+      set -- --test '*' --examples --features full,inspect
       ;;
     esac
   fi
