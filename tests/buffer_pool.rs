@@ -87,9 +87,12 @@ fn where_no_slot_is_free_the_heap_serves_unless_it_must_not() {
     assert!(error.to_string().starts_with("no slot is free and no memory is left for "));
     assert_eq!(pool.try_alloc(usize::MAX).unwrap_err().bytes(), usize::MAX);
     assert!(pool.alloc_pooled(usize::MAX).is_none());
-    // What got no memory has no bytes: `alloc_pooled`, and the absurd request that has a layout.
+    // What got no memory has no bytes: `alloc_pooled`, and the absurd request if it has a layout.
     let stats = pool.stats();
-    assert_eq!((stats.failed(), stats.fallback_bytes()), (2, 4 * FRAME as u64 + 1));
+    assert_eq!(
+        (stats.failed(), stats.fallback_bytes()),
+        (1 + u64::from(usize::BITS == 64), 4 * FRAME as u64 + 1)
+    );
 }
 
 #[test]
@@ -331,9 +334,10 @@ fn a_thousand_pools_made_and_dropped_leave_nothing() {
         drop(other);
         assert!(bufs.iter().all(|buf| buf[FRAME - 1] == 0));
     };
-    one();
-    // Looked at twice, because the first look may itself make the heap grow.
-    let [_, before] = [(); 2].map(|()| (mappings(), address_space()));
+    // musl's heap, whose blocks hold the pools' handles, takes some time until it keeps what it was given back.
+    let settles_after = if cfg!(target_env = "musl") { 1_000 } else { 1 };
+    (0..settles_after).for_each(|_| one());
+    let before = (mappings(), address_space());
     (0..1_000).for_each(|_| one());
     assert_eq!((mappings(), address_space()), before);
 }

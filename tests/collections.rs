@@ -154,6 +154,8 @@ fn a_remainder_of_a_frame_goes_to_the_global_allocator_when_its_class_has_no_slo
     }
 }
 
+// A 32-bit process may find memory of any alignment.
+#[cfg(target_pointer_width = "64")]
 #[test]
 fn a_block_that_finds_no_memory_to_shrink_to_stays_in_its_slot_uncounted() {
     let pool = pool();
@@ -161,7 +163,7 @@ fn a_block_that_finds_no_memory_to_shrink_to_stays_in_its_slot_uncounted() {
     unsafe {
         let frame = pool.allocate(layout(FRAME, 8)).unwrap().cast::<u8>();
         let before = pool.stats();
-        assert!(pool.shrink(frame, layout(FRAME, 8), layout(100, 1 << (usize::BITS - 4))).is_err());
+        assert!(pool.shrink(frame, layout(FRAME, 8), layout(100, 1 << 60)).is_err());
         assert_eq!(pool.stats(), before);
         pool.deallocate(frame, layout(FRAME, 8));
     }

@@ -72,14 +72,14 @@ impl Request {
             let (block, layout) = match self {
                 Self::Alloc => (allocator.alloc(layout(240)), layout(240)),
                 Self::Zeroed => (allocator.alloc_zeroed(layout(240)), layout(240)),
-                Self::Exhausted => (allocator.alloc(layout(600)), layout(600)),
+                Self::Exhausted => (allocator.alloc(layout(400)), layout(400)),
                 Self::Realloc => {
                     let block = System.alloc(layout(200));
                     (allocator.realloc(block, layout(200), 240), layout(240))
                 }
                 Self::ReallocExhausted => {
                     let block = System.alloc(layout(200));
-                    (allocator.realloc(block, layout(200), 600), layout(600))
+                    (allocator.realloc(block, layout(200), 400), layout(400))
                 }
             };
             allocator.dealloc(black_box(block), layout);
