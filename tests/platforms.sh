@@ -115,10 +115,15 @@ run() {
   prepare "$target"
   if [ $# -eq 0 ]; then
     set -- --lib --tests --features full
-    case $target in i686-*)
+    case $target in
+    i686-*)
       each_unit_test_alone "$target"
       # Every test that is a file has to be built then, the one of `inspect` too.
       set -- --test '*' --examples --features full,inspect
+      ;;
+    *-windows-*)
+      cargo test "${std[@]}" --target "$target" -p framepool-unloading --test dll
+      cargo run "${std[@]}" --target "$target" --release --example video_chat -- --seconds 1
       ;;
     esac
   fi
