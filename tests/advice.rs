@@ -211,7 +211,7 @@ mod everywhere {
         let mut command = child(test, "child");
         command.env(
             "FRAMEPOOL",
-            "record,small=1048576x1,medium=2097152x1,large=4194304x1,xlarge=1073741824x131072",
+            "record,small=1048576x1,medium=2097152x1,large=4194304x1,xlarge=8589934592x131072",
         );
         let output = run(command);
         let stderr = String::from_utf8_lossy(&output.stderr);

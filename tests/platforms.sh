@@ -81,6 +81,34 @@ TOML
   fi
 }
 
+# qemu-user passes most system calls on to the machine's own kernel, under other addresses and numbers. `run aarch64-kernel` has these tests.
+skip_what_qemu_cannot_do() {
+  skip "qemu-user makes up the figures of /proc/self/smaps and page faults" \
+    a_second_prewarm_finds_everything_there after_prewarm_no_use_of_any_slot_faults core_dumps_leave_the_slots_out_if_told_to \
+    huge_pages_are_declined_where_they_are_not_asked_for huge_pages_are_used_where_they_are_asked_for prewarm_loses_no_byte_that_threads_write_meanwhile \
+    prewarm_makes_every_page_of_every_slot_resident_and_reports_what_the_kernel_says slots_are_resident_from_the_first_allocation_on_if_that_is_asked_for \
+    slots_of_odd_sizes_are_made_resident_to_their_last_byte the_metadata_gets_no_huge_page_even_if_the_slots_do \
+    memory_that_prewarm_made_resident_goes_back_although_it_was_never_used of_what_prewarm_made_resident_a_later_trim_gives_back_what_was_locked_at_the_first \
+    its_memory_can_be_made_ready_looked_at_and_given_back prewarmed_slots_are_as_clean_as_untouched_ones_whatever_the_system_can_tell_of_them \
+    what_is_read_from_outside_is_what_the_allocator_says
+  skip "qemu-user takes no filter of system calls" \
+    no_system_call:: the_child_of_a_fork_has_their_places_where_the_kernel_only_says_that_it_wipes_memory \
+    without_membarrier_from_some_moment_on_nothing_breaks_and_misses_are_counted a_kernel_without_locking_on_first_use_locks_at_once \
+    an_allocation_leaves_errno_as_it_was_whatever_start_up_is_refused refused_advice_is_reported_and_the_pools_serve_on \
+    where_a_kernel_has_no_call_for_it_pages_are_touched_and_no_byte_written_meanwhile_is_lost \
+    where_the_account_of_mappings_cannot_be_read_the_report_says_so_and_tells_what_is_resident where_there_is_no_memory_pages_are_not_touched_either \
+    a_refused_trim_gives_nothing_loses_nothing_and_leaves_errno_as_it_was a_slot_that_is_clean_costs_no_system_call \
+    a_trim_that_the_system_only_says_it_did_makes_no_slot_clean_and_gives_nothing
+  skip "qemu-user does not pass limits on, or needs more than they allow" \
+    without_address_space_everything_comes_from_the_heap a_limit_of_a_files_size_does_not_kill_the_program limits::with_too_little \
+    in_a_group_with_less_memory_than_the_pools_have_slots_what_is_touched_counts \
+    as_much_as_the_limit_allows_is_locked_the_small_classes_and_the_lowest_slots_first without_the_right_to_lock_nothing_is_locked \
+    without_a_reservation_there_is_nothing_to_warm_and_the_report_is_zeros
+  skip "qemu-user's own memory grows in the first minute" soak::tests::a_few_seconds_find_nothing
+  skip "valgrind does not run under qemu-user" a_byte_that_was_never_written_is_found a_leak_is_found a_read_after_free_is_found \
+    a_write_past_the_end_is_found the_statistics_say_that_the_pools_are_off_for_valgrind
+}
+
 run() {
   local target skips=()
   case $1 in
@@ -88,6 +116,7 @@ run() {
     target=aarch64-unknown-linux-gnu
     export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=${CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER:-aarch64-linux-gnu-gcc}
     export QEMU_LD_PREFIX=${QEMU_LD_PREFIX:-/usr/aarch64-linux-gnu} FRAMEPOOL_TEST_SLOWDOWN=${FRAMEPOOL_TEST_SLOWDOWN:-20}
+    skip_what_qemu_cannot_do
     ;;
   musl)
     target=x86_64-unknown-linux-musl
