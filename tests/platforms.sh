@@ -2,6 +2,8 @@
 # Builds and tests framepool for other platforms than x86-64 Linux with glibc, on such a machine, by cross compilers and emulators.
 #
 #     bash tests/platforms.sh run aarch64|musl|i686|windows|wasm [ARGUMENTS of cargo test]
+#     KERNEL=vmlinuz BUSYBOX=busybox bash tests/platforms.sh run aarch64-kernel
+#                                          the same tests as aarch64, on a kernel in an emulated machine (of 4 or 16 KiB pages, as the kernel has)
 #     bash tests/platforms.sh check        type-checks the library for systems that nothing here can run
 #     bash tests/platforms.sh need         what has to be installed, on Debian
 #
@@ -13,6 +15,8 @@ cd "$(dirname "$0")/.."
 need() {
   cat <<'TEXT'
 aarch64   gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static (its tests start themselves again, so the kernel has to know the emulator)
+aarch64-kernel
+          qemu-system-arm cpio; a kernel, as /boot/vmlinuz-* of linux-image-arm64 or its 16k flavour; busybox of busybox-static, both for arm64
 musl      musl-tools
 i686      gcc-i686-linux-gnu libc6-dev-i386-cross
 windows   gcc-mingw-w64-x86-64 wine64
@@ -109,6 +113,49 @@ skip_what_qemu_cannot_do() {
     a_write_past_the_end_is_found the_statistics_say_that_the_pools_are_off_for_valgrind
 }
 
+# Boots a kernel whose only process runs the tests, and reads on its console how they end. Tests that read the repository are left out.
+on_a_kernel() {
+  local target=aarch64-unknown-linux-gnu root=target/kernel binary name binaries
+  : "${KERNEL:?is the path of a kernel for aarch64}" "${BUSYBOX:?is the path of a static busybox for aarch64}"
+  export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=${CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER:-aarch64-linux-gnu-gcc}
+  prepare "$target"
+  cargo test --no-run "${std[@]}" --target "$target" --lib --tests --features full
+  binaries=$(cargo test --no-run "${std[@]}" --target "$target" --lib --tests --features full 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
+  rm -rf "$root"
+  mkdir -p "$root"/{bin,dev,etc,lib,proc,sys,tests,tmp} "$root$PWD/target/tmp"
+  cp "$BUSYBOX" "$root/bin/busybox"
+  for name in sh mount mkdir cat timeout poweroff; do ln -s busybox "$root/bin/$name"; done
+  cp -L "${QEMU_LD_PREFIX:-/usr/aarch64-linux-gnu}"/lib/*.so.* "$root/lib/"
+  echo root:x:0:0:root:/:/bin/sh >"$root/etc/passwd"
+  for binary in $binaries; do
+    name=$(basename "${binary%-*}")
+    case $name in
+    language | layers | pages | where_is | valgrind | dhat_diff) ;;
+    *) aarch64-linux-gnu-strip -o "$root/tests/$name" "$binary" ;;
+    esac
+  done
+  cat >"$root/init" <<SH
+#!/bin/sh
+export PATH=/bin FRAMEPOOL_TEST_SLOWDOWN=${FRAMEPOOL_TEST_SLOWDOWN:-20}
+mount -t proc proc /proc && mount -t sysfs sys /sys && mount -t devtmpfs dev /dev && mkdir /dev/shm && mount -t tmpfs tmp /tmp && mount -t tmpfs shm /dev/shm
+mount -t cgroup2 group /sys/fs/cgroup
+cat /proc/version
+cd $PWD
+for test in /tests/*; do
+  timeout 1800 \$test --test-threads 2 2>&1
+  echo "platforms: \$test ends with \$?"
+done
+poweroff -f
+SH
+  chmod +x "$root/init"
+  (cd "$root" && find . | cpio -o -H newc --quiet) >target/kernel.cpio
+  qemu-system-aarch64 -M virt -cpu max,pauth-impdef=on -smp 2 -m 5G -accel tcg,thread=multi -nic none -nographic -no-reboot \
+    -kernel "$KERNEL" -initrd target/kernel.cpio -append "console=ttyAMA0 quiet panic=1 rdinit=/init" </dev/null | tee target/kernel.log
+  ! grep -a "^platforms: .* ends with [^0]" target/kernel.log
+  [ "$(grep -ac "^platforms: .* ends with 0" target/kernel.log)" -eq "$(ls "$root/tests" | wc -l)" ]
+  echo "platforms: $(ls "$root/tests" | wc -l) files of tests pass on $KERNEL"
+}
+
 run() {
   local target skips=()
   case $1 in
@@ -134,11 +181,15 @@ run() {
     export FRAMEPOOL_TEST_SLOWDOWN=${FRAMEPOOL_TEST_SLOWDOWN:-10}
     skip "Wine counts no page faults" usage::tests::touching_memory_shows
     ;;
+  aarch64-kernel)
+    on_a_kernel
+    return
+    ;;
   wasm)
     hello_for_wasm
     return
     ;;
-  *) echo "platforms: aarch64, musl, i686, windows or wasm"; exit 2 ;;
+  *) echo "platforms: aarch64, aarch64-kernel, musl, i686, windows or wasm"; exit 2 ;;
   esac
   shift
   prepare "$target"
