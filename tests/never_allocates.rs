@@ -158,8 +158,17 @@ fn every_request_ends_in_exactly_one_counter_and_the_fallback_sees_those_that_sa
         let test = every_request_ends_in_exactly_one_counter_and_the_fallback_sees_those_that_say_so;
         return run_to_success(child(test, "count"));
     }
+    let read = || (ASKED.get(), FELL_BACK.get(), ALLOC.0.stats());
     let compare = || {
-        let (asked, fell_back, stats) = (ASKED.get(), FELL_BACK.get(), ALLOC.0.stats());
+        // The thread that started this test may not be done with that.
+        let mut seen = read();
+        let (asked, fell_back, stats) = loop {
+            thread::sleep(Duration::from_millis(10));
+            match read() {
+                same if same == seen => break same,
+                other => seen = other,
+            }
+        };
         let (served, bytes) = stats.served();
         // Without `mmap`, the fallback also got two requests of the pools' own: for the slots, and for the
         // metadata.
