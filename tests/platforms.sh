@@ -130,8 +130,8 @@ on_a_kernel() {
   cp -L "${QEMU_LD_PREFIX:-/usr/aarch64-linux-gnu}"/lib/*.so.* "$root/lib/"
   echo root:x:0:0:root:/:/bin/sh >"$root/etc/passwd"
   for binary in $binaries; do
-    name=$(basename "${binary%-*}")
-    [ "$name" = valgrind ] || aarch64-linux-gnu-strip -o "$root/tests/$name" "$binary"
+    name=$(basename "$binary")
+    [[ $name = valgrind-* ]] || aarch64-linux-gnu-strip -o "$root/tests/$name" "$binary"
   done
   cat >"$root/init" <<SH
 #!/bin/sh

@@ -153,7 +153,7 @@ pub(super) fn split(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
 
 #[inline(never)]
 fn number(digits: &[u8]) -> Result<usize, Misread<'_>> {
-    let mut number = Some(0_usize).filter(|_| !digits.is_empty());
+    let mut number = (!digits.is_empty()).then_some(0_usize);
     for digit in digits {
         let digit = digit.checked_sub(b'0').filter(|&digit| digit < 10);
         number = number.and_then(|number| number.checked_mul(10)?.checked_add(digit?.into()));

@@ -100,7 +100,7 @@ impl<'a, L: LaneStore> LanePool<'a, L> {
         let mut indices = [0; MAGAZINE_BATCH];
         let wanted = &mut indices[..refill.slots];
         let search_start = self.store.search_start(own);
-        let visitor = Some(own).filter(|_| refill.is_cold);
+        let visitor = refill.is_cold.then_some(own);
         let taken = self.visit_set(visitor, || self.set().take_some(wanted, search_start));
         let (first, rest) = indices[..taken].split_first()?;
         if !rest.is_empty() {

@@ -3,8 +3,8 @@
 /// Whether [`consolidate_heap`] does something.
 pub(crate) const CONSOLIDATES: bool = false;
 
-/// The size in bytes from which requests make the heap consolidate: none does.
-pub(crate) const CONSOLIDATES_FROM: usize = usize::MAX;
+/// The size in bytes from which requests make the heap consolidate: none does, for no block is larger.
+pub(crate) const CONSOLIDATES_FROM: usize = isize::MAX as usize;
 
 /// Does nothing.
 #[inline]
